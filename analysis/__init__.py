@@ -1,0 +1,1 @@
+"""Arrays in, numbers with uncertainties out; no input or output."""

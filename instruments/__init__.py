@@ -1,0 +1,1 @@
+"""Drivers, capability protocols, limits, errors, the clock, the records and the station."""

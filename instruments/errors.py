@@ -1,0 +1,33 @@
+"""The one family of errors; each has the builtin that a caller would already catch as co-parent."""
+
+
+class OnnesError(Exception):
+    """Base of every error that Onnes raises on purpose."""
+
+
+class LimitError(OnnesError, ValueError):
+    """A setpoint lies outside what the instrument, the station or the sample allows; nothing was sent."""
+
+
+class SettleTimeout(OnnesError, TimeoutError):
+    """A temperature or field did not settle in time; the last reading is in the text."""
+
+
+class InstrumentFault(OnnesError, RuntimeError):
+    """An instrument is in a state that a person must look at: quench, heater fault, unknown status code."""
+
+
+class CommunicationError(OnnesError, ConnectionError):
+    """An instrument did not answer, answered late, or answered something else than was asked."""
+
+
+class SequenceError(OnnesError, ValueError):
+    """A sequence file says something wrong; the text has file, line and column of each place."""
+
+
+class ConfigurationError(OnnesError, ValueError):
+    """A station, sample or lab file, or the environment, says something wrong."""
+
+
+class StorageError(OnnesError, OSError):
+    """The run folder cannot be written; the points are kept in memory until it can or is given up."""

@@ -1,0 +1,158 @@
+"""What procedures ask for: capabilities, never models.
+
+A class fits a protocol by having its methods; PPMS, MPMS and a Lake Shore controller need no common base.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from onnes.instruments.limits import Limits
+
+TemperatureApproach = Literal["fast_settle", "no_overshoot"]
+FieldApproach = Literal["linear", "no_overshoot", "oscillate"]
+FieldMode = Literal["persistent", "driven"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One fresh reading of a regulated quantity with the controller's own opinion of it.
+
+    ``value`` is in K or Oe, ``time`` on the clock's scale in s, ``state`` the controller's word for what it
+    does, ``is_stable`` whether that word means settled, ``status`` the raw status word (0 where none is).
+    """
+
+    value: float
+    time: float
+    state: str
+    is_stable: bool
+    status: int
+
+
+@runtime_checkable
+class Thermostat(Protocol):
+    """Regulates and reports the temperature of the sample space."""
+
+    @property
+    def temperature_limits(self) -> Limits:
+        """Return the allowed setpoints, K."""
+
+    @property
+    def temperature_rate_limits(self) -> Limits:
+        """Return the allowed rates, K/min."""
+
+    def set_temperature(
+        self, kelvin: float, rate_k_per_min: float, approach: TemperatureApproach = "fast_settle"
+    ) -> None:
+        """Start a ramp to ``kelvin`` and confirm the setpoint by reading it back."""
+
+    def temperature_setpoint(self) -> float:
+        """Read the setpoint back, K."""
+
+    def temperature(self) -> Reading:
+        """Read the temperature; raise InstrumentFault in a fault state."""
+
+    def hold_temperature(self) -> None:
+        """Stop a ramp where it is; at rest send nothing."""
+
+
+@runtime_checkable
+class Magnet(Protocol):
+    """Regulates and reports the field of a superconducting magnet."""
+
+    @property
+    def field_limits(self) -> Limits:
+        """Return the allowed setpoints, Oe."""
+
+    @property
+    def field_rate_limits(self) -> Limits:
+        """Return the allowed rates, Oe/s."""
+
+    def set_field(
+        self,
+        field_oe: float,
+        rate_oe_per_s: float,
+        approach: FieldApproach = "linear",
+        mode: FieldMode = "driven",
+    ) -> None:
+        """Start a ramp to ``field_oe`` and confirm the setpoint by reading it back."""
+
+    def field_setpoint(self) -> float:
+        """Read the setpoint back, Oe."""
+
+    def field(self) -> Reading:
+        """Read the field as the supply reports it; raise InstrumentFault in a fault state."""
+
+    def hold_field(self) -> None:
+        """Stop a ramp where it is; at rest send nothing."""
+
+
+@runtime_checkable
+class Cryostat(Thermostat, Magnet, Protocol):
+    """A thermostat and a magnet that one transaction reads together."""
+
+    def snapshot(self) -> tuple[Reading, Reading]:
+        """Read temperature and field of one instant."""
+
+
+@runtime_checkable
+class Chamber(Protocol):
+    """The sealed sample space."""
+
+    def chamber_state(self) -> str:
+        """Read the state of the chamber in the controller's words; raise InstrumentFault in a fault state."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeliumLevel:
+    """Level in percent; ``age`` as the controller tells it: ``continuous``, ``recent`` (< 1 h) or ``old``."""
+
+    percent: float
+    age: Literal["continuous", "recent", "old"]
+
+
+@runtime_checkable
+class HeliumGauge(Protocol):
+    """Reports how much liquid helium is left."""
+
+    def helium_level(self) -> HeliumLevel:
+        """Read the level that the controller holds, with its age; start no measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resistance:
+    """One four-probe resistance with all that is needed to judge it.
+
+    Voltages in V, currents in A, resistances in ohm. ``readings`` are the raw voltages in the order taken,
+    ``emf`` the part of the voltage that does not reverse with the current, ``emf_drift`` its slope in V/s.
+    ``flags`` names what spoils the point (``compliance``, ``over_range``); empty for a good one.
+    """
+
+    voltage: float
+    current: float
+    resistance: float
+    resistance_error: float
+    emf: float
+    emf_drift: float
+    readings: tuple[float, ...]
+    flags: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class ResistanceBridge(Protocol):
+    """Measures four-probe resistance, whatever instruments it takes."""
+
+    @property
+    def current_limits(self) -> Limits:
+        """Return the allowed currents, A."""
+
+    def start(self, current_a: float) -> None:
+        """Prepare to measure at ``current_a``: compliance first, fixed range, output on at 0 A.
+
+        Range and current stay frozen until :meth:`stop`.
+        """
+
+    def measure(self, readings: int) -> Resistance:
+        """Measure from at least ``readings`` voltage readings at the current of :meth:`start`."""
+
+    def stop(self) -> None:
+        """Ramp the current to 0 and switch the output off; safe to call at any time."""

@@ -1,0 +1,1 @@
+"""What is measured: PyMeasure procedures written as generators of points."""

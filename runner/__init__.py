@@ -1,0 +1,1 @@
+"""Sequence file, plan, run engine and command line."""

@@ -1,0 +1,1 @@
+"""The virtual lab: closed-form plant, wiring, instruments on the wire and their doors."""

@@ -1,0 +1,1 @@
+"""The night and run folders: append-only files that are the truth."""
