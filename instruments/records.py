@@ -23,7 +23,7 @@ def _teach_column_units() -> None:
     # PyMeasure parses the unit of every column label with pint's application registry and refuses a procedure
     # whose unit it does not know. These names are for labels alone; what people type goes through
     # onnes.instruments.quantities.
-    registry = pint.get_application_registry()  # type: ignore[no-untyped-call] - pint leaves it untyped
+    registry = pint.get_application_registry()  # type: ignore[no-untyped-call]  # pint has no type for it
     for name, definitions in _ALIASES.items():
         if name not in registry:
             for definition in definitions:
@@ -99,7 +99,8 @@ def _getter(kind: type[Any]) -> "tuple[tuple[str, ...], attrgetter[Any]]":
     getter = _GETTERS.get(kind)
     if getter is None:
         columns = columns_of(kind)
-        getter = _GETTERS[kind] = tuple(column.label for column in columns.values()), attrgetter(*columns)
+        # `rejected` rides along, so that attrgetter returns a tuple for a point of one column too.
+        getter = _GETTERS[kind] = tuple(c.label for c in columns.values()), attrgetter("rejected", *columns)
     return getter
 
 
@@ -126,7 +127,7 @@ def row_of(point: Point) -> dict[str, Cell]:
         TypeError: if a value is neither number nor text.
     """
     labels, values = _getter(type(point))
-    return {label: plain(value, label) for label, value in zip(labels, values(point), strict=True)}
+    return {label: plain(value, label) for label, value in zip(labels, values(point)[1:], strict=True)}
 
 
 def accepted(items: Iterable[Point | Event]) -> Iterator[dict[str, Cell]]:
