@@ -1,0 +1,78 @@
+"""One instrument on the wire: what the link asks of it, and nothing of how bytes travel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from onnes.sim.lab import VirtualLab
+
+
+class InstrumentSettings(BaseModel):
+    """The table ``[instrument.NAME]`` of a lab file.
+
+    ``model`` is a name of the registry in ``onnes.sim.lab``, ``resources`` the VISA names under which the
+    instrument is found. A device with more keys has its own subclass in ``Device.settings_model``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    resources: tuple[str, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A reply that takes ``dt`` seconds: ``value`` is called with the lab time at which it is ready.
+
+    The device never waits; the link schedules the reply, so that a VISA timeout works as on hardware.
+    """
+
+    dt: float
+    value: "Callable[[float], str | bytes]"
+
+
+Reply = str | bytes | Deferred | None
+
+
+class Device:
+    """One instrument on the wire.
+
+    Every ``t`` is lab time in s. A device never sleeps and never looks at a clock. All its physics is asked of
+    ``self.lab``: cryostat, magnet, chamber, wiring.
+    """
+
+    model: ClassVar[str]
+    settings_model: ClassVar[type[InstrumentSettings]] = InstrumentSettings
+    terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
+    drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
+    write_latency_s: ClassVar[float] = 1e-3  # (a), simulation.md 3
+    query_latency_s: ClassVar[float] = 4e-3  # (a), simulation.md 3
+
+    def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
+        self.name = name
+        self.lab = lab
+        self.settings = settings
+
+    def execute(self, message: str, t: float) -> Reply:
+        """Obey one framed message, without its terminator, and return the reply if it asks for one."""
+        raise NotImplementedError(f"{type(self).__name__} understands no message yet")
+
+    def clear(self, t: float) -> None:
+        """Forget a half-done message, as a device clear asks; settings stay."""
+
+    def trigger(self, t: float) -> None:
+        """Obey a group execute trigger."""
+
+    def interrupted(self, t: float) -> None:
+        """Note that a new message came while a reply was unread (only where ``drops_unread``)."""
+
+    def unterminated(self, t: float) -> None:
+        """Note that a reply was read that nobody had asked for."""
+
+    def status_byte(self, t: float, message_available: bool) -> int:
+        """Return the serial poll byte; bit 4 says that a reply waits."""
+        del t
+        return 0x10 if message_available else 0
