@@ -1,0 +1,169 @@
+"""A file that only grows, one row a write; what cannot be written is kept and written later, in order."""
+
+import errno
+import os
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import StorageError
+
+FSYNC_INTERVAL_S = 1.0  # wall time; the most that a power cut may take (design.md, "The night and its runs")
+# Rows are held until they are known to be on the disk. In virtual time a second holds a hundred thousand of
+# them, so the file is synced after this many bytes as well and the memory stays bounded.
+_FSYNC_BYTES = 1 << 20
+
+
+class AppendFile:
+    """Append rows to a new file, each by a single write that includes its newline.
+
+    A row is handed to the operating system at once (nothing is lost when the process is killed) and synced to
+    the disk when a second of wall time has passed since the last sync (little is lost when the power goes).
+
+    After a failed write or sync the rows that are not safe stay in memory; :meth:`flush` opens the file anew,
+    so that a drive that was gone may come back, and writes them over whatever the failure left behind.
+
+    Args:
+        path: the file; it must not exist.
+        wall: counts the time between two syncs; a wall clock, whatever time the laboratory has.
+        head: what the file begins with.
+
+    Raises:
+        StorageError: if the file exists or cannot be written.
+    """
+
+    def __init__(self, path: Path, wall: Clock, head: bytes = b"") -> None:
+        self.path = path
+        self._wall = wall
+        self._rows: list[bytes] = []  # all since the last good sync
+        self._synced = 0  # length of the file that is known to be on the disk, bytes
+        self._good = 0  # length up to which whole rows were handed to the operating system, bytes
+        self._broken = False
+        try:
+            self._file = FileIO(path, "x")
+        except OSError as error:
+            raise StorageError(f"cannot create {path}: {error.strerror}") from error
+        self._synced_at = wall.now()
+        if head:
+            try:
+                self.append(head)
+                self.sync()
+            except StorageError:
+                self._file.close()
+                raise
+
+    def append(self, row: bytes) -> None:
+        """Write ``row``, which ends with its newline.
+
+        Raises:
+            StorageError: if it cannot be written or synced; the row is kept for :meth:`flush`.
+        """
+        self._rows.append(row)
+        if self._broken:
+            self.flush()
+            return
+        try:
+            written = self._file.write(row)
+            if written != len(row):
+                raise OSError(errno.ENOSPC, f"{written} of {len(row)} bytes written")
+            self._good += written
+        except OSError as error:
+            self._broken = True
+            raise self._error(error) from error
+        except BaseException:  # Ctrl-C: whether the row is whole is not known
+            self._broken = True
+            raise
+        if self._good - self._synced >= _FSYNC_BYTES:
+            self.sync()
+        else:
+            self.sync_if_due()
+
+    def sync_if_due(self) -> None:
+        """Sync when rows wait for it and a second of wall time has passed since the last sync.
+
+        Raises:
+            StorageError: as :meth:`sync`.
+        """
+        if self._rows and not self._broken and self._wall.now() - self._synced_at >= FSYNC_INTERVAL_S:
+            self.sync()
+
+    def sync(self) -> None:
+        """Ask the operating system to put everything on the disk, now.
+
+        Raises:
+            StorageError: if it cannot; the rows since the last good sync are kept for :meth:`flush`.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # After a failed fsync the kernel may forget the pages, so nothing since the last good one counts.
+            self._good = self._synced
+            self._broken = True
+            raise self._error(error) from error
+        self._rows, self._synced = [], self._good
+        self._synced_at = self._wall.now()
+
+    def pending(self) -> int:
+        """Return how many rows are in memory because they could not be written or synced."""
+        return len(self._unsafe_rows()) if self._broken else 0
+
+    def flush(self) -> None:
+        """Write and sync what is pending, each row once, whole and in order; nothing to do without failures.
+
+        Raises:
+            StorageError: if it fails again; everything is still kept.
+        """
+        if not self._broken:
+            return
+        with suppress(OSError):  # the handle may belong to a drive that is gone
+            self._file.close()
+        try:
+            self._file = FileIO(self.path, "r+")
+            length = os.fstat(self._file.fileno()).st_size
+            if length < self._good:  # the drive came back without what was not synced
+                self._good = self._synced
+            if length < self._synced:
+                raise OSError(errno.EIO, f"it has {length} bytes where {self._synced} were written")
+            self._file.seek(self._good)
+            for row in self._unsafe_rows():
+                written = self._file.write(row)
+                if written != len(row):
+                    raise OSError(errno.ENOSPC, f"{written} of {len(row)} bytes written")
+                self._good += written
+            self._file.truncate()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._error(error) from error
+        self._rows, self._synced = [], self._good
+        self._synced_at = self._wall.now()
+        self._broken = False
+
+    def close(self) -> None:
+        """Flush, sync and close; later calls do nothing.
+
+        Raises:
+            StorageError: if rows are left that cannot be written; the file is closed all the same.
+        """
+        if self._file.closed and not self._broken:
+            return
+        try:
+            self.flush()
+            if self._rows:
+                self.sync()
+        finally:
+            self._file.close()
+
+    def _unsafe_rows(self) -> list[bytes]:
+        offset = self._synced
+        for index, row in enumerate(self._rows):
+            if offset + len(row) > self._good:
+                return self._rows[index:]
+            offset += len(row)
+        return []
+
+    def _error(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"cannot write {self.path}: {error.strerror or error}; rows kept in memory: "
+            f"{len(self._unsafe_rows())}; make room or bring the drive back, then writing goes on"
+        )
