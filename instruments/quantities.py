@@ -88,6 +88,7 @@ _READ_AS = str.maketrans(
     }
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![0-9.eE])")
+_UNIT_AT_END = re.compile(r"(?:^|\s|\.\.)[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?\s*([^\s0-9.][^\s]*)$")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 # A rate per minute has no finite decimal per second; with these digits the rounding comes after them.
 _DIGITS = 60
@@ -122,6 +123,28 @@ def units_of(kind: str) -> tuple[str, ...]:
 def base_unit(kind: str) -> str:
     """Return the unit in which :func:`quantity` gives a quantity of ``kind``."""
     return KINDS[kind].base
+
+
+def unit_in(text: str) -> str:
+    """Return the unit at the end of ``text``, as :func:`quantity` reads it; empty where there is none.
+
+    >>> unit_in("0..12 T step 50 mT")
+    'mT'
+    """
+    last = _UNIT_AT_END.search(text.strip())
+    return last.group(1).translate(_READ_AS) if last else ""
+
+
+def show(value: Decimal | float, kind: str, unit: str) -> str:
+    """Return ``value``, in the base unit of ``kind``, as text in ``unit``.
+
+    >>> show(Decimal(120000), "field", "T")
+    '12 T'
+    """
+    with localcontext() as context:
+        context.prec = _DIGITS
+        number = Decimal(repr(value) if isinstance(value, float) else value) / _factor(unit, base_unit(kind))
+    return f"{float(tidy(number)):.9g} {unit}"
 
 
 def expected(kind: str) -> str:

@@ -1,0 +1,181 @@
+"""The blocks of a sequence and the groups of keys they share, as models.
+
+A block's keys are all optional here, because each may come from ``defaults`` or from a ``for`` around the
+block; what a block cannot do without is asked for when the plan is made.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.functional_validators import BeforeValidator, PlainValidator
+from pydantic.json_schema import WithJsonSchema
+
+from onnes.runner import quantity_text as typed
+from onnes.runner.yaml_text import Items, Table, Text
+
+
+def _yes_or_no(value: object) -> bool:
+    # YAML 1.2: these are the booleans; `yes`, `on` and a quoted "true" are words.
+    if isinstance(value, Text) and value.is_plain and value in ("true", "false"):
+        return value == "true"
+    shown = f"'{value}'" if isinstance(value, str) else "this"
+    raise ValueError(f"{shown} is neither true nor false; expected true or false, without quotes")
+
+
+def _count(value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) <= 100_000:
+        return int(value)
+    shown = f"'{value}'" if isinstance(value, str) else "this"
+    raise ValueError(f"{shown} is no whole number from 1 to 100000; e.g. 10")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return str(value)
+    raise ValueError(
+        "expected text" if isinstance(value, Table | Items) else "nothing is given; expected text"
+    )
+
+
+YesOrNo = Annotated[bool, PlainValidator(_yes_or_no), WithJsonSchema({"type": "boolean"})]
+Count = Annotated[int, PlainValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1})]
+Words = Annotated[str, PlainValidator(_words), WithJsonSchema({"type": "string"})]
+
+
+class Part(BaseModel):
+    """A table of a sequence file: unknown keys are refused, and the message knows the table's name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    called: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_what_is_expected(cls, data: Any) -> Any:
+        if isinstance(data, Table):
+            data.name = cls.called
+            data.expected = keys_of(cls)
+        return data
+
+
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the keys of a table as they are typed."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+class Settle(Part):
+    """When a temperature counts as settled; what is missing is the procedure's default."""
+
+    called = "settle"
+    within: typed.Temperature | None = None
+    slope: typed.TemperatureRate | None = None
+    for_: typed.Time | None = Field(default=None, alias="for")
+    then_wait: typed.Time | None = None
+    timeout: typed.Time | None = None
+
+
+class Magnet(Part):
+    """How the field is changed; what is missing is the procedure's default."""
+
+    called = "magnet"
+    rate: typed.FieldRate | None = None
+    approach: Literal["linear", "no_overshoot", "oscillate"] | None = None
+    mode: Literal["driven", "persistent"] | None = None
+    then_wait: typed.Time | None = None
+
+
+class Block(Part):
+    """What every measurement block takes."""
+
+    wiring: Words | None = None
+    current: typed.Current | None = None
+    both_directions: YesOrNo | None = None
+    average: Count | None = None
+    settle: Settle = Settle()
+    magnet: Magnet = Magnet()
+
+
+class Resistivity(Block):
+    """R(T), settled at each value or measured in a sweep, at one field or several."""
+
+    called = "resistivity"
+    temperature: typed.TemperatureProgram | None = None
+    field: typed.Fields | None = None
+
+
+class Isotherms(Block):
+    """R(H) at one temperature or several, range and current frozen for the set."""
+
+    called = "isotherms"
+    temperature: typed.Temperatures | None = None
+    field: typed.FieldProgram | None = None
+    order: Literal["interleaved", "as_written"] | None = None
+    symmetrise: Annotated[
+        Literal["auto", "true", "false"] | None,
+        WithJsonSchema({"enum": ["auto", True, False]}),
+    ] = None
+
+
+BLOCKS: dict[str, type[Block]] = {"resistivity": Resistivity, "isotherms": Isotherms}
+
+
+def _or_table(key: str) -> BeforeValidator:
+    """Read a bare word or quantity as the table with that one ``key``."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, Text):
+            return value
+        table = Table(value.place)
+        table[key] = value
+        table.key_places[key] = value.place
+        return table
+
+    return BeforeValidator(read)
+
+
+class SetTemperature(Part):
+    """Go to a temperature."""
+
+    called = "set_temperature"
+    to: typed.Temperature
+    rate: typed.TemperatureRate | None = None
+    approach: Literal["fast_settle", "no_overshoot"] = "fast_settle"
+    settle: Settle = Settle()
+    wait: YesOrNo = True
+
+
+class SetField(Part):
+    """Go to a field."""
+
+    called = "set_field"
+    to: typed.Field
+    rate: typed.FieldRate | None = None
+    approach: Literal["linear", "no_overshoot", "oscillate"] | None = None
+    mode: Literal["driven", "persistent"] | None = None
+    wait: YesOrNo = True
+
+
+_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+class Wait(Part):
+    """Let time pass: so long, until a time of day, or until temperature or field are stable."""
+
+    called = "wait"
+    for_: typed.Time | None = Field(default=None, alias="for")
+    until: Annotated[str, Field(pattern=f"^{_OF_DAY}$")] | None = None
+    stable: Annotated[tuple[Literal["temperature", "field"], ...], Field(min_length=1)] | None = None
+    timeout: typed.Time | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Wait":
+        given = [key for key in ("for_", "until", "stable") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError("wait takes exactly one of for, until and stable; e.g. '10 min'")
+        if self.timeout is not None and self.stable is None:
+            raise ValueError("timeout belongs to stable; e.g. '{stable: [temperature], timeout: 1 h}'")
+        return self
+
+
+SetTemperatureOrValue = Annotated[SetTemperature, _or_table("to")]
+SetFieldOrValue = Annotated[SetField, _or_table("to")]
+WaitOrTime = Annotated[Wait, _or_table("for")]

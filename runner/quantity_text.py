@@ -1,0 +1,389 @@
+"""Setpoints as people type them: single quantities, grids, lists of both, and sweeps.
+
+Everything stays Decimal, so that ``2..60 K step 0.2 K`` hits 59.8 K and not 59.800000000000004 K, and every
+number remembers where it was typed, so that a limit can say which one it refuses.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
+
+from onnes.instruments.quantities import (
+    KINDS,
+    expected,
+    quantity,
+    quantity_range,
+    tidy,
+    unit_in,
+)
+from onnes.runner.problems import Place, PlacedError, Problem, choice, nearest
+from onnes.runner.yaml_text import Items, Table, place_of
+
+_STEP = re.compile(r"(?P<range>.+?)\s+step\s+(?P<step>.+)")
+_POINTS = re.compile(r"(?P<range>.+?)\s+points\s+(?P<points>\S+)(?:\s+spaced\s+(?P<spaced>\S+))?")
+# A night of a day has some ten thousand points; a mistyped step must not fill the memory.
+_MOST_VALUES = 100_000
+
+
+def _any(value: Decimal) -> bool:
+    del value
+    return True
+
+
+def _signed_root(value: Decimal) -> Decimal:
+    return value.sqrt() if value >= 0 else -(-value).sqrt()
+
+
+@dataclass(frozen=True, slots=True)
+class _Spacing:
+    """Even steps in ``forward(x)``; ``allows`` says for which ends that has a meaning."""
+
+    forward: Callable[[Decimal], Decimal]
+    backward: Callable[[Decimal], Decimal]
+    allows: Callable[[Decimal], bool]
+    needs: str
+
+
+_SPACINGS = {
+    "linear": _Spacing(lambda x: x, lambda y: y, _any, ""),
+    "log": _Spacing(lambda x: x.ln(), lambda y: y.exp(), lambda x: x > 0, "both ends above 0"),
+    "inverse": _Spacing(lambda x: 1 / x, lambda y: 1 / y, lambda x: x > 0, "both ends above 0"),
+    # Through zero the sign is kept, so that a field sweep over both signs stays one monotone pass.
+    "square": _Spacing(lambda x: x * abs(x), _signed_root, _any, ""),
+    "root": _Spacing(lambda x: x.sqrt(), lambda y: y * y, lambda x: x >= 0, "both ends at 0 or above"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One number in the base unit of its kind, with the text it stands in, its unit and its place."""
+
+    number: Decimal
+    text: str
+    unit: str
+    place: Place
+
+    def __float__(self) -> float:
+        return float(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Measure while ramping from ``first`` to ``last`` at ``rate``, every so many s or every step."""
+
+    first: Typed
+    last: Typed
+    rate: Typed
+    every_s: Typed | None
+    every_step: Typed | None
+    place: Place
+
+
+def read_quantity(value: object, kind: str) -> Typed:
+    """Return the single quantity of ``kind`` that ``value`` says.
+
+    Raises:
+        ValueError: if it is none, with what was expected.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"a {_shape(value)} is no quantity; expected {expected(kind)}")
+    if value.strip() == "":
+        raise ValueError(f"nothing is given; expected {expected(kind)}")
+    return Typed(quantity(value, kind), str(value), unit_in(value), place_of(value))
+
+
+def read_values(value: object, kind: str) -> tuple[Typed, ...]:
+    """Return the values of a quantity, a grid, or a list of them joined in order.
+
+    An equal value where two items of a list meet is taken once.
+
+    Raises:
+        PlacedError: with every item that says no value.
+    """
+    problems: list[Problem] = []
+    numbers = _join(value, kind, problems)
+    if problems:
+        raise PlacedError(problems)
+    return tuple(numbers)
+
+
+def _join(value: object, kind: str, problems: list[Problem]) -> list[Typed]:
+    if isinstance(value, Items):
+        if not value:
+            problems.append(Problem(value.place, f"an empty list; expected {expected(kind)}"))
+        joined: list[Typed] = []
+        for item in value:
+            further = _join(item, kind, problems)
+            same = bool(joined and further) and joined[-1].number == further[0].number
+            joined += further[1:] if same else further
+        return joined
+    try:
+        if isinstance(value, str) and (".." in value or " step " in value or " points " in value):
+            unit, place = unit_in(value), place_of(value)
+            numbers = [Typed(number, str(value), unit, place) for number in grid(value, kind)]
+        else:
+            numbers = [read_quantity(value, kind)]
+        _refuse_zero_kelvin(numbers, kind)
+        return numbers
+    except ValueError as error:
+        problems.append(Problem(place_of(value), str(error)))
+        return []
+
+
+def grid(text: str, kind: str) -> tuple[Decimal, ...]:
+    """Return the values of ``range step quantity`` or ``range points N spaced S``; both ends are in it.
+
+    Raises:
+        ValueError: if the range is empty, the step is not above zero, the spacing is unknown or has no
+            meaning for these ends, or there are more than 100 000 values.
+
+    >>> [str(value) for value in grid("2..3 K step 0.4 K", "temperature")]
+    ['2', '2.4', '2.8', '3']
+    >>> [str(value) for value in grid("10 K..1 K points 3 spaced inverse", "temperature")]
+    ['10', '1.818181818181818181818181818', '1']
+    """
+    stripped = text.strip()
+    if stepped := _STEP.fullmatch(stripped):
+        return _by_step(text, *quantity_range(stepped["range"], kind), quantity(stepped["step"], kind))
+    if pointed := _POINTS.fullmatch(stripped):
+        first, last = quantity_range(pointed["range"], kind)
+        return _by_points(text, first, last, pointed["points"], pointed["spaced"] or "linear")
+    quantity_range(stripped, kind)
+    raise ValueError(
+        f"'{text}' does not say which values; expected a step or a number of points; "
+        f"e.g. '{stripped} step {KINDS[kind].example}' or '{stripped} points 11'"
+    )
+
+
+def _by_step(text: str, first: Decimal, last: Decimal, step: Decimal) -> tuple[Decimal, ...]:
+    if step <= 0:
+        of = "zero" if step == 0 else f"{step}, below zero"
+        raise ValueError(
+            f"'{text}' has a step of {of}; expected a step above 0, the range gives the direction"
+        )
+    _refuse_empty(text, first, last)
+    steps = abs(last - first) / step
+    _refuse_too_many(text, steps + 2)
+    signed = step if last > first else -step
+    values = [tidy(first + signed * number) for number in range(int(steps) + 1)]
+    if values[-1] != last:
+        values.append(last)
+    return tuple(values)
+
+
+def _by_points(text: str, first: Decimal, last: Decimal, points: str, spaced: str) -> tuple[Decimal, ...]:
+    if not (points.isascii() and points.isdigit() and int(points) >= 2):
+        raise ValueError(f"'{text}' has {points} points; expected a whole number from 2 up")
+    _refuse_empty(text, first, last)
+    _refuse_too_many(text, Decimal(points))
+    if spaced not in _SPACINGS:
+        names = list(_SPACINGS)
+        raise ValueError(
+            f"'{text}' has the unknown spacing '{spaced}'; expected {choice(names)}{nearest(spaced, names)}"
+        )
+    spacing = _SPACINGS[spaced]
+    if not (spacing.allows(first) and spacing.allows(last)):
+        raise ValueError(f"'{text}' cannot be spaced {spaced} from {first} to {last}: {spacing.needs} needed")
+    low, high, last_index = spacing.forward(first), spacing.forward(last), int(points) - 1
+    between = [
+        tidy(spacing.backward(low + (high - low) * number / last_index)) for number in range(1, last_index)
+    ]
+    return first, *between, last
+
+
+def _refuse_empty(text: str, first: Decimal, last: Decimal) -> None:
+    if first == last:
+        raise ValueError(f"'{text}' starts where it ends; expected two different ends, or one single value")
+
+
+def _refuse_zero_kelvin(ends: Sequence[Typed], kind: str) -> None:
+    if kind == "temperature" and min(end.number for end in ends) <= 0:
+        raise ValueError(f"'{ends[0].text}' reaches 0 K or below; expected temperatures above 0 K")
+
+
+def _refuse_too_many(text: str, count: Decimal) -> None:
+    if count > _MOST_VALUES:
+        raise ValueError(f"'{text}' has {count:.3g} values; expected at most {_MOST_VALUES}")
+
+
+_SWEEP_KEYS = ("sweep", "rate", "every")
+
+
+def read_sweep(table: Table, kind: str) -> Sweep:
+    """Return the sweep ``{sweep: range, rate: rate, every: time or step}`` of a temperature or field.
+
+    Raises:
+        PlacedError: with everything that is wrong or missing in it.
+    """
+    problems = [
+        Problem(
+            table.key_places[key],
+            f"unknown key '{key}' in a sweep; expected {choice(_SWEEP_KEYS)}{nearest(key, _SWEEP_KEYS)}",
+        )
+        for key in table
+        if key not in _SWEEP_KEYS
+    ]
+    example = f"{{sweep: 2 .. {KINDS[kind].example}, rate: {KINDS[kind + '_rate'].example}, every: 10 s}}"
+    for key in _SWEEP_KEYS:
+        if key not in table:
+            problems.append(Problem(table.place, f"a sweep without '{key}'; e.g. '{example}'"))
+
+    def take(key: str, read: Callable[[Any], Any]) -> Any:
+        if key not in table:
+            return None
+        try:
+            return read(table[key])
+        except ValueError as error:
+            problems.append(Problem(place_of(table[key]), str(error)))
+            return None
+
+    ends = take("sweep", lambda value: _sweep_ends(value, kind))
+    rate = take("rate", lambda value: _above_zero(read_quantity(value, f"{kind}_rate"), "rate"))
+    every = take("every", lambda value: _sweep_interval(value, kind))
+    if problems:
+        raise PlacedError(problems)
+    every_s, every_step = every
+    return Sweep(ends[0], ends[1], rate, every_s, every_step, table.place)
+
+
+def _sweep_ends(value: object, kind: str) -> tuple[Typed, Typed]:
+    if not isinstance(value, str):
+        raise ValueError(f"a {_shape(value)} is no range; expected e.g. '2 .. {KINDS[kind].example}'")
+    first, last = quantity_range(value, kind)
+    _refuse_empty(value, first, last)
+    unit, place = unit_in(value), place_of(value)
+    ends = Typed(first, str(value), unit, place), Typed(last, str(value), unit, place)
+    _refuse_zero_kelvin(ends, kind)
+    return ends
+
+
+def _sweep_interval(value: object, kind: str) -> tuple[Typed | None, Typed | None]:
+    if isinstance(value, str) and unit_in(value) in KINDS["time"].units:
+        return _above_zero(read_quantity(value, "time"), "interval"), None
+    try:
+        return None, _above_zero(read_quantity(value, kind), "interval")
+    except ValueError as error:
+        raise ValueError(f"{error}; or a time, e.g. '10 s'") from None
+
+
+def _above_zero(typed: Typed, what: str) -> Typed:
+    if typed.number <= 0:
+        raise ValueError(f"a {what} of '{typed.text}' never gets anywhere; expected one above 0")
+    return typed
+
+
+def _shape(value: object) -> str:
+    return "list" if isinstance(value, Sequence) else "table"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """Annotates a model field: how its text is read, and the JSON Schema that says so."""
+
+    kind: str
+
+    def read(self, value: Any) -> Any:
+        return read_quantity(value, self.kind)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "description": expected(self.kind), "examples": [KINDS[self.kind].example]}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        del schema, handler
+        return self.schema()
+
+
+class _ReadsPositive(_Reads):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        typed = read_quantity(value, self.kind)
+        if typed.number <= 0:
+            raise ValueError(f"'{typed.text}' is not above 0; expected {expected(self.kind)}")
+        return typed
+
+
+class _ReadsNotNegative(_Reads):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        typed = read_quantity(value, self.kind)
+        if typed.number < 0:
+            raise ValueError(f"'{typed.text}' is below 0; expected {expected(self.kind)}")
+        return typed
+
+
+class _ReadsRange(_Reads):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError(
+                f"a {_shape(value)} is no range; expected e.g. '2 .. {KINDS[self.kind].example}'"
+            )
+        low, high = quantity_range(value, self.kind)
+        if low > high:
+            raise ValueError(f"'{value}' goes down; expected the lower end first")
+        unit, place = unit_in(value), place_of(value)
+        return Typed(low, str(value), unit, place), Typed(high, str(value), unit, place)
+
+
+class _ReadsValues(_Reads):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        return read_values(value, self.kind)
+
+    def schema(self) -> dict[str, Any]:
+        text = _Reads.schema(self)
+        grids = f"{KINDS[self.kind].name} with its unit, 'A .. B step C', or 'A .. B points N spaced log'"
+        item = {"type": "string", "description": grids, "examples": text["examples"]}
+        nested = {"type": "array", "minItems": 1, "items": {"anyOf": [item, {"type": "array"}]}}
+        return {"anyOf": [item, nested]}
+
+
+class _ReadsProgram(_ReadsValues):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        return read_sweep(value, self.kind) if isinstance(value, Table) else read_values(value, self.kind)
+
+    def schema(self) -> dict[str, Any]:
+        text = {"type": "string"}
+        sweep = {
+            "type": "object",
+            "properties": dict.fromkeys(_SWEEP_KEYS, text),
+            "required": list(_SWEEP_KEYS),
+            "additionalProperties": False,
+            "description": f"measured while ramping; rate is {expected(self.kind + '_rate')}",
+        }
+        return {"anyOf": [*_ReadsValues.schema(self)["anyOf"], sweep]}
+
+
+Temperature = Annotated[Typed, _ReadsPositive("temperature")]
+TemperatureRate = Annotated[Typed, _ReadsPositive("temperature_rate")]
+Field = Annotated[Typed, _Reads("field")]
+FieldRate = Annotated[Typed, _ReadsPositive("field_rate")]
+Current = Annotated[Typed, _ReadsPositive("current")]
+Voltage = Annotated[Typed, _ReadsPositive("voltage")]
+Power = Annotated[Typed, _ReadsPositive("power")]
+Time = Annotated[Typed, _ReadsNotNegative("time")]
+TemperatureRange = Annotated[tuple[Typed, Typed], _ReadsRange("temperature")]
+FieldRange = Annotated[tuple[Typed, Typed], _ReadsRange("field")]
+Temperatures = Annotated[tuple[Typed, ...], _ReadsValues("temperature")]
+Fields = Annotated[tuple[Typed, ...], _ReadsValues("field")]
+TemperatureProgram = Annotated[tuple[Typed, ...] | Sweep, _ReadsProgram("temperature")]
+FieldProgram = Annotated[tuple[Typed, ...] | Sweep, _ReadsProgram("field")]

@@ -1,0 +1,279 @@
+"""The sequence file: what is measured in a night, read with all its errors at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, WithJsonSchema
+
+from onnes.instruments.errors import SequenceError
+from onnes.runner import quantity_text as typed
+from onnes.runner.blocks import (
+    BLOCKS,
+    Isotherms,
+    Magnet,
+    Part,
+    Resistivity,
+    SetFieldOrValue,
+    SetTemperatureOrValue,
+    Settle,
+    WaitOrTime,
+    Words,
+    YesOrNo,
+    keys_of,
+)
+from onnes.runner.problems import Place, PlacedError, Problem, choice, nearest, report
+from onnes.runner.sequence_errors import problems_in
+from onnes.runner.yaml_text import Items, Table, Text, place_of, read_yaml
+
+
+class Limits(Part):
+    """What this night allows itself; it may only be narrower than station and sample."""
+
+    called = "limits"
+    temperature: typed.TemperatureRange | None = None
+    temperature_rate: typed.TemperatureRate | None = None
+    field: typed.FieldRange | None = None
+    field_rate: typed.FieldRate | None = None
+    current: typed.Current | None = None
+    voltage: typed.Voltage | None = None
+    power: typed.Power | None = None
+
+
+class Defaults(Part):
+    """Keys for every block of a name, or for every block that takes a group."""
+
+    called = "defaults"
+    resistivity: Resistivity = Resistivity()
+    isotherms: Isotherms = Isotherms()
+    settle: Settle = Settle()
+    magnet: Magnet = Magnet()
+
+
+def _or_hold(kind: str) -> Any:
+    def read(value: Any) -> typed.Typed | None:
+        return None if value == "hold" else typed.read_quantity(value, kind)
+
+    return PlainValidator(read)
+
+
+class Finish(Part):
+    """Where temperature and field go after the last step and on a safe stop."""
+
+    called = "finish"
+    field: Annotated[
+        typed.Typed | None,
+        _or_hold("field"),
+        WithJsonSchema({"type": "string", "examples": ["0 Oe", "hold"]}),
+    ] = None
+    approach: Literal["linear", "no_overshoot", "oscillate"] = "linear"
+    temperature: Annotated[
+        typed.Typed | None,
+        _or_hold("temperature"),
+        WithJsonSchema({"type": "string", "examples": ["10 K", "hold"]}),
+    ] = None
+    rate: typed.TemperatureRate | None = None
+    chamber: Literal["hold", "seal"] = "hold"
+
+
+class Declined(Part):
+    """Why the contacts are not checked."""
+
+    called = "contact_check"
+    declined: Words
+
+
+class Step(Part):
+    """What may stand beside the block of a step."""
+
+    called = "a step"
+    name: Words = ""
+    note: Words = ""
+    enabled: YesOrNo = True
+
+
+class ResistivityStep(Step):
+    """Measure R(T)."""
+
+    resistivity: Resistivity
+
+
+class IsothermsStep(Step):
+    """Measure R(H)."""
+
+    isotherms: Isotherms
+
+
+class SetTemperatureStep(Step):
+    """Go to a temperature."""
+
+    set_temperature: SetTemperatureOrValue
+
+
+class SetFieldStep(Step):
+    """Go to a field."""
+
+    set_field: SetFieldOrValue
+
+
+class WaitStep(Step):
+    """Let time pass."""
+
+    wait: WaitOrTime
+
+
+# The kinds of the keys that a loop fills with quantities; any other key takes a list of words.
+_LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
+LOOP_KEYS = tuple(dict.fromkeys(key for block in BLOCKS.values() for key in keys_of(block)))
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One key and the values that it takes, pass by pass."""
+
+    key: str
+    key_place: Place
+    values: tuple[typed.Typed | Text, ...]
+
+
+def _read_loop(value: Any) -> Loop:
+    if not isinstance(value, Table) or len(value) != 1:
+        raise ValueError("for takes one key with its values; e.g. 'for: {field: [0 T, 1 T]}'")
+    ((key, given),) = value.items()
+    if key not in LOOP_KEYS or key in ("settle", "magnet"):
+        names = [name for name in LOOP_KEYS if name not in ("settle", "magnet")]
+        text = f"no block takes the key '{key}' of this for; expected {choice(names)}{nearest(key, names)}"
+        raise PlacedError([Problem(value.key_places[key], text)])
+    place = value.key_places[key]
+    if key in _LOOPED:
+        return Loop(key=key, key_place=place, values=typed.read_values(given, _LOOPED[key]))
+    if not isinstance(given, Items) or not given or not all(isinstance(item, Text) for item in given):
+        text = f"the values of '{key}' are no list of words; expected e.g. '[{key}1, {key}2]'"
+        raise PlacedError([Problem(place_of(given), text)])
+    return Loop(key=key, key_place=place, values=tuple(given))
+
+
+class ForStep(Step):
+    """Do the steps once for each value."""
+
+    for_: Annotated[
+        Loop,
+        PlainValidator(_read_loop),
+        WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1}),
+    ] = Field(alias="for")
+    do: Annotated[list["AnyStep"], Field(min_length=1)]
+
+
+_STEPS: dict[str, type[Step]] = {
+    "resistivity": ResistivityStep,
+    "isotherms": IsothermsStep,
+    "for": ForStep,
+    "set_temperature": SetTemperatureStep,
+    "set_field": SetFieldStep,
+    "wait": WaitStep,
+}
+
+
+def _block_of(step: Any) -> str | None:
+    """Return the tag of the one block of a step, or None and leave the complaint with the table."""
+    if not isinstance(step, Table):
+        return None
+    blocks = [key for key in step if key in _STEPS]
+    if len(blocks) == 1:
+        return f"a step with {blocks[0]}"
+    names = sorted(_STEPS)
+    unknown = [key for key in step if key not in keys_of(Step)]
+    if blocks:
+        text = f"a second block in one step, '{blocks[1]}' beside '{blocks[0]}'; write a step for each"
+        step.complaint = Problem(step.key_places[blocks[1]], text)
+    elif unknown:
+        text = f"unknown block '{unknown[0]}'; expected {choice(names)}{nearest(unknown[0], names)}"
+        step.complaint = Problem(step.key_places[unknown[0]], text)
+    else:
+        step.complaint = Problem(step.place, f"a step without a block; expected {choice(names)}")
+    return None
+
+
+AnyStep = Annotated[
+    Annotated[ResistivityStep, Tag("a step with resistivity")]
+    | Annotated[IsothermsStep, Tag("a step with isotherms")]
+    | Annotated[ForStep, Tag("a step with for")]
+    | Annotated[SetTemperatureStep, Tag("a step with set_temperature")]
+    | Annotated[SetFieldStep, Tag("a step with set_field")]
+    | Annotated[WaitStep, Tag("a step with wait")],
+    Discriminator(_block_of),
+]
+
+
+def _samples(value: Any) -> dict[str, Text]:
+    if isinstance(value, Text) and value.strip():
+        return {"": value}
+    if isinstance(value, Table) and value and all(isinstance(item, Text) and item for item in value.values()):
+        return dict(value)
+    raise ValueError("expected a sample, e.g. 'MB215-06', or one for each wiring, e.g. '{film: MB215-06}'")
+
+
+def _reference(value: Any) -> Text:
+    if isinstance(value, Text) and value.strip():
+        return value
+    raise ValueError("expected the name or path of a station file; e.g. 'ppms9'")
+
+
+class SequenceFile(Part):
+    """The top level of a sequence file.
+
+    ``sample`` maps the wiring to the reference; the wiring is ``""`` where the file names none.
+    """
+
+    called = "a sequence"
+    sequence: Annotated[Literal["1"], WithJsonSchema({"const": 1})]
+    title: str = ""
+    station: Annotated[Text | None, PlainValidator(_reference), WithJsonSchema({"type": "string"})] = None
+    sample: Annotated[
+        dict[str, Text],
+        PlainValidator(_samples),
+        WithJsonSchema(
+            {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
+        ),
+    ] = Field(default_factory=dict)
+    mounting: Words | None = None
+    limits: Limits = Limits()
+    defaults: Defaults = Defaults()
+    contact_check: Literal["auto"] | Declined = "auto"
+    finish: Finish
+    steps: Annotated[list[AnyStep], Field(min_length=1)]
+
+
+class SequenceText:
+    """A sequence file that was read: its model, its text, and the tree that knows the places."""
+
+    def __init__(self, path: Path, text: str, tree: Table, model: SequenceFile) -> None:
+        self.path, self.text, self.tree, self.model = path, text, tree, model
+
+
+def load_sequence(path: Path) -> SequenceText:
+    """Return the sequence file at ``path``.
+
+    Raises:
+        SequenceError: if there is no such file, it is not UTF-8, or it says something wrong: one line
+            ``file:line:column: problem`` for each.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SequenceError(f"cannot read {path}: {error.strerror}; look at the name of the file") from None
+    except UnicodeDecodeError as error:
+        raise SequenceError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    tree, problems = read_yaml(text)
+    model: SequenceFile | None = None
+    if not isinstance(tree, Table):
+        problems.append(Problem(place_of(tree), "a sequence file is a table; expected e.g. 'sequence: 1'"))
+    else:
+        try:
+            model = SequenceFile.model_validate(tree)
+        except ValidationError as error:
+            refused = {problem.place for problem in problems}
+            problems += [problem for problem in problems_in(error, tree) if problem.place not in refused]
+    if problems or model is None:
+        raise SequenceError(report(str(path), problems))
+    return SequenceText(path, text, tree, model)
