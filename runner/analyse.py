@@ -1,0 +1,87 @@
+"""Analyse a night or a run that is stored: results, ``results.json`` and the figure."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnes.instruments.errors import ConfigurationError
+from onnes.runner.figure import draw
+from onnes.runner.findings import find
+from onnes.runner.results import NightResult, write_results
+from onnes.storage.night import NIGHT_MANIFEST
+from onnes.storage.reader import Night, Run
+from onnes.storage.run import RUN_MANIFEST
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisReport:
+    """What an analysis leaves behind; ``figure`` is None where there was nothing to draw.
+
+    ``night`` is None for a run that lies in no night. ``simulated`` is what the manifest says.
+    """
+
+    simulated: bool
+    night: Path | None
+    runs: tuple[Path, ...]
+    results: tuple[NightResult, ...]
+    figure: Path | None
+    messages: tuple[str, ...]
+
+
+def analyse(path: Path) -> AnalysisReport:
+    """Analyse the night or the run in the folder ``path``, write ``results.json`` and ``figure.png`` into it.
+
+    Raises:
+        ConfigurationError: if ``path`` is neither.
+        StorageError: if a file of it is missing or damaged, or the folder cannot be written.
+    """
+    folder: Night | Run
+    if (path / NIGHT_MANIFEST).is_file():
+        folder = Night.open(path)
+    elif (path / RUN_MANIFEST).is_file():
+        folder = Run.open(path)
+    else:
+        raise ConfigurationError(
+            f"{path} is neither a night nor a run; expected a folder with {NIGHT_MANIFEST} or "
+            f"{RUN_MANIFEST}, or the number of a night, e.g. 0042"
+        )
+    messages: list[str] = []
+    if folder.status != "finished":
+        messages.append(f"{path.name} is {folder.status}: analysed is what was measured so far")
+    findings = find(folder)
+    if not (findings.temperature_runs or findings.field_runs):
+        messages.append(f"{path.name} has no run that can be analysed yet")
+    write_results(path, findings.results, findings.provenance)
+    figure = path / "figure.png"
+    drawn = draw(findings, figure)
+    home = path if isinstance(folder, Night) else path.parent
+    return AnalysisReport(
+        findings.provenance.get("backend") == "simulated",
+        home if (home / NIGHT_MANIFEST).is_file() else None,
+        tuple(run.path for run in folder.runs) if isinstance(folder, Night) else (path,),
+        findings.results,
+        figure if drawn else None,
+        tuple(messages),
+    )
+
+
+def find_night(text: str, runs: Path) -> Path:
+    """Return the folder that ``text`` names: a path, or the number of a night in the folder ``runs``.
+
+    Raises:
+        ConfigurationError: if there is no such folder, or the number belongs to more than one.
+    """
+    if Path(text).is_dir():
+        return Path(text)
+    if not re.fullmatch(r"\d{1,6}", text):
+        raise ConfigurationError(
+            f"there is no folder {text}; give the folder of a night or a run, or the number of a night, "
+            "e.g. 0042"
+        )
+    found = [path for path in runs.glob(f"*/*_{int(text):04d}") if (path / NIGHT_MANIFEST).is_file()]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigurationError(f"there is no night {int(text):04d} in {runs}; look with `ls {runs}`")
+    names = ", ".join(str(path) for path in sorted(found))
+    raise ConfigurationError(f"night {int(text):04d} is more than one in {runs}: {names}; give the folder")

@@ -1,0 +1,252 @@
+"""The figure of a night: rho(T) at fields, the crossing of the isotherms, and their collapse.
+
+Matplotlib by its objects alone: no pyplot, no global state, so that it can be drawn in any thread.
+"""
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from onnes.analysis.isotherm import Floats
+from onnes.analysis.lag import at_sample
+from onnes.runner.findings import FieldFindings, Findings, TemperatureFindings
+from onnes.runner.measured import Geometry
+from onnes.runner.report import with_uncertainty
+from onnes.runner.results import NightResult
+
+_DPI = 160
+_PANEL_IN = (4.9, 4.5)
+_SMALL, _NORMAL, _LARGE = 8.5, 9.5, 10.5  # pt
+_GREY, _AMBER, _INK = "#999999", "#E69F00", "#222222"  # Okabe-Ito; grey for rejected, amber for simulated
+_LEGEND_MOST = 10  # more values than this get a colour bar
+_MARKER = 3.0  # pt
+
+Colour = tuple[float, float, float, float]
+
+
+def draw(findings: Findings, path: Path) -> bool:
+    """Draw what was found to ``path`` as PNG; return False where there is nothing to draw."""
+    panels: list[Callable[[Axes], None]] = []
+    runs = [found for found in findings.temperature_runs if found.measured.branches]
+    if runs:
+        panels.append(lambda axes: _over_temperature(axes, runs, findings.results))
+    sets = [found for found in findings.field_runs if found.measured.isotherms]
+    if sets:
+        richest = max(sets, key=lambda found: sum(len(one.field) for one in found.measured.isotherms))
+        panels.append(lambda axes: _crossing(axes, richest))
+        panels.append(lambda axes: _collapse(axes, richest))
+    if not panels:
+        return False
+    width, height = _PANEL_IN
+    figure = Figure(figsize=(max(width * len(panels), 6.0), height), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    for letter, axes, panel in zip(
+        "abc", figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=False
+    ):
+        panel(axes)
+        axes.set_title(f"({letter}) {axes.get_title()}", fontsize=_LARGE, loc="left", color=_INK)
+        axes.set_title("")
+        _dress(axes)
+        _watermark(axes, findings.provenance)
+    beside = path.with_name(f".{path.name}.new")
+    figure.savefig(
+        beside, format="png", metadata={"Software": "onnes", "Description": _origin(findings.provenance)}
+    )
+    beside.replace(path)
+    return True
+
+
+def _over_temperature(
+    axes: Axes, runs: Sequence[TemperatureFindings], results: Sequence[NightResult]
+) -> None:
+    size = _common_geometry([found.measured.geometry for found in runs])
+    scale, label = _resistance_axis(size)
+    runs = sorted(runs, key=lambda found: found.measured.field_oe)
+    colours = _colours(axes, "cividis", [found.measured.field_oe / 1000 for found in runs], "H (kOe)")
+    coldest, hottest = np.inf, 0.0
+    for found, colour in zip(runs, colours, strict=True):
+        for branch in found.measured.branches:
+            temperature = at_sample(branch.temperature, branch.rate, found.lag_s)
+            _points(
+                axes, temperature, branch.resistance * scale, colour, filled=branch.direction == "warming"
+            )
+            coldest, hottest = min(coldest, temperature.min()), max(hottest, temperature.max())
+        _rejected(axes, found.measured.rejected.temperature, found.measured.rejected.resistance * scale)
+    if coldest > 0 and hottest > 10 * coldest:
+        axes.set_xscale("log")
+        _plain_logarithm(axes)
+    axes.set_xlabel("T (K)")
+    axes.set_ylabel(label)
+    axes.set_title(_headline("ρ(T)" if size else "R(T)", results, ("rho-minimum", "tc-onset")))
+
+
+def _crossing(axes: Axes, found: FieldFindings) -> None:
+    scale, label = _resistance_axis(found.measured.geometry)
+    curves = [curve for curve in found.measured.curves if curve.isotherm is not None]
+    colours = _colours(axes, "viridis", [curve.setpoint_k for curve in curves], "T (K)")
+    for curve, colour in zip(curves, colours, strict=True):
+        for branch in curve.branches:
+            filled = branch.direction == "rising"
+            _points(axes, branch.field / 1000, branch.resistance * scale, colour, filled=filled)
+    _rejected(axes, found.measured.rejected.field / 1000, found.measured.rejected.resistance * scale)
+    crossing = found.crossings.median if found.crossings else None
+    axes.set_title("isotherms")
+    if crossing is not None and crossing.value is not None:
+        axes.axvline(crossing.value / 1000, color=_INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+        axes.set_title(f"crossing at {with_uncertainty(crossing.value, crossing.sigma, 'Oe')}")
+    axes.set_xlabel("H (kOe), rising filled, falling open")
+    axes.set_ylabel(label)
+
+
+def _collapse(axes: Axes, found: FieldFindings) -> None:
+    collapsed = found.collapse
+    if collapsed is None or collapsed.hc.value is None or collapsed.z_nu.value is None:
+        reason = "no good point" if collapsed is None else collapsed.hc.reason or collapsed.z_nu.reason
+        axes.set_title("no collapse")
+        text = textwrap.fill(reason, 42)
+        axes.text(
+            0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=_NORMAL, color=_INK
+        )
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    scale, label = _resistance_axis(found.measured.geometry)
+    temperatures = np.unique(collapsed.temperature)
+    distance = np.abs(collapsed.u)
+    shown = distance > 0
+    colours = _colours(axes, "viridis", list(temperatures), "T (K)", key=False)
+    for temperature, colour in zip(temperatures, colours, strict=True):
+        for filled in (True, False):
+            chosen = shown & (collapsed.temperature == temperature) & ((collapsed.u > 0) == filled)
+            _points(axes, distance[chosen], np.exp(collapsed.ln_r[chosen]) * scale, colour, filled=filled)
+    for side in (collapsed.curve_u > 0, collapsed.curve_u < 0):
+        order = np.argsort(np.abs(collapsed.curve_u[side]))
+        curve = np.exp(collapsed.curve_ln_r[side][order]) * scale
+        axes.plot(np.abs(collapsed.curve_u[side][order]), curve, color=_INK, linewidth=0.9, zorder=3)
+    axes.set_xscale("log")
+    axes.set_xlim(left=max(distance[shown].min(), distance.max() / 1000))
+    _plain_logarithm(axes)
+    hc = with_uncertainty(collapsed.hc.value, collapsed.hc.sigma, "Oe")
+    z_nu = with_uncertainty(collapsed.z_nu.value, collapsed.z_nu.sigma, "1")
+    axes.set_title(rf"$H_c$ = {hc}, $z\nu$ = {z_nu}")
+    axes.set_xlabel(r"$|H - H_c|\,/\,T^{1/z\nu}$ (kOe / K$^{1/z\nu}$), above $H_c$ filled, below open")
+    axes.set_ylabel(label)
+
+
+def _headline(what: str, results: Sequence[NightResult], keys: Sequence[str]) -> str:
+    """Return the title of a panel with the first of the results that has a value."""
+    names = {"rho-minimum": "minimum at", "tc-onset": "Tc onset"}
+    for key in keys:
+        for result in results:
+            if result.value is not None and (result.id == key or result.id.endswith(f"-{key}")):
+                return f"{what}: {names[key]} {with_uncertainty(result.value, result.sigma, result.unit)}"
+    return what
+
+
+def _common_geometry(sizes: Sequence[Geometry | None]) -> Geometry | None:
+    return sizes[0] if len(set(sizes)) == 1 else None
+
+
+def _resistance_axis(size: Geometry | None) -> tuple[float, str]:
+    """Return what resistances are multiplied by, and the label: resistivity where the geometry is known."""
+    return (size.resistivity_per_ohm * 1e6, "ρ (µΩ cm)") if size else (1.0, "R (Ω)")
+
+
+def _colours(axes: Axes, name: str, values: Sequence[float], label: str, *, key: bool = True) -> list[Colour]:
+    """Return one colour a value; their meaning is in a legend, or in a colour bar where they are many."""
+    colour_map = colormaps[name]
+    if len(values) > _LEGEND_MOST:
+        low, high = min(values), max(values)
+        scale = ScalarMappable(Normalize(low, high), colour_map)
+        if key:
+            bar = axes.figure.colorbar(scale, ax=axes, pad=0.02)
+            bar.set_label(label, fontsize=_NORMAL)
+            bar.ax.tick_params(labelsize=_SMALL)
+        return [colour_map((value - low) / (high - low)) for value in values]
+    # The yellow end is left out: it does not stand out from white.
+    colours = [colour_map(position) for position in np.linspace(0.0, 0.9, len(values))]
+    if key:
+        for value, colour in zip(values, colours, strict=True):
+            axes.plot([], [], "o", color=colour, markersize=5, label=f"{value:.6g}")
+        axes.legend(title=label, fontsize=_SMALL, title_fontsize=_SMALL, frameon=False, handletextpad=0.2)
+    return colours
+
+
+def _points(axes: Axes, x: Floats, y: Floats, colour: Colour, *, filled: bool) -> None:
+    face = colour if filled else "white"
+    axes.plot(
+        x,
+        y,
+        "o",
+        color=colour,
+        markerfacecolor=face,
+        markersize=_MARKER,
+        markeredgewidth=0.6,
+        rasterized=True,
+    )
+
+
+def _rejected(axes: Axes, x: Floats, y: Floats) -> None:
+    if len(x):
+        axes.plot(x, y, "x", color=_GREY, markersize=4, markeredgewidth=0.9, label="rejected", zorder=1)
+
+
+def _plain_logarithm(axes: Axes) -> None:
+    """Write 2, 5, 10 instead of powers of ten."""
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _dress(axes: Axes) -> None:
+    axes.tick_params(labelsize=_SMALL, direction="in", top=True, right=True, which="both")
+    axes.xaxis.label.set_fontsize(_NORMAL)
+    axes.yaxis.label.set_fontsize(_NORMAL)
+    for spine in axes.spines.values():
+        spine.set_linewidth(0.8)
+
+
+def _watermark(axes: Axes, provenance: Mapping[str, Any]) -> None:
+    if provenance.get("backend") != "simulated":
+        return
+    axes.text(
+        0.5,
+        0.5,
+        "SIMULATED",
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        rotation=30,
+        fontsize=34,
+        fontweight="bold",
+        color=_AMBER,
+        alpha=0.13,
+        zorder=0,
+    )
+    axes.text(
+        0.985,
+        0.015,
+        _origin(provenance),
+        transform=axes.transAxes,
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=_AMBER,
+        zorder=5,
+    )
+
+
+def _origin(provenance: Mapping[str, Any]) -> str:
+    if provenance.get("backend") != "simulated":
+        return "measured"
+    return f"SIMULATED lab={provenance.get('lab')} seed={provenance.get('seed')}"

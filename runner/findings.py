@@ -1,0 +1,277 @@
+"""From stored runs to results: which analysis belongs to which kind of run, which paper value to which result.
+
+Which paper values a night compares with stands in its manifest as ``compare_with``, a list of keys of
+``paper_values.toml``; the demo sets it. Otherwise it follows from the facts of the sample: a film of paper
+000 whose model is as printed. A quantity without such a key gets a plain one, such as ``tc-onset``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onnes.analysis.crossings import Crossings, crossings
+from onnes.analysis.isotherm import Floats
+from onnes.analysis.lag import at_sample, sample_lag
+from onnes.analysis.minimum import resistance_minimum
+from onnes.analysis.resistivity import resistivity, sheet_resistance
+from onnes.analysis.result import Result, refused
+from onnes.analysis.scaling import Collapse, collapse
+from onnes.analysis.transition import transition
+from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
+from onnes.runner.paper_values import paper_values
+from onnes.runner.results import NightResult
+from onnes.storage.reader import Night, Run
+
+# Plain key of a quantity -> the paper values that it may be compared with.
+_COMPARABLE = {
+    "hc": ("000-hc",),
+    "znu": ("000-znu",),
+    "crossing": ("000-crossing-006", "000-crossing-012"),
+    "sheet-resistance-hc": ("000-rq",),
+    "rho-minimum": ("000-rho-minimum",),
+    "tc-onset": ("000-tc-pri-215",),
+}
+_H_OVER_4E2_OHM = 25812.80745 / 4  # exact since the SI of 2019
+
+Keyed = list[tuple[str, Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureFindings:
+    """A run R(T); ``lag_s`` is what its temperatures are corrected by, 0 where it is not known."""
+
+    measured: TemperatureRun
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFindings:
+    """A set of isotherms with its scaling analyses; None where there is no isotherm to analyse."""
+
+    measured: FieldRun
+    crossings: Crossings | None
+    collapse: Collapse | None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a night or a run says, with what a figure needs beside the numbers."""
+
+    path: Path
+    provenance: Mapping[str, Any]
+    results: tuple[NightResult, ...]
+    temperature_runs: tuple[TemperatureFindings, ...]
+    field_runs: tuple[FieldFindings, ...]
+
+
+def find(folder: Night | Run) -> Findings:
+    """Analyse every run of a night, or one run; a run of a kind without an analysis is left out."""
+    compare_with = frozenset(folder.manifest.get("compare_with", ()))
+    results: list[NightResult] = []
+    temperature_runs: list[TemperatureFindings] = []
+    field_runs: list[FieldFindings] = []
+    for run in folder.runs if isinstance(folder, Night) else [folder]:
+        kind = _kind(run)
+        if kind == "resistivity-temperature":
+            over_temperature, keyed = _over_temperature(temperature_run(run), compare_with)
+            temperature_runs.append(over_temperature)
+        elif kind == "resistivity-field":
+            over_field, keyed = _over_field(field_run(run))
+            field_runs.append(over_field)
+        else:
+            continue
+        ended = () if run.status == "finished" else (f"run {run.status}",)
+        results += [_night_result(key, result, ended, compare_with) for key, result in keyed]
+    origin: dict[str, Any] = {
+        key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
+    }
+    return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs))
+
+
+def _kind(run: Run) -> str:
+    """Return what was measured against what, from the run's name ``<number>_<kind>_<label>``."""
+    return str(run.manifest["run"]).split("_")[1]
+
+
+def _night_result(
+    key: str, result: Result, ended: tuple[str, ...], compare_with: frozenset[str]
+) -> NightResult:
+    flags = (*result.flags, *ended)
+    if result.reason:
+        flags = (result.reason, *flags)
+    elif result.sigma is None and not flags:
+        flags = ("no sigma",)
+    found = next((name for name in _COMPARABLE.get(key, ()) if name in compare_with), None)
+    return NightResult(
+        found or key,
+        result.quantity,
+        result.value,
+        result.sigma,
+        result.unit,
+        result.criterion,
+        dict(result.goodness),
+        flags,
+        paper_values()[found] if found else None,
+    )
+
+
+def _over_temperature(
+    measured: TemperatureRun, compare_with: frozenset[str]
+) -> tuple[TemperatureFindings, Keyed]:
+    """Return the run with its lag, and what it says; no transition or no minimum is no result."""
+    in_field = abs(measured.field_oe) >= 1
+    keyed: Keyed = []
+    lag = _lag(measured)
+    if lag is not None:
+        keyed.append(("sample-lag", lag))
+    lag_s = (lag and lag.value) or 0.0
+    findings = TemperatureFindings(measured, lag_s)
+    if not measured.branches:
+        return findings, [
+            ("resistivity", refused("resistivity", "ohm*cm", "R w t / l", "the run has no good point"))
+        ]
+    temperature = np.concatenate([at_sample(b.temperature, b.rate, lag_s) for b in measured.branches])
+    resistance = np.concatenate([branch.resistance for branch in measured.branches])
+    sigma = np.concatenate([branch.sigma for branch in measured.branches])
+    lagging = ("lag_not_corrected",) if measured.swept and not lag_s else ()
+    if not in_field:
+        keyed.append(("resistivity", _resistivity(measured, temperature, resistance, sigma)))
+        order = np.argsort(temperature, kind="stable")
+        minimum = resistance_minimum(temperature[order], resistance[order], sigma[order])
+        if minimum.value is not None or "000-rho-minimum" in compare_with:
+            keyed.append(("rho-minimum", replace(minimum, flags=(*minimum.flags, *lagging))))
+    metrics = transition(temperature, resistance, sigma)
+    if metrics["t50"].value is not None:
+        for name, metric in metrics.items():
+            key = name if name == "rrr" else f"tc-{name}"
+            keyed.append((key, replace(metric, flags=(*metric.flags, *lagging))))
+    return findings, _in_field(keyed, measured.field_oe) if in_field else keyed
+
+
+def _in_field(keyed: Keyed, field_oe: float) -> Keyed:
+    return [
+        (f"{key}-{field_oe:.0f}Oe", replace(result, quantity=f"{result.quantity} in {field_oe:.0f} Oe"))
+        for key, result in keyed
+    ]
+
+
+def _lag(measured: TemperatureRun) -> Result | None:
+    """Return the lag of the sample where the run has both directions; settled points do not lag."""
+    up = [branch for branch in measured.branches if branch.direction == "warming"]
+    down = [branch for branch in measured.branches if branch.direction == "cooling"]
+    if not (measured.swept and up and down):
+        return None
+    return sample_lag(
+        up[0].temperature, up[0].resistance, up[0].rate, down[0].temperature, down[0].resistance, down[0].rate
+    )
+
+
+def _resistivity(measured: TemperatureRun, temperature: Floats, resistance: Floats, sigma: Floats) -> Result:
+    hottest = int(np.argmax(temperature))
+    quantity = f"resistivity at {temperature[hottest]:.4g} K"
+    if measured.geometry is None:
+        return refused(quantity, "ohm*cm", "R w t / l", "the manifest of the run has no geometry")
+    size = measured.geometry
+    found = resistivity(
+        float(resistance[hottest]),
+        float(sigma[hottest]),
+        length_cm=size.length_cm,
+        width_cm=size.width_cm,
+        thickness_cm=size.thickness_cm,
+    )
+    return replace(found, quantity=quantity)
+
+
+def _over_field(measured: FieldRun) -> tuple[FieldFindings, Keyed]:
+    isotherms = measured.isotherms
+    if not isotherms:
+        nothing = refused("critical field", "Oe", "collapse of the isotherms", "the run has no good point")
+        return FieldFindings(measured, None, None), [("hc", nothing)]
+    crossed = crossings(isotherms)
+    collapsed = collapse(isotherms)
+    keyed: Keyed = [
+        ("hc", collapsed.hc),
+        ("znu", collapsed.z_nu),
+        ("crossing", crossed.median),
+        ("crossing-drift", crossed.drift),
+        ("znu-model", _model(collapsed)),
+        ("znu-slope", collapsed.slope),
+        ("sheet-resistance-hc", _sheet_resistance(measured, collapsed)),
+    ]
+    hysteresis = _hysteresis(measured)
+    if hysteresis is not None:
+        keyed.append(("hysteresis", hysteresis))
+    return FieldFindings(measured, crossed, collapsed), keyed
+
+
+def _model(collapsed: Collapse) -> Result:
+    quantity, criterion = (
+        "z*nu of 7/3, 4/3 and 2/3",
+        "least rms of ln R about the common curve with z*nu held",
+    )
+    if collapsed.hc.value is None:
+        return refused(quantity, "1", criterion, f"no collapse: {collapsed.hc.reason}")
+    ratios = {f"rms_ratio_{name}": ratio for name, ratio in collapsed.models.items()}
+    numerator, denominator = collapsed.chosen.split("/")
+    chosen = int(numerator) / int(denominator)
+    return Result(
+        quantity,
+        chosen,
+        None,
+        "1",
+        criterion,
+        goodness=ratios,
+        flags=("a choice among fixed values has no sigma",),
+    )
+
+
+def _sheet_resistance(measured: FieldRun, collapsed: Collapse) -> Result:
+    quantity, criterion = "sheet resistance at Hc", "common curve of the collapse at H = Hc, R w / l"
+    hc, z_nu = collapsed.hc, collapsed.z_nu
+    if hc.value is None or z_nu.value is None:
+        return refused(quantity, "ohm", criterion, f"no Hc: {hc.reason or z_nu.reason}")
+    if measured.geometry is None:
+        return refused(quantity, "ohm", criterion, "the manifest of the run has no geometry")
+    ohms = float(np.exp(np.interp(0.0, collapsed.curve_u, collapsed.curve_ln_r)))
+    slope = float(np.interp(0.0, collapsed.curve_u, np.gradient(collapsed.curve_ln_r, collapsed.curve_u)))
+    # The coldest isotherm is the steepest: there an error of Hc counts most.
+    coldest_k = float(collapsed.temperature.min())
+    u_sigma = (hc.sigma or 0.0) / 1000 / coldest_k ** (1 / z_nu.value)
+    ohms_sigma = ohms * float(np.hypot(collapsed.rms, slope * u_sigma))
+    size = measured.geometry
+    found = sheet_resistance(ohms, ohms_sigma, length_cm=size.length_cm, width_cm=size.width_cm)
+    fraction = (found.value or 0.0) / _H_OVER_4E2_OHM
+    return replace(
+        found, quantity=quantity, criterion=criterion, goodness={**found.goodness, "of_h_over_4e2": fraction}
+    )
+
+
+def _hysteresis(measured: FieldRun) -> Result | None:
+    """Return by how much field the falling curves are shifted; None where one direction was measured.
+
+    Least squares of R(falling) - R(rising) = shift * dR/dH over all isotherms, weighted by 1/R^2. The
+    remanence of a magnet shows here and leaves the averaged curves.
+    """
+    slopes, differences = [], []
+    for curve in measured.curves:
+        if curve.averaged is not None and len(curve.averaged.field) >= 3:
+            resistance = curve.averaged.resistance
+            slopes.append(np.gradient(resistance, curve.averaged.field) / resistance)
+            differences.append(2 * curve.averaged.half_difference / resistance)
+    if not slopes:
+        return None
+    slope, difference = np.concatenate(slopes), np.concatenate(differences)
+    quantity, criterion = (
+        "hysteresis of R(H)",
+        "field shift of the falling against the rising curves, least squares",
+    )
+    weight = float(slope @ slope)
+    if not weight > 0:
+        return refused(quantity, "Oe", criterion, "R does not depend on the field", n=len(slope))
+    shift = float(slope @ difference) / weight
+    rms = float(np.sqrt(np.mean((difference - shift * slope) ** 2)))
+    sigma = rms / float(np.sqrt(weight))
+    return Result(quantity, shift, sigma, "Oe", criterion, n=len(slope), goodness={"rms_relative": rms})

@@ -1,0 +1,191 @@
+"""The good points of stored runs as the arrays that the analyses and the figure take."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from onnes.analysis.field_pairs import Averaged, average_directions, symmetrise
+from onnes.analysis.isotherm import Floats, Isotherm
+from onnes.storage.reader import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Size of the bridge between the voltage contacts, cm."""
+
+    length_cm: float
+    width_cm: float
+    thickness_cm: float
+
+    @property
+    def resistivity_per_ohm(self) -> float:
+        """Return w t / l, cm: rho = R w t / l."""
+        return self.width_cm * self.thickness_cm / self.length_cm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """One monotone pass in the order of measuring; ``rate`` is signed dT/dt, K/s."""
+
+    direction: str
+    temperature: Floats
+    rate: Floats
+    field: Floats
+    resistance: Floats
+    sigma: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemperatureRun:
+    """R(T) in one field. ``swept`` is False where each temperature was settled, so that nothing lags."""
+
+    run: Run
+    field_oe: float
+    branches: tuple[Branch, ...]
+    rejected: Branch
+    swept: bool
+    geometry: Geometry | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IsothermCurves:
+    """R(H) at one temperature: the passes, and what is left when their asymmetry is taken out.
+
+    ``averaged`` is None where only one direction was measured; ``isotherm`` is None where no point is left.
+    """
+
+    setpoint_k: float
+    branches: tuple[Branch, ...]
+    averaged: Averaged | None
+    isotherm: Isotherm | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldRun:
+    """R(H) at a set of temperatures, ordered by temperature."""
+
+    run: Run
+    curves: tuple[IsothermCurves, ...]
+    rejected: Branch
+    geometry: Geometry | None
+
+    @property
+    def isotherms(self) -> list[Isotherm]:
+        """Return the isotherms that the scaling analyses take."""
+        return [curve.isotherm for curve in self.curves if curve.isotherm is not None]
+
+
+def temperature_run(run: Run) -> TemperatureRun:
+    """Return the R(T) curves of a ``resistivity-temperature`` run."""
+    rows = _good(run)
+    size, rejected = _geometry(run.manifest), _rejected(run)
+    if rows.empty:
+        return TemperatureRun(run, float("nan"), (), rejected, False, size)
+    swept = bool(rows["Temperature setpoint (K)"].isna().any())
+    branches = tuple(_branch(part, "warming", "cooling", "Temperature (K)") for part in _passes(rows))
+    return TemperatureRun(run, float(rows["Field setpoint (Oe)"].median()), branches, rejected, swept, size)
+
+
+def field_run(run: Run) -> FieldRun:
+    """Return the isotherms of a ``resistivity-field`` run; a row belongs to its temperature setpoint."""
+    rows = _good(run)
+    if rows.empty:
+        return FieldRun(run, (), _rejected(run), _geometry(run.manifest))
+    curves = [
+        _isotherm(float(part["Temperature setpoint (K)"].iloc[0]), part)
+        for _, part in rows.groupby("Temperature setpoint (K)", sort=True)
+    ]
+    return FieldRun(run, tuple(curves), _rejected(run), _geometry(run.manifest))
+
+
+def _isotherm(setpoint_k: float, rows: pd.DataFrame) -> IsothermCurves:
+    branches = tuple(_branch(part, "rising", "falling", "Field (Oe)") for part in _passes(rows))
+    rising = [branch for branch in branches if branch.direction == "rising"]
+    falling = [branch for branch in branches if branch.direction == "falling"]
+    averaged = None
+    if rising and falling:
+        up, down = _joined(rising), _joined(falling)
+        pair = (up.field, up.resistance, up.sigma, down.field, down.resistance, down.sigma)
+        averaged = average_directions(*pair)
+        # A pickup of the Hall voltage is odd in H and leaves only when both signs were measured.
+        if up.field.min() < -0.5 * up.field.max():
+            even = symmetrise(*pair)
+            field, resistance, sigma = even.field, even.rxx, even.sigma
+        else:
+            field, resistance, sigma = averaged.field, averaged.resistance, averaged.sigma
+    else:
+        one = _joined(list(branches))
+        field, resistance, sigma = one.field, one.resistance, one.sigma
+    keep = np.isfinite(field) & np.isfinite(resistance) & (resistance > 0)
+    isotherm = None
+    if keep.any():
+        mean_k = float(rows["Temperature (K)"].mean())
+        isotherm = Isotherm(mean_k, field[keep], resistance[keep], sigma[keep])
+    return IsothermCurves(setpoint_k, branches, averaged, isotherm)
+
+
+def _good(run: Run) -> pd.DataFrame:
+    """Return the rows that count: of the last attempt, with a finite resistance and without a flag."""
+    rows = run.data
+    if rows.empty:
+        return rows
+    rows = rows[rows["Attempt"] == rows["Attempt"].max()]
+    unflagged = rows["Flags"].fillna("").astype(str) == ""
+    good: pd.DataFrame = rows[
+        unflagged & np.isfinite(rows["Resistance (ohm)"]) & np.isfinite(rows["Temperature (K)"])
+    ]
+    return good
+
+
+def _passes(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for _, part in rows.groupby("Curve", sort=True):
+        yield part
+
+
+def _branch(rows: pd.DataFrame, up: str, down: str, along: str) -> Branch:
+    directions = rows["Direction"].unique()
+    direction = str(directions[0]) if len(directions) == 1 else ""
+    if direction not in (up, down):  # settled points carry the order of their setpoints only
+        swept = rows[along].to_numpy(dtype=np.float64)
+        direction = up if len(swept) < 2 or swept[-1] >= swept[0] else down
+    return _arrays(rows, direction)
+
+
+def _arrays(rows: pd.DataFrame, direction: str) -> Branch:
+    def column(label: str) -> Floats:
+        return rows[label].to_numpy(dtype=np.float64)
+
+    return Branch(
+        direction,
+        column("Temperature (K)"),
+        column("Temperature rate (K/min)") / 60.0,
+        column("Field (Oe)"),
+        column("Resistance (ohm)"),
+        np.nan_to_num(column("Resistance error (ohm)"), nan=0.0),
+    )
+
+
+def _joined(branches: list[Branch]) -> Branch:
+    if len(branches) == 1:
+        return branches[0]
+    parts = [(b.temperature, b.rate, b.field, b.resistance, b.sigma) for b in branches]
+    return Branch(branches[0].direction, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _rejected(run: Run) -> Branch:
+    rows = run.rejected
+    if rows.empty:
+        nothing = np.empty(0)
+        return Branch("", nothing, nothing, nothing, nothing, nothing)
+    return _arrays(rows, "")
+
+
+def _geometry(manifest: Mapping[str, Any]) -> Geometry | None:
+    sizes = manifest.get("geometry") or {}
+    values = [sizes.get(f"{name}_cm") for name in ("length", "width", "thickness")]
+    if not all(isinstance(value, int | float) and value > 0 for value in values):
+        return None
+    return Geometry(*map(float, values))  # type: ignore[arg-type]

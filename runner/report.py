@@ -1,0 +1,88 @@
+"""Results as people read them: value(error) and the table of quantity, paper and this run."""
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from onnes.runner.results import NightResult
+
+_HEAD = ("quantity", "paper", "this run")
+
+
+def with_uncertainty(value: float | None, sigma: float | None, unit: str) -> str:
+    """Return a value with its standard error in brackets, two digits of it, and the unit.
+
+    Without a usable error the value has six digits; without a value it is ``-``. An error that spans the
+    decimal point keeps its own, since ``112.0(12)`` is read as 12 K as often as 1.2 K.
+
+    >>> with_uncertainty(32010.3, 45.2, "Oe")
+    '32010(45) Oe'
+    >>> with_uncertainty(112.03, 1.24, "K")
+    '112.0(1.2) K'
+    >>> with_uncertainty(2.33412, 0.00538, "1")
+    '2.3341(54)'
+    >>> with_uncertainty(1.4987e-4, 3.1e-7, "ohm*cm")
+    '1.4987(31)e-4 ohm*cm'
+    """
+    tail = "" if unit in ("", "1") else f" {unit}"
+    if value is None or not math.isfinite(value):
+        return "-"
+    if sigma is None or not (math.isfinite(sigma) and sigma > 0):
+        return f"{value:.6g}{tail}"
+    power = 0
+    if value and not 1e-3 <= abs(value) < 1e6:
+        power = math.floor(math.log10(abs(value)))
+    value, sigma = value / 10.0**power, sigma / 10.0**power
+    decimals = 1 - math.floor(math.log10(sigma))
+    if round(sigma * 10.0**decimals) >= 100:  # 0.0996 is written 0.10, with a digit less
+        decimals -= 1
+    value, sigma = round(value, decimals), round(sigma, decimals)
+    if decimals <= 0:
+        text = f"{value:.0f}({sigma:.0f})"
+    elif sigma >= 1:
+        text = f"{value:.{decimals}f}({sigma:.{decimals}f})"
+    else:
+        text = f"{value:.{decimals}f}({round(sigma * 10**decimals)})"
+    return f"{text}e{power}{tail}" if power else text + tail
+
+
+def print_results(results: Sequence[NightResult], console: Console) -> None:
+    """Print quantity, paper and this run: a table on a terminal, else aligned text; flags as notes below.
+
+    The plain form has no colours, boxes or wrapped cells, so that it can be pasted and searched.
+    """
+    rows, notes = _rows(results)
+    if console.is_terminal:
+        table = Table(*_HEAD, title_justify="left")
+        for cells in rows:
+            table.add_row(*(Text(cell) for cell in cells))
+        console.print(table)
+    else:
+        widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
+        lines: list[tuple[str, ...]] = [_HEAD, tuple("-" * width for width in widths), *rows]
+        for row in lines:
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            _print_line(console, line.rstrip())
+    for number, note in enumerate(notes, start=1):
+        _print_line(console, f"[{number}] {note}")
+
+
+def _rows(results: Sequence[NightResult]) -> tuple[list[tuple[str, str, str]], list[str]]:
+    rows: list[tuple[str, str, str]] = []
+    notes: list[str] = []
+    for result in results:
+        found = "none" if result.value is None else with_uncertainty(result.value, result.sigma, result.unit)
+        if result.flags:
+            note = "; ".join(result.flags)
+            if note not in notes:
+                notes.append(note)
+            found = f"{found} [{notes.index(note) + 1}]"
+        rows.append((result.quantity, result.paper.text if result.paper else "", found))
+    return rows, notes
+
+
+def _print_line(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
