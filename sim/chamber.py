@@ -39,7 +39,7 @@ _HOUR_S: Final = 3600.0
 
 
 class HeliumSettings(BaseModel):
-    """The table ``[helium]`` of a lab file: level in percent, what it loses, and what the meter does at first.
+    """The table ``[helium]`` of a lab file: level, what it loses, and what the meter does at first.
 
     A full sweep of 90 kOe costs ``90 * ramp_percent_per_koe`` (a).
     """

@@ -21,7 +21,7 @@ PERSISTENT, DRIVEN = 0, 1
 
 _LONG_AGO_S: Final = -1e9
 _NOISE_INTERVAL_S: Final = 2.0
-_KEEP_S: Final = 600.0
+_KEEP_S: Final = 4000.0  # the hourly reading of the helium level looks back an hour
 _SATURATES_OE: Final = 1e4  # the remanence grows as tanh(largest field / 1 T)
 _SWITCH_IS_WARM: Final = frozenset({DRIVEN_STABLE, FINAL_APPROACH, CHARGING, DISCHARGING})
 _HEATER_IS_ON: Final = _SWITCH_IS_WARM | {SWITCH_WARMING}
