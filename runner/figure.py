@@ -30,6 +30,7 @@ _SMALL, _NORMAL, _LARGE = 8.5, 9.5, 10.5  # pt
 _GREY, _AMBER, _INK = "#999999", "#E69F00", "#222222"  # Okabe-Ito; grey for rejected, amber for simulated
 _LEGEND_MOST = 10  # more values than this get a colour bar
 _MARKER = 3.0  # pt
+_AROUND_CROSSING_KOE = 6.0  # what the inset of the crossing shows to each side
 
 Colour = tuple[float, float, float, float]
 
@@ -58,6 +59,11 @@ def draw(findings: Findings, path: Path) -> bool:
         axes.set_title("")
         _dress(axes)
         _watermark(axes, findings.provenance)
+    figure.suptitle(findings.path.name, x=0.995, ha="right", fontsize=_SMALL, color=_GREY)
+    if findings.provenance.get("backend") == "simulated":
+        figure.text(
+            0.005, 0.99, _origin(findings.provenance), va="top", fontsize=_SMALL, color=_AMBER, weight="bold"
+        )
     beside = path.with_name(f".{path.name}.new")
     figure.savefig(
         beside, format="png", metadata={"Software": "onnes", "Description": _origin(findings.provenance)}
@@ -85,7 +91,7 @@ def _over_temperature(
     if coldest > 0 and hottest > 10 * coldest:
         axes.set_xscale("log")
         _plain_logarithm(axes)
-    axes.set_xlabel("T (K)")
+    axes.set_xlabel("T (K), warming filled, cooling open")
     axes.set_ylabel(label)
     axes.set_title(_headline("ρ(T)" if size else "R(T)", results, ("rho-minimum", "tc-onset")))
 
@@ -103,9 +109,26 @@ def _crossing(axes: Axes, found: FieldFindings) -> None:
     axes.set_title("isotherms")
     if crossing is not None and crossing.value is not None:
         axes.axvline(crossing.value / 1000, color=_INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+        _magnified(axes, found, crossing.value / 1000, colours, scale)
         axes.set_title(f"crossing at {with_uncertainty(crossing.value, crossing.sigma, 'Oe')}")
     axes.set_xlabel("H (kOe), rising filled, falling open")
     axes.set_ylabel(label)
+
+
+def _magnified(
+    axes: Axes, found: FieldFindings, crossing_koe: float, colours: Sequence[Colour], scale: float
+) -> None:
+    """Draw what surrounds the crossing into the empty corner below the isotherms."""
+    inset = axes.inset_axes((0.5, 0.14, 0.47, 0.4))
+    low, high = crossing_koe - _AROUND_CROSSING_KOE, crossing_koe + _AROUND_CROSSING_KOE
+    for isotherm, colour in zip(found.measured.isotherms, colours, strict=True):
+        near = (isotherm.field / 1000 >= low) & (isotherm.field / 1000 <= high)
+        ohms = isotherm.resistance[near] * scale
+        inset.plot(isotherm.field[near] / 1000, ohms, "o-", color=colour, markersize=2.5, linewidth=0.8)
+    inset.axvline(crossing_koe, color=_INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+    inset.set_xlim(low, high)
+    inset.set_title("mean of both directions", fontsize=_SMALL)
+    _dress(inset)
 
 
 def _collapse(axes: Axes, found: FieldFindings) -> None:
@@ -134,7 +157,7 @@ def _collapse(axes: Axes, found: FieldFindings) -> None:
         curve = np.exp(collapsed.curve_ln_r[side][order]) * scale
         axes.plot(np.abs(collapsed.curve_u[side][order]), curve, color=_INK, linewidth=0.9, zorder=3)
     axes.set_xscale("log")
-    axes.set_xlim(left=max(distance[shown].min(), distance.max() / 1000))
+    axes.set_xlim(left=max(0.6 * distance[shown].min(), distance.max() / 200))
     _plain_logarithm(axes)
     hc = with_uncertainty(collapsed.hc.value, collapsed.hc.sigma, "Oe")
     z_nu = with_uncertainty(collapsed.z_nu.value, collapsed.z_nu.sigma, "1")
@@ -217,33 +240,15 @@ def _dress(axes: Axes) -> None:
 
 
 def _watermark(axes: Axes, provenance: Mapping[str, Any]) -> None:
+    """Write across the panel that it is simulated, so that a cut-out still says so."""
     if provenance.get("backend") != "simulated":
         return
-    axes.text(
-        0.5,
-        0.5,
-        "SIMULATED",
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        rotation=30,
-        fontsize=34,
-        fontweight="bold",
-        color=_AMBER,
-        alpha=0.13,
-        zorder=0,
-    )
-    axes.text(
-        0.985,
-        0.015,
-        _origin(provenance),
-        transform=axes.transAxes,
-        ha="right",
-        va="bottom",
-        fontsize=8,
-        color=_AMBER,
-        zorder=5,
-    )
+    word, where = _origin(provenance).split(" ", 1)
+    for text, size, height in ((word, 34, 0.53), (where, 13, 0.43)):
+        axes.text(
+            0.5, height, text, transform=axes.transAxes, ha="center", va="center", rotation=0,
+            fontsize=size, fontweight="bold", color=_AMBER, alpha=0.2, zorder=0,
+        )  # fmt: skip
 
 
 def _origin(provenance: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""From stored runs to results: which analysis belongs to which kind of run, which paper value to which result.
+"""From stored runs to results: which analysis belongs to which run, which paper value to which result.
 
 Which paper values a night compares with stands in its manifest as ``compare_with``, a list of keys of
 ``paper_values.toml``; the demo sets it. Otherwise it follows from the facts of the sample: a film of paper
