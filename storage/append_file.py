@@ -125,17 +125,18 @@ class AppendFile:
                 self._good = self._synced
             if length < self._synced:
                 raise OSError(errno.EIO, f"it has {length} bytes where {self._synced} were written")
-            self._file.seek(self._good)
+            good = self._good
+            self._file.seek(good)
             for row in self._unsafe_rows():
                 written = self._file.write(row)
                 if written != len(row):
                     raise OSError(errno.ENOSPC, f"{written} of {len(row)} bytes written")
-                self._good += written
+                good += written
             self._file.truncate()
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._error(error) from error
-        self._rows, self._synced = [], self._good
+        self._rows, self._synced, self._good = [], good, good
         self._synced_at = self._wall.now()
         self._broken = False
 

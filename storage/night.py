@@ -5,7 +5,8 @@ import hashlib
 import os
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -237,22 +238,26 @@ class NightFolder:
     def close(self, status: str) -> None:
         """End the night as finished, failed, aborted or stopped; later calls do nothing.
 
+        A run that is still open ends with the night and in the same way, unless the night is ``finished``.
+
         Raises:
-            ValueError: if ``status`` is no end, or a run is still open.
+            ValueError: if ``status`` is no end, or is ``finished`` while a run is still open.
             StorageError: if something is left that cannot be written. Unless ``status`` is ``finished`` the
                 night is closed all the same, and ``night.json`` says so if it can be written.
         """
         end_status(status)
         if self._closed:
             return
-        if self._runs:
-            raise ValueError(f"run {self._runs[0].path.name} is still open; close it before the night")
         if status == "finished":
+            if self._runs:
+                raise ValueError(f"run {self._runs[0].path.name} is still open; close it before the night")
             self.flush()
         problem: StorageError | None = None
-        for file in self._streams():
+        ends: list[Callable[[], None]] = [partial(run.close, status) for run in self._runs]
+        ends += [file.close for file in self._streams()]
+        for end in ends:
             try:
-                file.close()
+                end()
             except StorageError as error:
                 problem = error
         if problem and status == "finished":

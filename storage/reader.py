@@ -19,6 +19,10 @@ from onnes.storage.night import ENVIRONMENT, EVENTS, NIGHT_MANIFEST, SEQUENCE
 from onnes.storage.run import DATA, REJECTS, RUN_MANIFEST
 from onnes.storage.table import REJECTED
 
+# Before 3.1 pandas could lose the last digit of a float by default; from then on asking for it is deprecated.
+_OLD = tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _OLD else {}
+
 _DTYPES = {"float": "float64", "int": "int64", "text": "str"}
 
 
@@ -157,16 +161,17 @@ def read_table(path: Path, kinds: dict[str, str]) -> pd.DataFrame:
         return pd.DataFrame()
     labels = list(pd.read_csv(BytesIO(body), nrows=0).columns)
     try:
-        return pd.read_csv(
+        frame: pd.DataFrame = pd.read_csv(
             BytesIO(body),
             dtype={label: _DTYPES[kind] for label, kind in kinds.items() if label in labels},
             keep_default_na=False,  # in a text column "nan" and "NA" are words
             na_values={label: ["nan", ""] for label in labels if kinds.get(label) != "text"},
-            float_precision="round_trip",
+            **_EXACT,
             skip_blank_lines=False,
         )
     except ValueError as error:  # pandas' own errors derive from it
         raise StorageError(f"{path} is damaged: {error}") from error
+    return frame
 
 
 def whole_rows(body: bytes) -> bytes:
