@@ -1,0 +1,160 @@
+"""Keithley 6221 current source, strict."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments.keithley import Keithley6221 as PyMeasureKeithley6221
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import CommunicationError
+from onnes.instruments.limits import Limits
+from onnes.instruments.strict import StrictInstrument, confirm
+
+# 6220/6221 reference manual, specifications: full scales of 20 000 steps each, with 5 % over-range.
+_RANGES_A = (2e-9, 20e-9, 200e-9, 2e-6, 20e-6, 200e-6, 2e-3, 20e-3, 100e-3)
+_STEPS = 20_000
+_OVER_RANGE = 1.05
+
+# 6220/6221 reference manual, figure 11-6: bit 3 of the measurement condition register.
+_IN_COMPLIANCE = 1 << 3
+
+_RAMP_STEP_S = 0.02
+
+
+def resolution(amps: float) -> float:
+    """Return the step in which the current around ``amps`` can be set, A.
+
+    >>> resolution(1.5e-3)
+    1e-07
+    """
+    size = abs(amps)
+    return next((full for full in _RANGES_A if size <= _OVER_RANGE * full), _RANGES_A[-1]) / _STEPS
+
+
+class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
+    """Keithley 6221 AC and DC current source; nothing is clipped, every setpoint is read back."""
+
+    units: ClassVar[Mapping[str, str]] = {
+        "source_compliance": "V",
+        "source_delay": "s",
+        "delta_high_source": "A",
+        "delta_low_source": "A",
+        "waveform_frequency": "Hz",
+        "waveform_amplitude": "A",
+        "waveform_offset": "A",
+        "waveform_dutycycle": "%",
+        "waveform_duration_time": "s",
+    }
+    resolutions: ClassVar[Mapping[str, float]] = {"source_compliance": 0.01}  # specifications: 10 mV
+    source_enabled: bool
+    current_limits: ClassVar[Limits] = Limits(-0.105, 0.105, "A", "the Keithley 6221")
+
+    def __init__(
+        self,
+        adapter: Adapter | str,
+        name: str = "Keithley 6221",
+        clock: Clock | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(adapter, name, clock, **kwargs)
+
+    def connect(self) -> str:
+        """Clear the line and return the identification; nothing is set.
+
+        Raises:
+            CommunicationError: if another instrument answers.
+        """
+        self.link.clear()
+        return identify(self, "6221")
+
+    def set_current(self, amps: float) -> float:
+        """Set the current and return it as read back, both in one message.
+
+        Raises:
+            LimitError: if ``amps`` is not within +-0.105 A; nothing was sent.
+            InstrumentFault: if another current is read back.
+        """
+        if not -0.105 <= amps <= 0.105:  # also NaN; the text is made only for a refusal
+            self.current_limits.check("source current", amps)
+        got = self.link.query("SOUR:CURR %.9g;CURR?" % amps, float, "SOUR:CURR?")  # noqa: UP031 - the fastest
+        if got != amps and not abs(got - amps) <= resolution(amps):
+            confirm("source current", amps, got, resolution(amps), self.name)
+        return got
+
+    @property
+    def source_current(self) -> float:
+        """Control the current, A."""
+        return self.link.query("SOUR:CURR?", float)
+
+    @source_current.setter
+    def source_current(self, amps: float) -> None:
+        self.set_current(amps)
+
+    @property
+    def source_range(self) -> float:
+        """Control the full scale, A; set, it fixes the smallest range that holds the current."""
+        return self.link.query("SOUR:CURR:RANG?", float)
+
+    @source_range.setter
+    def source_range(self, amps: float) -> None:
+        self.current_limits.check("source range", amps)
+        self.link.write(f"SOUR:CURR:RANG:AUTO 0;:SOUR:CURR:RANG {abs(amps):.9g}")
+        if not self.source_range * _OVER_RANGE >= abs(amps):
+            confirm("source range", amps, self.source_range, 0.0, self.name)
+
+    def in_compliance(self) -> bool:
+        """Say whether the compliance voltage limits the current at this moment."""
+        return bool(self.link.query("STAT:MEAS:COND?", _integer) & _IN_COMPLIANCE)
+
+    def ramp_to(self, amps: float, rate_a_per_s: float) -> float:
+        """Go to ``amps`` in steps at ``rate_a_per_s`` and return the current as read back, A."""
+        self.current_limits.check("source current", amps)
+        start = self.source_current
+        steps = math.ceil(abs(amps - start) / (rate_a_per_s * _RAMP_STEP_S))
+        for step in range(1, steps):
+            self.set_current(start + (amps - start) * step / steps)
+            self.link.clock.sleep(_RAMP_STEP_S)
+        return self.set_current(amps)
+
+    def safe_state(self, rate_a_per_s: float | None = None) -> str:
+        """Ramp to 0, then switch the output off; return what was read back.
+
+        Without a rate the ramp takes one second. Sweeps and waves are aborted first: they own the level.
+
+        Raises:
+            CommunicationError: if the source does not answer.
+            InstrumentFault: if it does not do as told.
+        """
+        self.link.write("SOUR:SWE:ABOR")
+        self.link.write("SOUR:WAVE:ABOR")
+        amps = self.source_current
+        if self.source_enabled:
+            self.ramp_to(0.0, rate_a_per_s or max(abs(amps), resolution(amps)))
+        else:
+            self.set_current(0.0)
+        self.source_enabled = False
+        return "0 A, output off"
+
+
+def identify(instrument: StrictInstrument, model: str) -> str:
+    """Return the reply to ``*IDN?``.
+
+    Raises:
+        CommunicationError: if it does not name ``model``.
+    """
+    identity = instrument.link.query("*IDN?", str)
+    if model not in identity:
+        raise CommunicationError(
+            f"{instrument.name}: expected a {model}, but {identity!r} answers; "
+            "correct its resource in the station file"
+        )
+    return identity
+
+
+def _integer(reply: str) -> int:
+    value = float(reply)
+    if value != int(value):
+        raise ValueError(f"the reply {reply!r} is no whole number")
+    return int(value)

@@ -1,0 +1,391 @@
+"""Quantum Design PPMS, Model 6000 controller over GPIB: thermostat, magnet, chamber, helium gauge.
+
+Replies end with ``;`` and EOI. The controller owns its board only while MultiVu is closed.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import InstrumentFault
+from onnes.instruments.limits import Limits
+from onnes.instruments.ppms_replies import (
+    FIELD_APPROACHES,
+    FIELD_MODES,
+    TEMPERATURE_APPROACHES,
+    FieldSetpoint,
+    TemperatureSetpoint,
+    data,
+    field_setpoint,
+    helium_level,
+    largest_field,
+    temperature_setpoint,
+)
+from onnes.instruments.ppms_status import (
+    CHAMBER_FAULTS,
+    FIELD_AT_REST,
+    FIELD_FAULTS,
+    TEMPERATURE_FAULTS,
+    ChamberStatus,
+    FieldStatus,
+    TemperatureStatus,
+)
+from onnes.instruments.protocols import FieldApproach, FieldMode, HeliumLevel, Reading, TemperatureApproach
+from onnes.instruments.strict import StrictInstrument
+
+_STATUS, _TEMPERATURE, _FIELD, _PRESSURE = 1 << 0, 1 << 1, 1 << 2, 1 << 19
+
+# What the controller keeps of a setpoint: field 0.01 Oe, field rate 0.1 Oe/s; 1 mK and 1 mK/min are assumed.
+_FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 0.01, 0.1, 1e-3, 1e-3
+
+# The status word lags a command by up to 5 s (seen on a Model 6000), so a "stable" that never left is
+# believed only when these have passed, s. In persistent mode the leads first run to the magnet's current, for
+# up to 30 s and without a code of their own.
+_LAG_OF_TEMPERATURE_S, _LAG_OF_FIELD_S, _LAG_OF_LEADS_S = 15.0, 5.0, 40.0
+
+# A reply with the timestamp of the one before, asked for longer ago than this, was made for that one.
+_SAME_STAMP_S = 1.0
+
+
+@dataclass(slots=True)
+class _Regulated:
+    """What the driver knows of one regulated quantity beyond its reading."""
+
+    came_from: float | None = None  # the target before the present one
+    doubted_until: float = -math.inf  # "stable" before this is the old one, unless it has left since
+
+
+@dataclass(slots=True)
+class _LastData:
+    stamp: float = -math.inf
+    time: float = -math.inf
+
+
+class PPMS(StrictInstrument, Instrument):
+    """Quantum Design PPMS with a Model 6000 controller.
+
+    Setpoints leave in full and are read back; an unchanged target is never sent again, as that cycles leads
+    and switch heater. ``is_stable`` of a reading is the controller's word, not believed while it may still be
+    about the setpoint before; whether the value has settled is for procedures to judge.
+    """
+
+    reply_end: ClassVar[str] = ";"
+    reply_termination: ClassVar[str | None] = None
+    reply_delay_s: ClassVar[float] = 0.1  # between question and reading, as scripts for the Model 6000 do
+    hint: ClassVar[str] = (
+        "is MultiVu running? it owns the GPIB board: close it, or look at cable, power and address"
+    )
+
+    # Quantum Design gives 1.9 to 400 K and at most 20 K/min; a rate of 0 would never arrive.
+    temperature_limits: ClassVar[Limits] = Limits(1.9, 400.0, "K", "the PPMS")
+    temperature_rate_limits: ClassVar[Limits] = Limits(0.01, 20.0, "K/min", "the PPMS")
+    # From 10 to about 190 Oe/s for 9 T; larger magnets are slower, which the station file says.
+    field_rate_limits: ClassVar[Limits] = Limits(10.0, 190.0, "Oe/s", "the PPMS")
+
+    def __init__(
+        self, adapter: Adapter | str, name: str = "PPMS", clock: Clock | None = None, **kwargs: object
+    ) -> None:
+        super().__init__(adapter, name, clock, includeSCPI=False, **kwargs)
+        self._temperature = _Regulated()
+        self._field = _Regulated()
+        self._last = _LastData()
+        self._mode: FieldMode | None = None
+        self._held: FieldSetpoint | None = None
+        self._field_limits: Limits | None = None
+
+    def connect(self) -> str:
+        """Clear the line, learn magnet and mode, and return what the controller is; nothing is set."""
+        self.link.clear()  # the first read may otherwise give the reply to somebody else's last question
+        limits = self.field_limits
+        self._mode = self.field_setpoint_in_full().mode
+        return f"Quantum Design Model 6000, magnet {limits.high:.9g} Oe"
+
+    # --- readings
+
+    def temperature(self) -> Reading:
+        """Read the temperature, K.
+
+        Raises:
+            InstrumentFault: in a fault state, or one without meaning, or after a restart of the controller.
+            CommunicationError: if no reply fits the question.
+        """
+        word, kelvin = self._data(_STATUS | _TEMPERATURE)
+        return self._temperature_reading(int(word), kelvin)
+
+    def field(self) -> Reading:
+        """Read the field as the supply reports it, Oe; raises as :meth:`temperature` does."""
+        word, oersted = self._data(_STATUS | _FIELD)
+        return self._field_reading(int(word), oersted)
+
+    def snapshot(self) -> tuple[Reading, Reading]:
+        """Read temperature and field of one instant; raises as :meth:`temperature` does."""
+        word, kelvin, oersted = self._data(_STATUS | _TEMPERATURE | _FIELD)
+        status = int(word)
+        return self._temperature_reading(status, kelvin), self._field_reading(status, oersted)
+
+    def chamber_state(self) -> str:
+        """Read the state of the chamber in words.
+
+        Raises:
+            InstrumentFault: in a fault state.
+        """
+        word = int(self._data(_STATUS)[0])
+        state = ChamberStatus.from_packed(word)
+        if state in CHAMBER_FAULTS:
+            raise InstrumentFault(f"chamber: {state.words} (status word {word:#06x}); look at the chamber")
+        return state.words
+
+    def pressure_torr(self) -> float:
+        """Read the pressure in the chamber, Torr."""
+        return self._data(_PRESSURE)[0]
+
+    def helium_level(self) -> HeliumLevel:
+        """Read the helium level that the controller holds; start no measurement."""
+        return self.link.query("LEVEL?", helium_level)
+
+    def bridge_readout(self, channel: int) -> tuple[float, float]:
+        """Read resistance (ohm) and current (A) of a bridge channel, 1 to 4.
+
+        Raises:
+            InstrumentFault: if the controller has no such bridge board.
+        """
+        self._bridge_channels.check("bridge channel", channel)
+        ohms, microamps = self._data(0b11 << (2 + 2 * channel))
+        return ohms, 1e-6 * microamps
+
+    _bridge_channels: ClassVar[Limits] = Limits(1, 4, "", "the PPMS")
+
+    # --- temperature
+
+    def temperature_setpoint(self) -> float:
+        """Read the temperature setpoint back, K."""
+        return self.temperature_setpoint_in_full().kelvin
+
+    def temperature_setpoint_in_full(self) -> TemperatureSetpoint:
+        """Read setpoint, rate and approach of the temperature."""
+        return self.link.query("TEMP?", temperature_setpoint)
+
+    def set_temperature(
+        self, kelvin: float, rate_k_per_min: float, approach: TemperatureApproach = "fast_settle"
+    ) -> None:
+        """Start a ramp to ``kelvin``; send nothing where that is the setpoint already.
+
+        Raises:
+            LimitError: if temperature or rate is out of range; nothing was sent.
+            InstrumentFault: if another setpoint is read back.
+        """
+        self.temperature_limits.check("temperature", kelvin)
+        self.temperature_rate_limits.check("temperature rate", rate_k_per_min)
+        before = self.temperature_setpoint_in_full()
+        same_target = abs(before.kelvin - kelvin) <= _TEMPERATURE_STEP_K
+        same_ramp = before.approach == approach and abs(before.rate_k_per_min - rate_k_per_min) <= 1e-3
+        if same_target and (same_ramp or self.temperature().is_stable):
+            return
+        self.link.write(f"TEMP {kelvin:.9g} {rate_k_per_min:.9g} {TEMPERATURE_APPROACHES.index(approach)}")
+        if not same_target:
+            self._temperature.came_from = before.kelvin
+        self._temperature.doubted_until = self.link.clock.now() + _LAG_OF_TEMPERATURE_S
+        self._confirm(
+            "temperature",
+            self.temperature_setpoint_in_full,
+            lambda now: (
+                abs(now.kelvin - kelvin) <= _TEMPERATURE_STEP_K
+                and abs(now.rate_k_per_min - rate_k_per_min) <= _TEMPERATURE_RATE_STEP
+                and now.approach == approach
+            ),
+            f"{kelvin:.9g} K at {rate_k_per_min:.9g} K/min, {approach}",
+        )
+
+    def hold_temperature(self) -> None:
+        """Stop a ramp where it is; at rest send nothing."""
+        reading = self.temperature()
+        if reading.is_stable:
+            return
+        target = self.temperature_setpoint_in_full()
+        here = _between(reading.value, self._temperature.came_from, target.kelvin)
+        self.set_temperature(round(here, 3), target.rate_k_per_min, target.approach)
+
+    def _temperature_reading(self, word: int, kelvin: float) -> Reading:
+        state = TemperatureStatus.from_packed(word)
+        if state in TEMPERATURE_FAULTS:
+            raise InstrumentFault(
+                f"temperature control: {state.words} at {kelvin:.9g} K (status word {word:#06x}); "
+                "look at the cryostat before going on"
+            )
+        stable = state is TemperatureStatus.STABLE
+        return self._reading(self._temperature, kelvin, word, state.words, rests=stable, stable=stable)
+
+    # --- field
+
+    @property
+    def field_limits(self) -> Limits:
+        """Return the allowed fields, Oe, as the controller knows its magnet."""
+        if self._field_limits is None:
+            largest = self.link.query("MAGCNF?", largest_field)
+            self._field_limits = Limits(-largest, largest, "Oe", "the magnet of the PPMS")
+        return self._field_limits
+
+    def field_setpoint(self) -> float:
+        """Read the field setpoint back, Oe."""
+        return self.field_setpoint_in_full().field_oe
+
+    def field_setpoint_in_full(self) -> FieldSetpoint:
+        """Read setpoint, rate, approach and mode of the field."""
+        return self.link.query("FIELD?", field_setpoint)
+
+    def set_field(
+        self,
+        field_oe: float,
+        rate_oe_per_s: float,
+        approach: FieldApproach = "linear",
+        mode: FieldMode = "driven",
+    ) -> None:
+        """Start a ramp to ``field_oe``; send nothing where that is the setpoint already.
+
+        At rest a change of rate, approach or mode alone is not sent either.
+
+        Raises:
+            LimitError: if field or rate is out of range; nothing was sent.
+            InstrumentFault: if another setpoint is read back.
+        """
+        self.field_limits.check("field", field_oe)
+        self.field_rate_limits.check("field rate", rate_oe_per_s)
+        self._held = None
+        before = self.field_setpoint_in_full()
+        self._mode = before.mode
+        same_target = abs(before.field_oe - field_oe) <= _FIELD_STEP_OE / 2
+        same_ramp = (
+            before.approach == approach
+            and before.mode == mode
+            and abs(before.rate_oe_per_s - rate_oe_per_s) <= _FIELD_RATE_STEP
+        )
+        if same_target and (same_ramp or self.field().is_stable):
+            return
+        self._send_field(before, field_oe, rate_oe_per_s, approach, mode)
+
+    def hold_field(self) -> None:
+        """Stop a ramp where it is; at rest send nothing.
+
+        The new target is the reading, but never beyond the old target or the one before: a noisy or remanent
+        reading must not drive the magnet further.
+        """
+        reading = self.field()
+        if reading.is_stable or reading.state == FieldStatus.SWITCH_COOLING.words:
+            return
+        target = self.field_setpoint_in_full()
+        here = _between(reading.value, self._field.came_from, target.field_oe)
+        self._held = target
+        self._send_field(target, round(here, 2), target.rate_oe_per_s, "linear", target.mode)
+
+    def resume_field(self) -> None:
+        """Go on with the ramp that :meth:`hold_field` stopped; without one send nothing."""
+        held, self._held = self._held, None
+        if held is not None:
+            self.set_field(held.field_oe, held.rate_oe_per_s, held.approach, held.mode)
+
+    def _send_field(
+        self, before: FieldSetpoint, field_oe: float, rate: float, approach: FieldApproach, mode: FieldMode
+    ) -> None:
+        codes = f"{FIELD_APPROACHES.index(approach)} {FIELD_MODES.index(mode)}"
+        self.link.write(f"FIELD {field_oe:.9g} {rate:.9g} {codes}")
+        self._mode = mode
+        if before.field_oe != field_oe:
+            self._field.came_from = before.field_oe
+        lag = _LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else _LAG_OF_FIELD_S
+        self._field.doubted_until = self.link.clock.now() + lag
+        self._confirm(
+            "field",
+            self.field_setpoint_in_full,
+            lambda now: (
+                abs(now.field_oe - field_oe) <= _FIELD_STEP_OE / 2 + 1e-9
+                and abs(now.rate_oe_per_s - rate) <= _FIELD_RATE_STEP / 2 + 1e-9
+                and (now.approach, now.mode) == (approach, mode)
+            ),
+            f"{field_oe:.9g} Oe at {rate:.9g} Oe/s, {approach}, {mode}",
+        )
+
+    def _field_reading(self, word: int, oersted: float) -> Reading:
+        state = FieldStatus.from_packed(word)
+        if state in FIELD_FAULTS:
+            what = "magnet quenched" if state is FieldStatus.QUENCHING else f"magnet: {state.words}"
+            raise InstrumentFault(
+                f"{what} at {oersted:.9g} Oe (status word {word:#06x}); "
+                "send no field command; look at the magnet before going on"
+            )
+        rest = FieldStatus.PERSISTENT if self._mode == "persistent" else FieldStatus.DRIVEN
+        stable = state in FIELD_AT_REST if self._mode is None else state is rest
+        return self._reading(
+            self._field, oersted, word, state.words, rests=state in FIELD_AT_REST, stable=stable
+        )
+
+    # --- shared
+
+    def safe_state(self, *, hold_field: bool = True) -> str:
+        """Hold the field where it is and leave the temperature setpoint; return what was read back.
+
+        A magnet in a fault state gets no command.
+
+        Raises:
+            InstrumentFault: in a fault state.
+            CommunicationError: if the controller does not answer.
+        """
+        if hold_field:
+            self.hold_field()
+        field_oe, kelvin = self.field_setpoint(), self.temperature_setpoint()
+        return f"field held at {field_oe:.9g} Oe, temperature setpoint left at {kelvin:.9g} K"
+
+    def _reading(
+        self, known: _Regulated, value: float, word: int, words: str, *, rests: bool, stable: bool
+    ) -> Reading:
+        now = self.link.clock.now()
+        if not rests:
+            known.doubted_until = -math.inf
+        return Reading(value, now, words, stable and now >= known.doubted_until, word)
+
+    def _data(self, mask: int) -> list[float]:
+        """Return the values of ``GETDAT?`` in ascending order of the bits in ``mask``."""
+
+        def parse(reply: str) -> list[float]:
+            stamp, values = data(reply, mask)
+            self._check_stamp(stamp, reply)
+            return values
+
+        return self.link.query(f"GETDAT? {mask}", parse)
+
+    def _check_stamp(self, stamp: float, reply: str) -> None:
+        last, now = self._last, self.link.clock.now()
+        if stamp < last.stamp:
+            raise InstrumentFault(
+                f"the controller of the PPMS was restarted: its time went from {last.stamp:.9g} s "
+                f"back to {stamp:.9g} s; look at the cryostat before going on"
+            )
+        if stamp == last.stamp and now - last.time > _SAME_STAMP_S:
+            raise ValueError(f"the reply {reply!r} is the one before, {now - last.time:.3g} s old")
+        last.stamp, last.time = stamp, now
+
+    def _confirm(
+        self, what: str, ask: Callable[[], object], matches: Callable[..., bool], asked: str
+    ) -> None:
+        got = ask()
+        if matches(got):
+            return
+        # The first reply after a command may be the one to the question before; once more, after a clear.
+        self.link.clear()
+        got = ask()
+        if not matches(got):
+            raise InstrumentFault(
+                f"the PPMS was told {what} {asked}, but reads back {got}; "
+                "it refused, or somebody else sets it: look at its front panel"
+            )
+
+
+def _between(value: float, one: float | None, other: float) -> float:
+    """Return ``value``, but not beyond the two targets; where the first is unknown, only as it is."""
+    if one is None:
+        return value
+    return min(max(value, min(one, other)), max(one, other))

@@ -1,0 +1,189 @@
+"""A current source and a nanovoltmeter as one resistance bridge, by reversal of the current."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
+from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.limits import Limits
+from onnes.instruments.protocols import Resistance
+
+# One line cycle takes the hum of the mains out, at 15 nV rms; further averaging is done by the triples, whose
+# scatter is the error.
+_LINE_CYCLES = 1.0
+
+# From the change of the current to the reading: the leads and filters of a cryostat settle in about 1 ms.
+SETTLE_S = 0.02
+
+# A range is chosen at the first current; a metal may gain this factor before the range is full.
+_HEADROOM = 2.0
+
+_SIGNS = (1.0, -1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Triple:
+    """V(+I), V(-I), V(+I), and when each was read, s."""
+
+    volts: tuple[float, float, float]
+    times: tuple[float, float, float]
+
+    @property
+    def reversing(self) -> float:
+        """Return the part that reverses with the current; a drift of the EMF drops out."""
+        first, second, third = self.volts
+        return (first - 2.0 * second + third) / 4.0
+
+    @property
+    def emf(self) -> float:
+        """Return the part that does not reverse, at the time of the second reading."""
+        first, second, third = self.volts
+        return (first + 2.0 * second + third) / 4.0
+
+
+class ReversalBridge:
+    """Four-probe resistance by three-point reversal of the current.
+
+    Readings are taken in triples at +I, -I, +I with the weights (1, -2, 1)/4, which cancel a constant and a
+    linearly drifting thermal EMF. Triples do not overlap, so that their scatter over sqrt(n) is an honest
+    error; overlapping ones share readings and would understate it. Between points the current stays on, so
+    that what it heats stays warm.
+
+    ``is_running`` says whether a current is on. A point that an instrument cannot vouch for is flagged
+    ``compliance`` or ``over_range``.
+
+    Args:
+        ramp_a_per_s: how fast the current goes up, and down at the end.
+        abort_ramp_a_per_s: how fast it goes down on an abort; None: within one second.
+    """
+
+    def __init__(
+        self,
+        source: Keithley6221,
+        meter: Keithley2182A,
+        *,
+        compliance_v: float,
+        ramp_a_per_s: float,
+        abort_ramp_a_per_s: float | None = None,
+    ) -> None:
+        self.source = source
+        self.meter = meter
+        self.compliance_v = compliance_v
+        self.ramp_a_per_s = ramp_a_per_s
+        self.abort_ramp_a_per_s = abort_ramp_a_per_s
+        self._clock = source.link.clock
+        self._current_a = 0.0
+        self.is_running = False
+
+    @property
+    def current_limits(self) -> Limits:
+        """Return the allowed currents, A; one of 0 measures nothing."""
+        return Limits(1e-12, self.source.current_limits.high, "A", "the Keithley 6221")
+
+    def start(self, current_a: float) -> None:
+        """Ramp up to ``current_a`` with the compliance set first; choose and fix both ranges.
+
+        Range and current stay frozen until :meth:`stop`.
+
+        Raises:
+            LimitError: if the current is out of range; nothing was sent.
+            InstrumentFault: if an instrument reports an error or does not do as told.
+        """
+        self.current_limits.check("excitation current", current_a)
+        source = self.source
+        source.safe_state(self.ramp_a_per_s)
+        source.source_compliance = self.compliance_v
+        source.source_range = current_a
+        self.meter.prepare_for_reversal(_LINE_CYCLES)
+        self._current_a = current_a
+        self.is_running = True
+        self._switch_on()
+        largest = max(abs(self._volts_at(sign * current_a)) for sign in _SIGNS)
+        self.meter.fix_range(_HEADROOM * largest)
+        source.check_errors()
+        self.meter.check_errors()
+
+    def measure(self, readings: int) -> Resistance:
+        """Measure from at least ``readings`` voltage readings, and never fewer than two triples.
+
+        Raises:
+            ConfigurationError: if nothing was started.
+            CommunicationError: if an instrument gives no usable answer.
+        """
+        current = self._current_a
+        if not self.is_running:
+            raise ConfigurationError(
+                "the resistance bridge is not started; start() sets current and range first"
+            )
+        triples = [self._triple(current) for _ in range(max(2, math.ceil(readings / 3)))]
+        flags = ("compliance",) if self.source.in_compliance() else ()
+        volts = tuple(v for triple in triples for v in triple.volts)
+        if max(map(abs, volts)) >= OVERFLOW_V:
+            nan = math.nan
+            return Resistance(nan, current, nan, nan, nan, nan, volts, (*flags, "over_range"))
+        return _resistance(triples, current, volts, flags)
+
+    def pause(self, *, abort: bool = False) -> None:
+        """Ramp the current to 0 and switch the output off; range and current stay chosen."""
+        self.is_running = False
+        self.source.safe_state(self.abort_ramp_a_per_s if abort else self.ramp_a_per_s)
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause` at the same current and range."""
+        self.is_running = True
+        self._switch_on()
+
+    def stop(self, *, abort: bool = False) -> None:
+        """Ramp the current to 0 and switch the output off; safe to call at any time."""
+        self.pause(abort=abort)
+
+    def _switch_on(self) -> None:
+        self.source.source_enabled = True
+        self.source.ramp_to(self._current_a, self.ramp_a_per_s)
+
+    def _volts_at(self, amps: float) -> float:
+        self.source.set_current(amps)
+        self._clock.sleep(SETTLE_S)
+        return self.meter.read_voltage()
+
+    def _triple(self, current: float) -> _Triple:
+        set_current, read, clock = self.source.set_current, self.meter.read_voltage, self._clock
+        volts, times = [], []
+        for sign in _SIGNS:
+            set_current(sign * current)
+            clock.sleep(SETTLE_S)
+            volts.append(read())
+            times.append(clock.now())
+        return _Triple((volts[0], volts[1], volts[2]), (times[0], times[1], times[2]))
+
+
+def _resistance(
+    triples: Sequence[_Triple], current: float, volts: tuple[float, ...], flags: tuple[str, ...]
+) -> Resistance:
+    parts = [triple.reversing for triple in triples]
+    n = len(parts)
+    voltage = sum(parts) / n
+    scatter = math.sqrt(sum((part - voltage) ** 2 for part in parts) / (n - 1) / n)
+    emfs = [triple.emf for triple in triples]
+    return Resistance(
+        voltage=voltage,
+        current=current,
+        resistance=voltage / current,
+        resistance_error=scatter / current,
+        emf=sum(emfs) / n,
+        emf_drift=_slope([triple.times[1] for triple in triples], emfs),
+        readings=volts,
+        flags=flags,
+    )
+
+
+def _slope(times: Sequence[float], values: Sequence[float]) -> float:
+    """Return the slope of the straight line through the values, by least squares."""
+    n = len(times)
+    t0, v0 = sum(times) / n, sum(values) / n
+    spread = sum((t - t0) ** 2 for t in times)
+    return (
+        sum((t - t0) * (v - v0) for t, v in zip(times, values, strict=True)) / spread if spread else math.nan
+    )

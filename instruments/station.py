@@ -1,0 +1,292 @@
+"""The station: which instruments are there, opened together, held together, made safe and closed together."""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+import pyvisa
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import ConfigurationError, OnnesError
+from onnes.instruments.keithley2182a import Keithley2182A
+from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.limits import Limits
+from onnes.instruments.ppms import PPMS
+from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, Magnet, Reading, Thermostat
+from onnes.instruments.resistance_bridge import ReversalBridge
+from onnes.instruments.station_file import InstrumentEntry, StationFile
+from onnes.instruments.toml_file import nearest
+from onnes.instruments.visa import DEADLINE_S, Retry, library_provenance, open_adapter, open_library
+
+Found = TypeVar("Found")
+Instrument = PPMS | Keithley6221 | Keithley2182A
+
+_CLASSES: Mapping[str, type[Instrument]] = {
+    "ppms": PPMS,
+    "keithley6221": Keithley6221,
+    "keithley2182a": Keithley2182A,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SafeStep:
+    """One step into the safe state: of which instrument, and what was read back or went wrong."""
+
+    instrument: str
+    confirmed: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationLimits:
+    """The narrowest of what instruments and station file allow; of the field None without a magnet."""
+
+    temperature: Limits
+    temperature_rate: Limits
+    field: Limits | None
+    field_rate: Limits | None
+
+
+@runtime_checkable
+class _CanGoOn(Protocol):
+    def resume_field(self) -> None: ...
+
+
+class Station:
+    """The opened instruments of a station file. One thread owns it.
+
+    Args:
+        instruments: by the names of the file, in the order of opening.
+        provenance: what the VISA library really is.
+    """
+
+    def __init__(
+        self,
+        file: StationFile,
+        clock: Clock,
+        instruments: Mapping[str, Instrument],
+        provenance: Mapping[str, Any],
+    ) -> None:
+        self.file = file
+        self.provenance = provenance
+        self._clock = clock
+        self._instruments = instruments
+        roles = file.roles
+        self.thermostat: Thermostat = cast(Thermostat, instruments[roles.thermostat])
+        self.magnet = cast(Magnet | None, instruments.get(roles.magnet or ""))
+        self.chamber = cast(Chamber | None, instruments.get(roles.chamber or ""))
+        self.helium_gauge = cast(HeliumGauge | None, instruments.get(roles.helium_gauge or ""))
+        one_does_both = roles.thermostat == roles.magnet
+        self._both = cast(Cryostat, instruments[roles.thermostat]) if one_does_both else None
+        self._bridges: dict[str, ReversalBridge] = {}
+
+    def bridge(self, wiring: str) -> ReversalBridge:
+        """Return the resistance bridge of ``wiring``; always the same one.
+
+        Raises:
+            ConfigurationError: if the station has no such wiring.
+        """
+        if wiring in self._bridges:
+            return self._bridges[wiring]
+        entry = self.file.wiring.get(wiring)
+        if entry is None:
+            raise ConfigurationError(
+                f"{self.file.path}: no wiring {wiring!r}{nearest(wiring, self.file.wiring)}"
+            )
+        bridge = ReversalBridge(
+            cast(Keithley6221, self._instruments[entry.source]),
+            cast(Keithley2182A, self._instruments[entry.meter]),
+            compliance_v=float(entry.compliance),
+            ramp_a_per_s=float(entry.ramp),
+            abort_ramp_a_per_s=None if entry.abort_ramp is None else float(entry.abort_ramp),
+        )
+        return self._bridges.setdefault(wiring, bridge)
+
+    def snapshot(self) -> tuple[Reading, Reading | None]:
+        """Read temperature and field; in one transaction where one instrument is both.
+
+        Raises:
+            InstrumentFault: in a fault state.
+            CommunicationError: if an instrument gives no usable answer.
+        """
+        if self._both is not None:
+            return self._both.snapshot()
+        return self.thermostat.temperature(), self.magnet.field() if self.magnet else None
+
+    def limits(self) -> StationLimits:
+        """Return the narrowest of what the instruments and the station file allow."""
+        table, thermostat, magnet = self.file.limits, self.thermostat, self.magnet
+        rate = None if table.temperature_rate is None else float(table.temperature_rate)
+        field_rate = None if table.field_rate is None else float(table.field_rate)
+        narrowed = self.file.narrowed
+        return StationLimits(
+            temperature=narrowed(thermostat.temperature_limits, *(table.temperature or (None, None))),
+            temperature_rate=narrowed(thermostat.temperature_rate_limits, None, rate),
+            field=narrowed(magnet.field_limits, *(table.field or (None, None))) if magnet else None,
+            field_rate=narrowed(magnet.field_rate_limits, None, field_rate) if magnet else None,
+        )
+
+    def retries(self) -> list[Retry]:
+        """Return the questions that were asked again since the last call, in order of time."""
+        found: list[Retry] = []
+        for instrument in self._instruments.values():
+            found += instrument.link.retries
+            instrument.link.retries.clear()
+        return sorted(found, key=lambda retry: retry.time)
+
+    def environment(self) -> dict[str, float | str]:
+        """Return one row of the slow stream; NaN and the error's kind where a reading failed.
+
+        Columns: temperature (K), field (Oe), their states, status word, chamber, helium level (%) and age,
+        and for each source whether its output is on.
+        """
+        both = _guarded(self.snapshot)
+        temperature: Reading | str = both[0] if isinstance(both, tuple) else both
+        field: Reading | str = (both[1] or "none") if isinstance(both, tuple) else both
+        helium = _guarded(self.helium_gauge.helium_level) if self.helium_gauge else "none"
+        status = next((r.status for r in (temperature, field) if isinstance(r, Reading)), None)
+        row: dict[str, float | str] = {
+            "Temperature (K)": temperature.value if isinstance(temperature, Reading) else math.nan,
+            "Temperature state": temperature.state if isinstance(temperature, Reading) else temperature,
+            "Field (Oe)": field.value if isinstance(field, Reading) else math.nan,
+            "Field state": field.state if isinstance(field, Reading) else field,
+            "Status": "" if status is None else f"{status:#06x}",
+            "Chamber": _guarded(self.chamber.chamber_state) if self.chamber else "none",
+            "Helium (%)": math.nan if isinstance(helium, str) else helium.percent,
+            "Helium age": helium if isinstance(helium, str) else helium.age,
+        }
+        for name, instrument in self._instruments.items():
+            if isinstance(instrument, Keithley6221):
+                row[f"Output {name}"] = _guarded(partial(_on_or_off, instrument))
+        return row
+
+    def stop_sources(self, *, abort: bool = False) -> list[SafeStep]:
+        """Ramp every source to 0 and switch it off; never raises."""
+        names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
+        return [self._made_safe(name, abort=abort) for name in names]
+
+    def safe_state(self, *, abort: bool = False) -> list[SafeStep]:
+        """Bring every instrument into its safe state, the last opened first; never raises.
+
+        Sources ramp to 0 (on an abort with the wiring's ``abort_ramp``) and switch off; the field is held
+        where it is, the temperature setpoint left. Each step is guarded by itself and read back.
+        """
+        return [self._made_safe(name, abort=abort) for name in self._safe_order()]
+
+    def suspend(self) -> Callable[[], None]:
+        """Stop sources and hold the field; return what takes both up again where they were.
+
+        Raises:
+            OnnesError: if an instrument does not do as told.
+        """
+        running = [bridge for bridge in self._bridges.values() if bridge.is_running]
+        for bridge in running:
+            bridge.pause()
+        magnet = self.magnet
+        before = magnet.field_setpoint() if magnet else math.nan
+        if magnet is not None:
+            magnet.hold_field()
+
+        def resume() -> None:
+            if isinstance(magnet, _CanGoOn) and magnet.field_setpoint() != before:
+                magnet.resume_field()
+            for bridge in running:
+                bridge.resume()
+
+        return resume
+
+    def close(self) -> None:
+        """Close all connections together; a second call does nothing."""
+        _close_all(self._instruments)
+
+    def _safe_order(self) -> list[str]:
+        given = [name for name in self.file.safe_state if name in self._instruments]
+        return given + [name for name in reversed(list(self._instruments)) if name not in given]
+
+    def _made_safe(self, name: str, *, abort: bool) -> SafeStep:
+        for bridge in self._bridges.values():
+            if bridge.source is self._instruments[name]:
+                bridge.is_running = False
+        return _made_safe(self.file, name, self._instruments[name], abort=abort)
+
+
+def _on_or_off(source: Keithley6221) -> str:
+    return "on" if source.source_enabled else "off"
+
+
+def _guarded(read: Callable[[], Found]) -> Found | str:
+    try:
+        return read()
+    except OnnesError as error:
+        return type(error).__name__
+
+
+def _made_safe(file: StationFile, name: str, instrument: Instrument, *, abort: bool) -> SafeStep:
+    try:
+        if isinstance(instrument, Keithley6221):
+            done = instrument.safe_state(_rate_to_zero(file, name, abort=abort))
+        else:
+            done = instrument.safe_state()
+    except Exception as error:  # noqa: BLE001 - the failure of one must not keep the others from their safe state
+        return SafeStep(name, False, f"{type(error).__name__}: {error}")
+    return SafeStep(name, True, done)
+
+
+def _rate_to_zero(file: StationFile, source: str, *, abort: bool) -> float | None:
+    """Return how fast a source goes to 0, A/s: as the most careful of its wirings says; None: within 1 s."""
+    wirings = [wiring for wiring in file.wiring.values() if wiring.source == source]
+    rates = [wiring.abort_ramp if abort else wiring.ramp for wiring in wirings]
+    return min((float(rate) for rate in rates if rate is not None), default=None)
+
+
+def _close_all(instruments: Mapping[str, Instrument]) -> None:
+    for instrument in instruments.values():
+        with suppress(pyvisa.errors.Error, OSError):  # a link that is gone is as good as closed
+            instrument.adapter.close()
+
+
+def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> Station:
+    """Open the instruments of ``file``, look who they are, and return the station; nothing is set.
+
+    If one fails, those opened before, and only those, go into their safe state and are closed.
+
+    Args:
+        lab_key: registered name of a virtual lab, for a simulated station; default the file's ``[twin]``.
+
+    Raises:
+        ConfigurationError: if the VISA library is not the one that the file asks for, or a name is wrong.
+        CommunicationError: if an instrument is not found or does not answer.
+    """
+    manager = open_library(file.backend, lab_key or file.lab)
+    opened: dict[str, Instrument] = {}
+    identities: dict[str, str] = {}
+    try:
+        for name, entry in file.instruments.items():
+            opened[name] = _open(manager, name, entry, clock)
+            identities[name] = opened[name].connect()
+        provenance = {**library_provenance(manager), "instruments": identities}
+        return Station(file, clock, opened, provenance)
+    except BaseException as error:
+        connected = [name for name in opened if name in identities]
+        steps = [_made_safe(file, name, opened[name], abort=False) for name in reversed(connected)]
+        for step in steps:
+            if not step.confirmed:
+                error.add_note(f"{step.instrument} is not in its safe state: {step.message}")
+        _close_all(opened)
+        raise
+
+
+def _open(manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock) -> Instrument:
+    kind = _CLASSES[entry.driver]
+    adapter = open_adapter(
+        manager,
+        entry.resource or "",
+        name=name,
+        deadline_s=DEADLINE_S if entry.timeout is None else float(entry.timeout),
+        reply_termination=kind.reply_termination,
+        hint=kind.hint,
+    )
+    return kind(adapter, name, clock)

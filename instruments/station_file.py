@@ -1,0 +1,286 @@
+"""The station file: which instruments there are and what for, how the sample is wired, what is allowed."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+
+from onnes.instruments import quantities
+from onnes.instruments.limits import Limits
+from onnes.instruments.toml_file import Problem, load_toml, nearest
+
+Capability = Literal["thermostat", "magnet", "chamber", "helium_gauge", "current_source", "nanovoltmeter"]
+
+DRIVERS: Mapping[str, frozenset[Capability]] = {
+    "ppms": frozenset({"thermostat", "magnet", "chamber", "helium_gauge"}),
+    "keithley6221": frozenset({"current_source"}),
+    "keithley2182a": frozenset({"nanovoltmeter"}),
+}
+"""The names that ``driver`` may have, and what each driver can be; ``station.py`` has the classes."""
+
+# What a wiring needs of source and meter, by method. The others of the specification are refused by name, so
+# that nobody takes their absence for a typing error.
+_METHODS: Mapping[str, tuple[Capability, Capability]] = {"reversal": ("current_source", "nanovoltmeter")}
+_METHODS_TO_COME = ("delta", "lock_in", "bridge", "differential")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class Twin(_Table):
+    """The virtual lab that stands in for the station: name or path of a lab file, and its seed."""
+
+    lab: str = "default"
+    seed: int | None = None
+
+
+class InstrumentEntry(_Table):
+    """One instrument: driver by name, and where it is found."""
+
+    driver: str
+    resource: str | None = None
+    via: str | None = None
+    timeout: quantities.Time | None = None
+
+
+class Roles(_Table):
+    """Which instrument has which capability."""
+
+    thermostat: str
+    magnet: str | None = None
+    chamber: str | None = None
+    helium_gauge: str | None = None
+
+
+def _both_ends(kind: str) -> BeforeValidator:
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError(
+                f"{value!r} is not a range with a unit; "
+                f"expected for example '0 .. {quantities.KINDS[kind].example}'"
+            )
+        low, high = quantities.quantity_range(value, kind)
+        if not low < high:
+            raise ValueError(f"{value!r} runs from the larger to the smaller end; write the smaller first")
+        return float(low), float(high)
+
+    return BeforeValidator(read)
+
+
+class LimitsTable(_Table):
+    """What the station allows; the narrowest of this, the instrument's own and the sample's counts."""
+
+    temperature: Annotated[tuple[float, float] | None, _both_ends("temperature")] = None
+    temperature_rate: quantities.TemperatureRate | None = None
+    field: Annotated[tuple[float, float] | None, _both_ends("field")] = None
+    field_rate: quantities.FieldRate | None = None
+
+
+class Leads(_Table):
+    """Which pin of the puck each lead is on."""
+
+    i_plus: str
+    i_minus: str
+    v_plus: str
+    v_minus: str
+
+
+class Wiring(_Table):
+    """A source and a meter on one sample."""
+
+    measures: Literal["resistance", "conductance"]
+    method: str
+    source: str
+    meter: str
+    leads: Leads
+    compliance: quantities.Voltage
+    ramp: quantities.CurrentRate
+    abort_ramp: quantities.CurrentRate | None = None
+    filters: str = ""
+
+
+class ResidualField(_Table):
+    """What the magnet keeps at zero current; Quantum Design note 1070-207, or a Pd calibration."""
+
+    after_max_field: quantities.Field
+    after_oscillate: quantities.Field
+    calibration: str | None = None
+
+
+def _fraction_per_hour(value: object) -> object:
+    if not isinstance(value, str) or not value.replace(" ", "").endswith("%/h"):
+        raise ValueError(f"{value!r} is no rate of helium use; expected for example '0.4 %/h'")
+    return quantities.quantity(value.strip().removesuffix("/h"), "fraction")
+
+
+UsePerHour = Annotated[float, BeforeValidator(_fraction_per_hour)]
+
+
+class HeliumUse(_Table):
+    """How much of the full dewar goes in an hour."""
+
+    idle: UsePerHour
+    ramping: UsePerHour
+    driven: UsePerHour
+
+
+class Helium(_Table):
+    """The level below which no field is swept, and what is used; left out on cryogen-free machines."""
+
+    minimum: quantities.Fraction
+    use: HeliumUse | None = None
+
+
+class SafeStateEntry(_Table):
+    """What an instrument does in the safe state; a source always ramps to 0 first."""
+
+    output: Literal["off"] | None = None
+    field: Literal["hold"] | None = None
+    temperature: Literal["hold"] | None = None
+
+
+class SettleDefaults(_Table):
+    """When a temperature counts as settled; what is left out has the default of the procedures."""
+
+    within: quantities.Temperature | None = None
+    slope: quantities.TemperatureRate | None = None
+    for_: Annotated[quantities.Time | None, Field(alias="for")] = None
+    then_wait: quantities.Time | None = None
+    timeout: quantities.Time | None = None
+
+
+class Defaults(_Table):
+    """What a sequence need not say."""
+
+    settle: SettleDefaults = SettleDefaults()
+    poll: quantities.Time | None = None
+
+
+class StationFile(_Table):
+    """A whole station file; :attr:`path` is where it was read from."""
+
+    station: Literal[1]
+    name: str
+    title: str = ""
+    backend: Literal["visa", "simulated"]  # no default: someone has to say it
+    runs: str = "runs"
+    twin: Twin = Twin()
+    instruments: dict[str, InstrumentEntry]
+    roles: Roles
+    limits: LimitsTable = LimitsTable()
+    wiring: dict[str, Wiring] = Field(default_factory=dict)
+    residual_field: ResidualField | None = None
+    helium: Helium | None = None
+    safe_state: dict[str, SafeStateEntry] = Field(default_factory=dict)
+    defaults: Defaults = Defaults()
+    _path: Path = PrivateAttr(default=Path("station.toml"))
+
+    @property
+    def path(self) -> Path:
+        """Return where the file was read from."""
+        return self._path
+
+    @property
+    def runs_folder(self) -> Path:
+        """Return the folder of the runs, which the file names relative to itself."""
+        return self._path.parent / self.runs
+
+    @property
+    def lab(self) -> str:
+        """Return the virtual lab by name, or by a path that does not depend on the present folder."""
+        lab = self.twin.lab
+        return str((self._path.parent / lab).resolve()) if "/" in lab or lab.endswith(".toml") else lab
+
+    def narrowed(self, limits: Limits, low: float | None, high: float | None) -> Limits:
+        """Return ``limits`` within what this file allows; an end of None allows all."""
+        return limits.narrowed(
+            Limits(
+                limits.low if low is None else low,
+                limits.high if high is None else high,
+                limits.unit,
+                self._path.name,
+            )
+        )
+
+
+def load_station_file(path: Path) -> StationFile:
+    """Return what the station file says.
+
+    Raises:
+        ConfigurationError: with every problem as ``file:line:column: text``, one a line.
+    """
+    file = load_toml(path, StationFile, _across_tables)
+    file._path = path
+    return file
+
+
+def _across_tables(file: StationFile) -> Iterator[Problem]:
+    for name, entry in file.instruments.items():
+        yield from _instrument(file, name, entry)
+    for role, instrument in file.roles:
+        if instrument is not None:
+            yield from _can_be(file, ("roles", role), instrument, role)
+    for name, wiring in file.wiring.items():
+        yield from _wiring(file, ("wiring", name), wiring)
+    for name in file.safe_state:
+        if name not in file.instruments:
+            yield Problem(("safe_state", name), f"no instrument {name!r}{nearest(name, file.instruments)}")
+
+
+def _instrument(file: StationFile, name: str, entry: InstrumentEntry) -> Iterator[Problem]:
+    table = ("instruments", name)
+    if entry.driver not in DRIVERS:
+        known = f"; there are {', '.join(DRIVERS)}"
+        hint = nearest(entry.driver, DRIVERS)
+        yield Problem(
+            (*table, "driver"), f"no driver {entry.driver!r}{hint if 'did you' in hint else ''}{known}"
+        )
+    if entry.via is not None and entry.via not in file.instruments:
+        yield Problem((*table, "via"), f"no instrument {entry.via!r}{nearest(entry.via, file.instruments)}")
+    elif entry.via is not None:
+        yield Problem(
+            (*table, "via"),
+            f"{name} behind the serial relay of {entry.via} is for method = 'delta', which cannot be built "
+            "yet: a reversal would send each reading over the serial line and hold the source meanwhile; "
+            "give the meter's own address as resource",
+        )
+    elif entry.resource is None:
+        yield Problem(table, f"{name} has no address; expected resource = 'GPIB0::15::INSTR' or the like")
+    if entry.timeout is not None and not entry.timeout > 0:
+        yield Problem((*table, "timeout"), f"timeout = {entry.timeout} s must be above zero")
+
+
+def _can_be(file: StationFile, place: tuple[str, ...], instrument: str, needed: str) -> Iterator[Problem]:
+    entry = file.instruments.get(instrument)
+    if entry is None:
+        yield Problem(place, f"no instrument {instrument!r}{nearest(instrument, file.instruments)}")
+    elif entry.driver in DRIVERS and needed not in DRIVERS[entry.driver]:
+        can = ", ".join(sorted(DRIVERS[entry.driver])).replace("_", " ")
+        yield Problem(
+            place,
+            f"{instrument} (driver {entry.driver!r}) cannot be a {needed.replace('_', ' ')}; it is {can}",
+        )
+
+
+def _wiring(file: StationFile, place: tuple[str, str], wiring: Wiring) -> Iterator[Problem]:
+    if wiring.method in _METHODS_TO_COME or wiring.measures == "conductance":
+        yield Problem(
+            (*place, "method"),
+            f"method = {wiring.method!r} for {wiring.measures} cannot be built yet; "
+            "expected method = 'reversal' for resistance",
+        )
+    elif wiring.method not in _METHODS:
+        yield Problem((*place, "method"), f"no method {wiring.method!r}{nearest(wiring.method, _METHODS)}")
+    else:
+        source, meter = _METHODS[wiring.method]
+        yield from _can_be(file, (*place, "source"), wiring.source, source)
+        yield from _can_be(file, (*place, "meter"), wiring.meter, meter)
+    for key, value, unit in (
+        ("compliance", wiring.compliance, "V"),
+        ("ramp", wiring.ramp, "A/s"),
+        ("abort_ramp", wiring.abort_ramp, "A/s"),
+    ):
+        if value is not None and not value > 0:
+            yield Problem((*place, key), f"{key} = {value} {unit} must be above zero")
