@@ -1,6 +1,7 @@
 """Names of folders: safe on every system, numbered, and each number given once."""
 
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,10 @@ def file_name(text: str, what: str) -> str:
     Raises:
         ConfigurationError: if nothing of it is left.
     """
+    encoding = (
+        sys.getfilesystemencoding()
+    )  # ASCII in a bare POSIX locale, which then has no name for an umlaut
+    text = text.encode(encoding, "replace").decode(encoding)
     name = re.sub(r"[^\w.+-]+", "-", text).rstrip("-.")  # a leading minus stays: it is the sign of a field
     if not re.search(r"[^\W_]", name):
         raise ConfigurationError(
