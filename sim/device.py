@@ -40,8 +40,8 @@ Reply = str | bytes | Deferred | None
 class Device:
     """One instrument on the wire.
 
-    Every ``t`` is lab time in s. A device never sleeps and never looks at a clock. All its physics is asked of
-    ``self.lab``: cryostat, magnet, chamber, wiring.
+    Every ``t`` is lab time in s. A device never sleeps and never looks at a clock. All its physics is asked
+    of ``self.lab``: cryostat, magnet, chamber, wiring.
     """
 
     model: ClassVar[str]

@@ -1,0 +1,347 @@
+"""Keithley 2182A nanovoltmeter: conversions, filters, ranges, buffer.
+
+Facts from simulation.md 12 and PyMeasure's driver; (a) is our assumption, (k) general knowledge to be checked
+against the manual.
+"""
+
+import statistics
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from onnes.sim.device import Deferred, InstrumentSettings, Reply
+from onnes.sim.noise import stream_key, white
+from onnes.sim.scpi import OVERFLOW, Boolean, Choice, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi_device import ScpiDevice
+
+if TYPE_CHECKING:
+    from onnes.sim.lab import VirtualLab
+
+_RANGES_V = {1: (0.01, 0.1, 1.0, 10.0, 100.0), 2: (0.1, 1.0, 10.0)}
+_OVER_RANGE = 1.2  # 120 V on channel 1, 12 V on channel 2
+_NOISE_V = 15e-9  # rms at 1 PLC (k); it falls with the root of the integration time
+_LOW_PASS_S = 0.125  # what the analog filter adds to a conversion
+_INSIDE_C = 23.0  # the temperature inside the instrument (a)
+_READING_AVAILABLE, _BUFFER_FULL = 32, 512  # bits 5 and 9 of the measurement register (k)
+
+_STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "MEAN": statistics.fmean,
+    "SDEV": statistics.stdev,
+    "MAX": max,
+    "MIN": min,
+    "PKPK": lambda values: max(values) - min(values),
+}
+
+_VOLT = "SENSe[1]:VOLTage[:DC]"
+_TEMP = "SENSe[1]:TEMPerature"
+
+
+class K2182A(ScpiDevice):
+    """The meter on the ports ``<name>.ch1`` and ``<name>.ch2``."""
+
+    model = "k2182a"
+    identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2182A,SIM0002,C01"
+
+    channel = Param("SENSe[1]:CHANnel", Integer(0, 2), 1)
+    function = Param("SENSe[1]:FUNCtion", Choice("VOLTage[:DC]", "TEMPerature", quoted=True), "VOLT:DC")
+    nplc = Param(f"{_VOLT}:NPLCycles", Number(0.01, 60.0), 5.0)
+    auto_1 = Param(f"{_VOLT}:CHANnel1:RANGe:AUTO", Boolean(), True)
+    auto_2 = Param(f"{_VOLT}:CHANnel2:RANGe:AUTO", Boolean(), True)
+    range_1_v = Param(f"{_VOLT}:CHANnel1:RANGe[:UPPer]", Number(0.0, 120.0), 0.01)
+    range_2_v = Param(f"{_VOLT}:CHANnel2:RANGe[:UPPer]", Number(0.0, 12.0), 0.1)
+    reference_1_v = Param(f"{_VOLT}:CHANnel1:REFerence", Number(-120.0, 120.0), 0.0)
+    reference_2_v = Param(f"{_VOLT}:CHANnel2:REFerence", Number(-12.0, 12.0), 0.0)
+    relative_1 = Param(f"{_VOLT}:CHANnel1:REFerence:STATe", Boolean(), False)
+    relative_2 = Param(f"{_VOLT}:CHANnel2:REFerence:STATe", Boolean(), True)
+    filter_on = Param(f"{_VOLT}:DFILter[:STATe]", Boolean(), True)
+    filter_count = Param(f"{_VOLT}:DFILter:COUNt", Integer(1, 100), 10)
+    filter_window_percent = Param(f"{_VOLT}:DFILter:WINDow", Number(0.0, 10.0), 0.01)
+    filter_type = Param(f"{_VOLT}:DFILter:TCONtrol", Choice("MOVing", "REPeat"), "MOV")
+    low_pass = Param(f"{_VOLT}:LPASs[:STATe]", Boolean(), False)
+
+    temperature_nplc = Param(f"{_TEMP}:NPLCycles", Number(0.01, 60.0), 5.0)
+    thermocouple = Param(f"{_TEMP}:TCouple[:TYPE]", Choice(*"BEJKNRST"), "J")
+    junction = Param(f"{_TEMP}:RJUNction:RSELect", Choice("INTernal", "SIMulated"), "INT")
+    junction_c = Param(f"{_TEMP}:RJUNction:SIMulated", Number(0.0, 60.0), 23.0)
+    temperature_reference_1_c = Param(f"{_TEMP}:CHANnel1:REFerence", Number(-273.0, 1800.0), 0.0)
+    temperature_reference_2_c = Param(f"{_TEMP}:CHANnel2:REFerence", Number(-273.0, 1800.0), 0.0)
+    temperature_relative_1 = Param(f"{_TEMP}:CHANnel1:REFerence:STATe", Boolean(), False)
+    temperature_relative_2 = Param(f"{_TEMP}:CHANnel2:REFerence:STATe", Boolean(), False)
+
+    auto_zero = Param("SYSTem:AZERo[:STATe]", Boolean(), True)
+    front_auto_zero = Param("SYSTem:FAZero[:STATe]", Boolean(), True)
+    continuous = Param("INITiate:CONTinuous", Boolean(), False)
+    trigger_source = Param("TRIGger:SOURce", Choice("IMMediate"), "IMM")
+    trigger_count = Param("TRIGger:COUNt", Integer(1, 9999), 1)
+    trigger_delay_s = Param("TRIGger:DELay", Number(0.0, 999999.999), 0.0)
+    sample_count = Param("SAMPle:COUNt", Integer(1, 1024), 1)
+
+    buffer_points = Param("TRACe:POINts", Integer(2, 1024), 100)
+    buffer_feed = Param("TRACe:FEED", Choice("SENSe[1]", "CALCulate[1]", "NONE"), "SENS")
+    buffer_control = Param("TRACe:FEED:CONTrol", Choice("NEXT", "NEVer"), "NEV")
+    data_format = Param("FORMat[:DATA]", Choice("ASCii"), "ASC")
+    statistic = Param(
+        "CALCulate2:FORMat", Choice("NONE", "MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK"), "NONE"
+    )
+    statistic_on = Param("CALCulate2:STATe", Boolean(), False)
+
+    def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
+        super().__init__(name, lab, settings)
+        self._noise = stream_key(lab.seed, f"{name}.white")
+        self._stack: deque[float] = deque()  # of the moving filter
+        self._last: float | None = None
+        self._is_fresh = False
+        self._buffer: list[float] = []
+        self._run = 0  # counts acquisitions, so that one that was aborted knows it
+
+    # --- settings -------------------------------------------------------------------------------------
+
+    def assign(self, name: str, value: Any, t: float) -> None:
+        """Set a Param; a range becomes the next one of the instrument and ends autoranging."""
+        if name in {"nplc", "temperature_nplc"} and value > self.lab.line_hz:
+            raise ScpiError(-222)
+        if name == "continuous" and value:
+            raise ScpiError(-221)  # it measures when it is asked to
+        if name in {"range_1_v", "range_2_v"}:
+            channel = 1 if name == "range_1_v" else 2
+            value = next((full for full in _RANGES_V[channel] if value <= full), _RANGES_V[channel][-1])
+            super().assign(f"auto_{channel}", False, t)
+        super().assign(name, value, t)
+        if not name.startswith(("buffer", "statistic", "trigger")):
+            self._stack.clear()
+
+    def reset(self, t: float) -> None:
+        """Return to the state of ``*RST``."""
+        super().reset(t)
+        super().assign("auto_1", True, t)  # resetting a range has switched them off
+        super().assign("auto_2", True, t)
+        self._stop()
+
+    @command(f"{_VOLT}:RANGe:AUTO", Boolean())
+    def set_auto(self, t: float, on: bool) -> None:
+        """Switch autoranging of the active channel."""
+        self.assign(f"auto_{2 if self.channel == 2 else 1}", on, t)
+
+    @query(f"{_VOLT}:RANGe:AUTO")
+    def get_auto(self, t: float) -> str:
+        """Return whether the active channel ranges by itself."""
+        del t
+        return "1" if self._active("auto_{}") else "0"
+
+    @command(f"{_VOLT}:RANGe[:UPPer]", Number(0.0, 120.0))
+    def set_range(self, t: float, volts: float) -> None:
+        """Set the range of the active channel."""
+        self.assign(f"range_{2 if self.channel == 2 else 1}_v", volts, t)
+
+    @query(f"{_VOLT}:RANGe[:UPPer]")
+    def get_range(self, t: float) -> str:
+        """Return the range of the active channel, V."""
+        del t
+        return f"{self._active('range_{}_v'):+.6E}"
+
+    @command(f"{_VOLT}:APERture", Number(1e-4, 1.2))
+    def set_aperture(self, t: float, seconds: float) -> None:
+        """Set the integration time."""
+        self.assign("nplc", seconds * self.lab.line_hz, t)
+
+    @query(f"{_VOLT}:APERture")
+    def get_aperture(self, t: float) -> str:
+        """Return the integration time, s."""
+        del t
+        return f"{self.nplc / self.lab.line_hz:+.6E}"
+
+    @query("SYSTem:LFRequency")
+    def get_line_frequency(self, t: float) -> str:
+        """Return the mains frequency, Hz."""
+        del t
+        return f"{self.lab.line_hz:.0f}"
+
+    @query(f"{_TEMP}:RTEMperature")
+    def get_inside(self, t: float) -> str:
+        """Return the temperature inside, Celsius."""
+        del t
+        return f"{_INSIDE_C:+.8E}"
+
+    def _active(self, name: str) -> float:
+        """Return a setting of the active channel; ``name`` has ``{}`` where its number stands."""
+        value: float = vars(self)[name.format(2 if self.channel == 2 else 1)]
+        return value
+
+    def _choose_range(self, volts: float) -> None:
+        if self._active("auto_{}"):
+            channel = 2 if self.channel == 2 else 1
+            ranges = _RANGES_V[channel]
+            fits = (full for full in ranges if abs(volts) <= full * _OVER_RANGE)
+            vars(self)[f"range_{channel}_v"] = next(fits, ranges[-1])
+
+    # --- conversions ----------------------------------------------------------------------------------
+
+    def _conversion_s(self) -> float:
+        # Autozero takes a second integration, with the front end reversed.
+        phases = 2 if self.auto_zero and self.front_auto_zero else 1
+        nplc = self.nplc if self.function == "VOLT:DC" else self.temperature_nplc
+        return phases * nplc / self.lab.line_hz + (_LOW_PASS_S if self.low_pass else 0.0)
+
+    def _reading_s(self) -> float:
+        repeats = self.filter_count if self.filter_on and self.filter_type == "REP" else 1
+        return repeats * self._conversion_s()
+
+    def _convert(self, start: float) -> float:
+        """Return one conversion that begins at ``start``, V; noise is keyed by the time it ends at."""
+        end = start + self._conversion_s()
+        begin = start + (_LOW_PASS_S if self.low_pass else 0.0)
+        volts = self.lab.wiring.mean_voltage(f"{self.name}.ch{self.channel:.0f}", begin, end)
+        return volts + _NOISE_V / self.nplc**0.5 * white(self._noise, round(end * 1e6))
+
+    def _measure(self, start: float) -> float:
+        """Take the reading that begins at ``start``; out of range is infinity."""
+        value: float
+        if self.channel == 0 or self.function == "TEMP":
+            value = _INSIDE_C if self.channel == 0 or self.junction == "INT" else self.junction_c
+        else:
+            value = self._filtered(start)
+            self._choose_range(value)
+            if abs(value) > self._active("range_{}_v") * _OVER_RANGE:
+                value = float("inf")
+            elif self._active("relative_{}"):
+                value -= self._active("reference_{}_v")
+        self._last, self._is_fresh = value, True
+        return value
+
+    def _filtered(self, start: float) -> float:
+        if not self.filter_on:
+            return self._convert(start)
+        count = int(self.filter_count)
+        if self.filter_type == "REP":
+            step = self._conversion_s()
+            return statistics.fmean([self._convert(start + k * step) for k in range(count)])
+        # The moving filter averages what its stack holds. A conversion outside the window empties it (a): the
+        # instrument would then fill it anew before it answers.
+        new = self._convert(start)
+        if self._stack:
+            window = self.filter_window_percent / 100 * self._active("range_{}_v")
+            if abs(new - statistics.fmean(self._stack)) > window:
+                self._stack.clear()
+        self._stack.append(new)
+        while len(self._stack) > count:
+            self._stack.popleft()
+        return statistics.fmean(self._stack)
+
+    @query("READ")
+    def read(self, t: float) -> Deferred:
+        """Abort, trigger, and return the new readings."""
+        self._stop()
+        count = int(self.trigger_count * self.sample_count)
+        delay, step = self.trigger_delay_s, self._reading_s() + self.trigger_delay_s
+
+        def value(end: float) -> str:
+            del end
+            readings = [self._measure(t + delay + k * step) for k in range(count)]
+            self._is_fresh = False
+            return ",".join(_text(reading) for reading in readings)
+
+        return Deferred(count * step, value)
+
+    @query("FETCh")
+    @query("SENSe[1]:DATA[:LATest]")
+    def fetch(self, t: float) -> str:
+        """Return the last reading again, however old it is."""
+        del t
+        if self._last is None:
+            raise ScpiError(-230)
+        self._is_fresh = False
+        return _text(self._last)
+
+    @query("SENSe[1]:DATA:FRESh")
+    def fetch_fresh(self, t: float) -> str:
+        """Return the last reading, once."""
+        if not self._is_fresh:
+            raise ScpiError(-230)
+        return self.fetch(t)
+
+    @command(f"{_VOLT}:CHANnel1:REFerence:ACQuire")
+    def acquire_reference_1(self, t: float) -> None:
+        """Take the present voltage of channel 1 as its reference."""
+        self._acquire(1, t)
+
+    @command(f"{_VOLT}:CHANnel2:REFerence:ACQuire")
+    def acquire_reference_2(self, t: float) -> None:
+        """Take the present voltage of channel 2 as its reference."""
+        self._acquire(2, t)
+
+    def _acquire(self, channel: int, t: float) -> None:
+        if channel == self.channel:
+            self.assign(f"reference_{channel}_v", self._convert(max(0.0, t - self._conversion_s())), t)
+
+    @command(f"{_TEMP}:CHANnel1:REFerence:ACQuire")
+    def acquire_temperature_1(self, t: float) -> None:
+        """Take the present temperature of channel 1 as its reference."""
+        self.assign("temperature_reference_1_c", _INSIDE_C, t)
+
+    @command(f"{_TEMP}:CHANnel2:REFerence:ACQuire")
+    def acquire_temperature_2(self, t: float) -> None:
+        """Take the present temperature of channel 2 as its reference."""
+        self.assign("temperature_reference_2_c", _INSIDE_C, t)
+
+    # --- buffer ---------------------------------------------------------------------------------------
+
+    @command("INITiate[:IMMediate]")
+    def start(self, t: float) -> None:
+        """Take the readings of one trigger cycle in the background."""
+        self._stop()
+        self._plan(t + self.trigger_delay_s, int(self.trigger_count * self.sample_count), self._run)
+
+    def _plan(self, start: float, left: int, run: int) -> None:
+        def done(end: float) -> None:
+            if run != self._run:
+                return
+            value = self._measure(start)
+            self.latch("measurement", _READING_AVAILABLE)
+            if self.buffer_control == "NEXT" and self.buffer_feed != "NONE":
+                self._store(value)
+            if left > 1:
+                self._plan(end + self.trigger_delay_s, left - 1, run)
+
+        self.lab.at(start + self._reading_s(), done)
+
+    def _store(self, value: float) -> None:
+        self._buffer.append(value)
+        if len(self._buffer) >= self.buffer_points:
+            vars(self)["buffer_control"] = "NEV"
+            self.latch("measurement", _BUFFER_FULL)
+
+    @command("ABORt")
+    def abort(self, t: float) -> None:
+        """End the trigger cycle."""
+        del t
+        self._stop()
+
+    def _stop(self) -> None:
+        self._run += 1
+
+    @command("TRACe:CLEar")
+    def clear_buffer(self, t: float) -> None:
+        """Empty the buffer."""
+        del t
+        self._buffer.clear()
+
+    @query("TRACe:DATA")
+    def get_buffer(self, t: float) -> str:
+        """Return all readings of the buffer."""
+        del t
+        if not self._buffer:
+            raise ScpiError(-230)
+        return ",".join(_text(value) for value in self._buffer)
+
+    @query("CALCulate2:IMMediate")
+    def get_statistic(self, t: float) -> Reply:
+        """Return the chosen statistic of the buffer."""
+        del t
+        values = self._buffer
+        if not self.statistic_on or self.statistic == "NONE" or len(values) < 2:
+            raise ScpiError(-230)
+        return _text(_STATISTICS[self.statistic](values))
+
+
+def _text(value: float) -> str:
+    return OVERFLOW if abs(value) == float("inf") else f"{value:+.8E}"

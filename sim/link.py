@@ -1,0 +1,220 @@
+"""The message exchange between a connection and one instrument: framing, output queue, latency, time-outs.
+
+Every door goes through here, and wire faults are looked up nowhere else.
+"""
+
+from collections import deque
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from onnes.sim.device import Deferred, Device
+from onnes.sim.faults import FaultSettings
+
+if TYPE_CHECKING:
+    from onnes.sim.lab import VirtualLab
+
+_FOREVER_S = 86_400.0  # what an infinite time-out means where nobody could interrupt it
+_POLL_S = 0.01  # how often a wait for a service request looks when nothing is planned
+_SERVICE_REQUEST = 0x40
+_EPSILON_S = 1e-9  # a sum of latencies may miss the time it should reach by an ulp
+
+
+class ReadEnd(Enum):
+    """Why a read ended."""
+
+    END = auto()  # the instrument said so (EOI)
+    TERMINATOR = auto()
+    COUNT = auto()
+    TIMEOUT = auto()
+
+
+class _Pending:
+    """One reply on its way: its bytes come no sooner than ``ready_at``, lab time in s."""
+
+    __slots__ = ("data", "ready_at")
+
+    def __init__(self, ready_at: float, data: bytes | None) -> None:
+        self.ready_at = ready_at
+        self.data = data
+
+
+class Link:
+    """One way to an instrument. All sessions on one GPIB address share one; each TCP connection has its own.
+
+    ``has_end`` says that the bus marks the last byte of a message (GPIB); a serial line or a socket does not.
+    ``byte_s`` is the time that one byte takes on a serial line, s.
+    """
+
+    def __init__(self, lab: "VirtualLab", device: Device, *, has_end: bool = True) -> None:
+        self.lab = lab
+        self.device = device
+        self.has_end = has_end
+        self.byte_s = 0.0
+        self._input = b""
+        self._queue: deque[_Pending] = deque()
+        self._last_reply = b""
+
+    @property
+    def message_available(self) -> bool:
+        """Return whether a reply waits that can be read now."""
+        queue = self._queue
+        return bool(queue) and queue[0].data is not None and queue[0].ready_at <= self.lab.now() + _EPSILON_S
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Send bytes; each line of them, and what ``end`` closes, is a message that the instrument obeys."""
+        lab = self.lab
+        lab.clock.sleep(self.device.write_latency_s + len(data) * self.byte_s)
+        with lab.lock:
+            t = lab.tick()
+            *lines, rest = (self._input + data).split(b"\n")
+            if end and self.has_end:
+                lines.append(rest)
+                rest = b""
+            self._input = rest
+            for line in lines:
+                message = line.decode("latin-1").strip("\r\0 ")
+                if message:
+                    self._obey(message, t)
+
+    def read(self, count: int, timeout_s: float, terminator: int | None = None) -> tuple[bytes, ReadEnd]:
+        """Return up to ``count`` bytes and why it ended.
+
+        Waits no longer than ``timeout_s``; a reply that comes too late stays for the next read.
+        """
+        lab = self.lab
+        deadline = lab.now() + min(timeout_s, _FOREVER_S)
+        got = b""
+        while True:
+            with lab.lock:
+                t = lab.tick()
+                head = self._queue[0] if self._queue else None
+                if head is not None and head.ready_at <= t + _EPSILON_S and head.data is not None:
+                    chunk, reason = self._take(head, head.data, count - len(got), terminator)
+                    got += chunk
+                    if reason is not None:
+                        if self.byte_s:
+                            lab.clock.sleep(len(got) * self.byte_s)
+                        return got, reason
+                    continue
+                if head is None and not got:
+                    self.device.unterminated(t)
+            wake = deadline if head is None else min(deadline, head.ready_at)
+            lab.clock.sleep_until(wake + lab.origin)
+            if wake >= deadline and (head is None or head.ready_at > deadline + _EPSILON_S):
+                return got, ReadEnd.TIMEOUT
+
+    def clear(self) -> None:
+        """Empty input and output of the instrument, as a selected device clear does."""
+        self.lab.clock.sleep(self.device.write_latency_s)
+        with self.lab.lock:
+            t = self.lab.tick()
+            self._input = b""
+            self._queue.clear()
+            self.device.clear(t)
+
+    def discard_input(self) -> None:
+        """Throw away the replies that wait on this side of the line."""
+        with self.lab.lock:
+            self.lab.tick()
+            while self.message_available:
+                self._queue.popleft()
+
+    def trigger(self) -> None:
+        """Send a group execute trigger."""
+        self.lab.clock.sleep(self.device.write_latency_s)
+        with self.lab.lock:
+            self.device.trigger(self.lab.tick())
+
+    def status_byte(self) -> int:
+        """Return the serial poll byte."""
+        self.lab.clock.sleep(self.device.write_latency_s)
+        with self.lab.lock:
+            t = self.lab.tick()
+            return self.device.status_byte(t, self.message_available)
+
+    def wait_for_service(self, timeout_s: float) -> bool:
+        """Let time pass until the instrument requests service; return whether it did."""
+        lab = self.lab
+        deadline = lab.now() + min(timeout_s, _FOREVER_S)
+        while True:
+            with lab.lock:
+                t = lab.tick()
+                if self.device.status_byte(t, self.message_available) & _SERVICE_REQUEST:
+                    return True
+                planned = lab.next_event()
+            if t >= deadline - _EPSILON_S:
+                return False
+            wake = t + _POLL_S if planned is None else planned
+            lab.clock.sleep_until(min(wake, deadline) + lab.origin)
+
+    def _take(
+        self, head: _Pending, data: bytes, room: int, terminator: int | None
+    ) -> tuple[bytes, ReadEnd | None]:
+        """Take what fits of the first reply; the reason is None if the read must go on."""
+        place = -1 if terminator is None else data.find(terminator)
+        if 0 <= place < room:
+            size, reason = place + 1, ReadEnd.TERMINATOR
+        elif len(data) > room:
+            size, reason = room, ReadEnd.COUNT
+        else:
+            size, reason = len(data), None
+        if size == len(data):
+            self._queue.popleft()
+            if self.has_end:
+                reason = ReadEnd.END
+            elif reason is None and size == room:
+                reason = ReadEnd.COUNT
+        else:
+            head.data = data[size:]
+        return data[:size], reason
+
+    def _obey(self, message: str, t: float) -> None:
+        device = self.device
+        if self._queue and device.drops_unread:
+            self._queue.clear()
+            device.interrupted(t)
+        reply = device.execute(message, t)
+        if reply is None:
+            return
+        fault = self.lab.faults.strike(device.name, message, t) if self.lab.faults.armed else None
+        if fault is None:
+            self._answer(reply, t, None)
+        elif fault.kind == "stale":
+            if self._last_reply:
+                self._queue.append(_Pending(t + device.query_latency_s, self._last_reply))
+            self._answer(reply, t, None)
+        elif fault.kind != "timeout":
+            self._answer(reply, t, fault)
+
+    def _answer(self, reply: str | bytes | Deferred, t: float, fault: FaultSettings | None) -> None:
+        latency = self.device.query_latency_s
+        if fault is not None and fault.kind == "latency":
+            latency += float(fault.args.get("seconds", 3.0))
+        if not isinstance(reply, Deferred):
+            self._queue.append(_Pending(t + latency, self._bytes(reply, fault)))
+            return
+        value = reply.value
+        pending = _Pending(t + reply.dt + latency, None)
+
+        def fill(due: float) -> None:
+            pending.data = self._bytes(value(due), fault)
+
+        self._queue.append(pending)
+        self.lab.at(t + reply.dt, fill)
+
+    def _bytes(self, reply: str | bytes, fault: FaultSettings | None) -> bytes:
+        data = reply.encode("latin-1") + self.device.terminator if isinstance(reply, str) else reply
+        self._last_reply = data
+        return data if fault is None else _spoilt(data, fault, self.device.terminator)
+
+
+def _spoilt(data: bytes, fault: FaultSettings, terminator: bytes) -> bytes:
+    body = data.removesuffix(terminator)
+    if fault.kind == "garbage":
+        text = fault.args.get("text")
+        if text is not None:
+            return str(text).encode("latin-1") + terminator
+        return bytes(ord("?") if place % 2 else byte for place, byte in enumerate(body)) + terminator
+    if fault.kind == "partial":
+        return body[: int(fault.args.get("bytes", len(body) // 2))]
+    return data
