@@ -266,6 +266,25 @@ class OfKind:
         return quantity(str(value), self.kind)
 
 
+@dataclass(frozen=True, slots=True)
+class RangeOfKind(OfKind):
+    """Annotates a pydantic field as a range of ``kind``, lower end first: ``1.9..350 K``."""
+
+    def read(self, value: object) -> tuple[Decimal, Decimal]:  # type: ignore[override]  # two ends instead of one
+        """Return both ends of the range that ``value`` says.
+
+        Raises:
+            ValueError: if it is no range of this kind, or goes down.
+        """
+        if not isinstance(value, str):
+            example = KINDS[self.kind].example
+            raise ValueError(f"{value!r} is not a range; expected e.g. '0 .. {example}'")
+        low, high = quantity_range(value, self.kind)
+        if low > high:
+            raise ValueError(f"'{value}' goes down; expected the lower end first")
+        return low, high
+
+
 Temperature = Annotated[Decimal, OfKind("temperature")]
 TemperatureRate = Annotated[Decimal, OfKind("temperature_rate")]
 Field = Annotated[Decimal, OfKind("field")]
@@ -278,3 +297,5 @@ ResistanceValue = Annotated[Decimal, OfKind("resistance")]
 Time = Annotated[Decimal, OfKind("time")]
 Length = Annotated[Decimal, OfKind("length")]
 Fraction = Annotated[Decimal, OfKind("fraction")]
+TemperatureRange = Annotated[tuple[Decimal, Decimal], RangeOfKind("temperature")]
+FieldRange = Annotated[tuple[Decimal, Decimal], RangeOfKind("field")]
