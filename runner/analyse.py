@@ -17,11 +17,11 @@ from onnes.storage.run import RUN_MANIFEST
 class AnalysisReport:
     """What an analysis leaves behind; ``figure`` is None where there was nothing to draw.
 
-    ``night`` is None for a run that lies in no night. ``simulated`` is what the manifest says.
+    ``night`` is the run's own folder for a run that lies in no night.
     """
 
     simulated: bool
-    night: Path | None
+    night: Path
     runs: tuple[Path, ...]
     results: tuple[NightResult, ...]
     figure: Path | None
@@ -57,7 +57,7 @@ def analyse(path: Path) -> AnalysisReport:
     home = path if isinstance(folder, Night) else path.parent
     return AnalysisReport(
         findings.provenance.get("backend") == "simulated",
-        home if (home / NIGHT_MANIFEST).is_file() else None,
+        home if (home / NIGHT_MANIFEST).is_file() else path,
         tuple(run.path for run in folder.runs) if isinstance(folder, Night) else (path,),
         findings.results,
         figure if drawn else None,

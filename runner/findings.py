@@ -1,8 +1,8 @@
 """From stored runs to results: which analysis belongs to which run, which paper value to which result.
 
-Which paper values a night compares with stands in its manifest as ``compare_with``, a list of keys of
-``paper_values.toml``; the demo sets it. Otherwise it follows from the facts of the sample: a film of paper
-000 whose model is as printed. A quantity without such a key gets a plain one, such as ``tc-onset``.
+Which paper values a night compares with is said by its manifest and by nothing else: ``compare_with``, a list
+of keys of ``paper_values.toml`` that the demo sets. A quantity that is not among them gets a plain key, such as
+``tc-onset``.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,8 @@ from onnes.analysis.transition import transition
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
 from onnes.runner.paper_values import paper_values
 from onnes.runner.results import NightResult
+from onnes.storage.manifest import read_manifest
+from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
 
 # Plain key of a quantity -> the paper values that it may be compared with.
@@ -69,7 +71,7 @@ class Findings:
 
 def find(folder: Night | Run) -> Findings:
     """Analyse every run of a night, or one run; a run of a kind without an analysis is left out."""
-    compare_with = frozenset(folder.manifest.get("compare_with", ()))
+    compare_with = frozenset(_night_manifest(folder).get("compare_with", ()))
     results: list[NightResult] = []
     temperature_runs: list[TemperatureFindings] = []
     field_runs: list[FieldFindings] = []
@@ -89,6 +91,14 @@ def find(folder: Night | Run) -> Findings:
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
     return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs))
+
+
+def _night_manifest(folder: Night | Run) -> Mapping[str, Any]:
+    """Return the manifest of the night, also for a run inside one; nothing for a run that was copied out."""
+    if isinstance(folder, Run):
+        home = folder.path.parent
+        return read_manifest(home / NIGHT_MANIFEST) if (home / NIGHT_MANIFEST).is_file() else {}
+    return folder.manifest
 
 
 def _kind(run: Run) -> str:
@@ -181,6 +191,7 @@ def _resistivity(measured: TemperatureRun, temperature: Floats, resistance: Floa
         length_cm=size.length_cm,
         width_cm=size.width_cm,
         thickness_cm=size.thickness_cm,
+        geometry_sigma=size.bulk_sigma,
     )
     return replace(found, quantity=quantity)
 
@@ -242,7 +253,9 @@ def _sheet_resistance(measured: FieldRun, collapsed: Collapse) -> Result:
     u_sigma = (hc.sigma or 0.0) / 1000 / coldest_k ** (1 / z_nu.value)
     ohms_sigma = ohms * float(np.hypot(collapsed.rms, slope * u_sigma))
     size = measured.geometry
-    found = sheet_resistance(ohms, ohms_sigma, length_cm=size.length_cm, width_cm=size.width_cm)
+    found = sheet_resistance(
+        ohms, ohms_sigma, length_cm=size.length_cm, width_cm=size.width_cm, geometry_sigma=size.sheet_sigma
+    )
     fraction = (found.value or 0.0) / _H_OVER_4E2_OHM
     return replace(
         found, quantity=quantity, criterion=criterion, goodness={**found.goodness, "of_h_over_4e2": fraction}

@@ -1,5 +1,6 @@
 """The good points of stored runs as the arrays that the analyses and the figure take."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +12,19 @@ from onnes.analysis.field_pairs import Averaged, average_directions, symmetrise
 from onnes.analysis.isotherm import Floats, Isotherm
 from onnes.storage.reader import Run
 
+# Relative, where the sample file gives no uncertainty of its sizes: voltage contacts have a width.
+_USUAL_SIGMA = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Size of the bridge between the voltage contacts, cm."""
+    """Size between the voltage contacts, cm, and the relative uncertainty of w/l and of w t/l."""
 
     length_cm: float
     width_cm: float
     thickness_cm: float
+    sheet_sigma: float
+    bulk_sigma: float
 
     @property
     def resistivity_per_ohm(self) -> float:
@@ -184,8 +190,12 @@ def _rejected(run: Run) -> Branch:
 
 
 def _geometry(manifest: Mapping[str, Any]) -> Geometry | None:
-    sizes = manifest.get("geometry") or {}
-    values = [sizes.get(f"{name}_cm") for name in ("length", "width", "thickness")]
-    if not all(isinstance(value, int | float) and value > 0 for value in values):
+    names = ("length_cm", "width_cm", "thickness_cm")
+    sizes = {name: float(size) for name, size in manifest.get("geometry", {}).items() if name in names}
+    if len(sizes) < len(names) or not all(size > 0 for size in sizes.values()):
         return None
-    return Geometry(*map(float, values))  # type: ignore[arg-type]
+    given = manifest.get("geometry_uncertainty", {})
+    relative = {name: given[name] / size for name, size in sizes.items() if name in given}
+    sheet = math.hypot(relative.get("length_cm", 0.0), relative.get("width_cm", 0.0))
+    bulk = math.hypot(sheet, relative.get("thickness_cm", 0.0))
+    return Geometry(**sizes, sheet_sigma=sheet or _USUAL_SIGMA, bulk_sigma=bulk or _USUAL_SIGMA)

@@ -1,0 +1,171 @@
+"""From stored runs to results; the truth of every night is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onnes.runner.findings import Findings, find
+from onnes.runner.results import NightResult
+from onnes.storage.reader import Night, Run
+from tests.runner.conftest import Film, NightMaker
+
+MakeNight = Callable[..., NightMaker]
+
+KELVIN = np.concatenate([np.arange(2, 40, 0.5), np.arange(40, 300.5, 2.0)])
+NEAR_TC = np.arange(34, 80, 0.05)
+ISOTHERMS = np.arange(2.0, 6.1, 0.5).tolist()
+FIELDS = np.arange(0, 90001, 2000.0)
+
+
+@pytest.fixture(scope="session")
+def paper(paper_night: Path) -> Findings:
+    return find(Night.open(paper_night))
+
+
+def _named(findings: Findings) -> dict[str, NightResult]:
+    assert len({result.id for result in findings.results}) == len(findings.results)
+    return {result.id: result for result in findings.results}
+
+
+@pytest.mark.parametrize(
+    ("key", "truth", "at_most"),
+    [
+        ("000-hc", 32000.0, 100.0),
+        ("000-znu", 7 / 3, 0.03),
+        ("000-crossing-006", 32000.0, 150.0),
+        ("000-rho-minimum", 112.0, 1.0),
+        ("sample-lag", 4.0, 0.5),
+        ("hysteresis", 12.0, 5.0),
+    ],
+)
+def test_a_night_like_the_papers_finds_what_the_film_was_given(
+    paper: Findings, key: str, truth: float, at_most: float
+) -> None:
+    result = _named(paper)[key]
+    assert result.value is not None
+    assert result.sigma is not None
+    assert result.value == pytest.approx(truth, abs=at_most)
+    assert abs(result.value - truth) < 3 * result.sigma + 1e-9
+
+
+def test_the_sheet_resistance_is_far_below_the_quantum_of_resistance(paper: Findings) -> None:
+    result = _named(paper)["000-rq"]
+    assert result.value == pytest.approx(1.5e-4 / 2.15e-5, rel=0.005)
+    assert result.goodness["of_h_over_4e2"] == pytest.approx(6.977 / 6453.2, rel=0.005)
+    assert result.paper is not None
+    assert result.paper.relation == "<<"
+
+
+def test_seven_thirds_is_chosen_and_the_others_say_by_how_much_they_are_worse(paper: Findings) -> None:
+    result = _named(paper)["znu-model"]
+    assert result.value == pytest.approx(7 / 3)
+    assert result.sigma is None
+    assert result.flags == ("a choice among fixed values has no sigma",)
+    assert result.goodness["rms_ratio_4/3"] > 20
+    assert result.goodness["rms_ratio_2/3"] > 20
+
+
+def test_the_resistivity_is_that_of_the_film(paper: Findings) -> None:
+    result = _named(paper)["resistivity"]
+    assert result.quantity == "resistivity at 300 K"
+    assert result.value == pytest.approx(154.8e-6, rel=2e-3)
+
+
+def test_a_film_without_a_transition_has_no_tc(paper: Findings) -> None:
+    assert not [key for key in _named(paper) if key.startswith("tc-")]
+
+
+def test_a_result_without_a_sigma_or_a_value_says_why(paper: Findings) -> None:
+    for result in paper.results:
+        if result.sigma is None or result.value is None:
+            assert result.flags, result.id
+
+
+def test_rejected_points_do_not_count(paper: Findings) -> None:
+    [zero_field] = [found for found in paper.temperature_runs if found.measured.field_oe == 0]
+    assert len(zero_field.measured.rejected.resistance) == 3
+    assert sum(len(branch.resistance) for branch in zero_field.measured.branches) == 2 * len(KELVIN) - 3
+
+
+def test_another_film_gives_its_own_numbers_under_the_papers_keys_when_the_night_says_so(
+    make_night: MakeNight,
+) -> None:
+    night = make_night(film=Film(hc_oe=21000.0, z_nu=1.4), manifest={"compare_with": ["000-hc", "000-znu"]})
+    named = _named(find(Night.open(night.isotherms(ISOTHERMS, FIELDS).close())))
+    assert named["000-hc"].value == pytest.approx(21000, abs=100)
+    assert named["000-znu"].value == pytest.approx(1.4, abs=0.03)
+    assert named["000-hc"].paper is not None
+    assert named["000-hc"].paper.value == 32000.0
+    assert "crossing" in named
+
+
+def test_a_night_that_names_no_paper_gets_plain_keys(make_night: MakeNight) -> None:
+    night = make_night(sample="unknown").isotherms(ISOTHERMS, FIELDS).close()
+    named = _named(find(Night.open(night)))
+    assert {"hc", "znu", "crossing", "sheet-resistance-hc"} <= named.keys()
+    assert all(result.paper is None for result in named.values())
+
+
+def test_two_isotherms_are_refused_with_the_reason(make_night: MakeNight) -> None:
+    night = make_night().isotherms([2.0, 6.0], FIELDS).close()
+    named = _named(find(Night.open(night)))
+    for key in ("hc", "znu", "sheet-resistance-hc", "znu-model"):
+        assert named[key].value is None
+        assert named[key].sigma is None
+        assert "3 isotherms" in named[key].flags[0]
+
+
+def test_a_superconductor_gives_its_transition_and_no_minimum(make_night: MakeNight) -> None:
+    night = make_night(film=Film(tc_k=39.3)).sweep(NEAR_TC, 0.0, both=True).close()
+    named = _named(find(Night.open(night)))
+    assert named["tc-onset"].value == pytest.approx(39.3, abs=0.05)
+    assert named["tc-onset"].sigma is not None
+    assert {"tc-t90", "tc-t50", "tc-t10", "tc-zero", "tc-width", "rrr"} <= named.keys()
+    assert "rho-minimum" not in named
+    assert "lag_not_corrected" not in named["tc-onset"].flags
+
+
+def test_one_direction_alone_is_flagged_for_its_lag(make_night: MakeNight) -> None:
+    night = make_night(film=Film(tc_k=39.3)).sweep(NEAR_TC, 0.0).close()
+    named = _named(find(Night.open(night)))
+    assert "sample-lag" not in named
+    assert "lag_not_corrected" in named["tc-onset"].flags
+
+
+def test_a_run_in_field_has_its_field_in_its_keys(make_night: MakeNight) -> None:
+    night = make_night(film=Film(tc_k=39.3)).sweep(NEAR_TC, 0.0).sweep(NEAR_TC, 10e3).close()
+    named = _named(find(Night.open(night)))
+    assert {"tc-onset", "tc-onset-10000Oe"} <= named.keys()
+    assert named["tc-onset-10000Oe"].quantity.endswith("in 10000 Oe")
+
+
+def test_one_direction_of_field_is_enough_and_has_no_hysteresis(make_night: MakeNight) -> None:
+    night = make_night().isotherms(ISOTHERMS, FIELDS, both=False).close()
+    named = _named(find(Night.open(night)))
+    assert named["hc"].value == pytest.approx(32000, abs=100)
+    assert "hysteresis" not in named
+
+
+def test_a_run_can_be_analysed_alone(paper_night: Path) -> None:
+    [run] = [run for run in Night.open(paper_night).runs if "10000Oe" in run.path.name]
+    findings = find(Run.open(run.path))
+    assert len(findings.temperature_runs) == 1
+    assert findings.field_runs == ()
+
+
+def test_a_run_that_was_stopped_says_so_in_every_result(make_night: MakeNight) -> None:
+    night = make_night().isotherms(ISOTHERMS, FIELDS, status="stopped").close("stopped")
+    findings = find(Night.open(night))
+    assert all("run stopped" in result.flags for result in findings.results)
+
+
+def test_a_run_without_points_is_refused_and_not_an_error(make_night: MakeNight) -> None:
+    night = make_night().sweep(np.array([]), 0.0, status="failed").close("failed")
+    findings = find(Night.open(night))
+    assert [result.flags for result in findings.results] == [("the run has no good point", "run failed")]
+
+
+def test_simulated_data_give_simulated_findings(paper: Findings) -> None:
+    assert paper.provenance == {"backend": "simulated", "lab": "synthetic", "seed": 1}
