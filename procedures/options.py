@@ -1,0 +1,159 @@
+"""What the structured parameters of a measurement say: settling, and the use of the magnet.
+
+Each travels as one text parameter of compact JSON, which a stock PyMeasure header gives back unchanged.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self, get_args
+
+from onnes.instruments.protocols import FieldApproach, FieldMode
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` for the known name nearest to ``name``, or nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def compact(value: object) -> str:
+    """Return JSON on one line without spaces, with all digits; NaN is refused."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def mapping(text: str, what: str) -> dict[str, Any]:
+    """Return the JSON object that ``text`` is.
+
+    Raises:
+        ValueError: if it is none; ``what`` names it.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{what} is not JSON: {error}; got {text!r}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} is {text}; expected a JSON object")
+    return found
+
+
+def number(what: str, value: object) -> float:
+    """Return a finite number as float.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} is {value!r}; expected a finite number")
+    return float(value)
+
+
+def positive(what: str, value: object) -> float:
+    """Return a finite number above zero as float.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    found = number(what, value)
+    if not found > 0:
+        raise ValueError(f"{what} = {found:.9g} must be above zero")
+    return found
+
+
+def numbers(what: str, value: object) -> tuple[float, ...]:
+    """Return a list of finite numbers as a tuple.
+
+    Raises:
+        ValueError: if it is no list, is empty or holds anything but finite numbers.
+    """
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"{what} is {value!r}; expected a list of at least one number")
+    return tuple(number(what, item) for item in value)
+
+
+class _Options:
+    """Optional keys of a JSON object; a missing one has the default."""
+
+    TITLE: ClassVar[str]
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return what ``text`` says; ``{}`` is all defaults.
+
+        Raises:
+            ValueError: if it is no JSON object, or has a key or value that does not belong there.
+        """
+        given = mapping(text, cls.TITLE)
+        known = list(cls.__annotations__)
+        known.remove("TITLE")
+        for key in given:
+            if key not in known:
+                raise ValueError(
+                    f"unknown key {key!r} in {cls.TITLE}; expected some of {', '.join(known)}"
+                    f"{nearest(key, known)}"
+                )
+        return cls(**given)
+
+    def to_json(self) -> str:
+        """Return the keys that are not default, as :meth:`from_json` takes them."""
+        return compact({key: value for key, value in asdict(self).items() if value is not None})  # type: ignore[call-overload]  # subclasses are dataclasses
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(_Options):
+    """When a temperature counts as settled; None stands for the default at that temperature.
+
+    Over the window ``for_s`` a straight line is fitted: ``within_k`` is judged on its mean,
+    ``slope_k_per_min`` on its slope. ``then_wait_s`` follows, for the sample's lag.
+    """
+
+    TITLE: ClassVar[str] = "settle"
+
+    within_k: float | None = None
+    slope_k_per_min: float | None = None
+    for_s: float | None = None
+    then_wait_s: float | None = None
+    timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("within_k", "slope_k_per_min", "timeout_s"):
+            if getattr(self, name) is not None:
+                positive(f"{self.TITLE}.{name}", getattr(self, name))
+        for name in ("for_s", "then_wait_s"):
+            value = getattr(self, name)
+            if value is not None and number(f"{self.TITLE}.{name}", value) < 0:
+                raise ValueError(f"{self.TITLE}.{name} = {value:.9g} is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class MagnetUse(_Options):
+    """How the field is changed; None stands for the default: the station's rate, and the wait of the mode."""
+
+    TITLE: ClassVar[str] = "magnet"
+
+    rate_oe_per_s: float | None = None
+    approach: FieldApproach = "linear"
+    mode: FieldMode = "driven"
+    then_wait_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate_oe_per_s is not None:
+            positive(f"{self.TITLE}.rate_oe_per_s", self.rate_oe_per_s)
+        if self.then_wait_s is not None and number(f"{self.TITLE}.then_wait_s", self.then_wait_s) < 0:
+            raise ValueError(f"{self.TITLE}.then_wait_s = {self.then_wait_s:.9g} is negative")
+        for name, choices in (("approach", get_args(FieldApproach)), ("mode", get_args(FieldMode))):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{self.TITLE}.{name} is {getattr(self, name)!r}; expected one of {', '.join(choices)}"
+                )
+
+
+def canonical(given: str | Mapping[str, Any] | list[Any]) -> str:
+    """Return JSON text without spaces, from JSON text or from what it stands for.
+
+    Raises:
+        ValueError: if it is no JSON or holds NaN.
+    """
+    return compact(json.loads(given) if isinstance(given, str) else given)

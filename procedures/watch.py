@@ -1,0 +1,69 @@
+"""What a procedure asks of a station, and one pair of eyes on its temperature and field."""
+
+from typing import Protocol
+
+from onnes.instruments.limits import Limits
+from onnes.instruments.protocols import Magnet, Reading, ResistanceBridge, Thermostat
+from onnes.procedures.settling import Track
+
+
+class SetpointLimits(Protocol):
+    """The narrowest ranges of instrument and station; the field's are None where there is no magnet."""
+
+    @property
+    def temperature(self) -> Limits:
+        """Return the allowed temperatures, K."""
+
+    @property
+    def temperature_rate(self) -> Limits:
+        """Return the allowed rates, K/min."""
+
+    @property
+    def field(self) -> Limits | None:
+        """Return the allowed fields, Oe."""
+
+    @property
+    def field_rate(self) -> Limits | None:
+        """Return the allowed rates, Oe/s."""
+
+
+class MeasuringStation(Protocol):
+    """A thermostat, perhaps a magnet, and bridges by the name of the wiring."""
+
+    @property
+    def thermostat(self) -> Thermostat:
+        """Return what regulates the temperature."""
+
+    @property
+    def magnet(self) -> Magnet | None:
+        """Return what regulates the field, None where there is nothing."""
+
+    def bridge(self, wiring: str) -> ResistanceBridge:
+        """Return what measures the resistance of ``wiring``."""
+
+    def snapshot(self) -> tuple[Reading, Reading | None]:
+        """Read temperature and field, in one transaction where one instrument is both."""
+
+    def limits(self) -> SetpointLimits:
+        """Return the allowed setpoints and rates."""
+
+
+class Watch:
+    """Every reading of temperature and field goes through here, so that each can be judged on its history."""
+
+    def __init__(self, station: MeasuringStation) -> None:
+        self.temperature = Track("temperature", "K")
+        self.field = Track("field", "Oe")
+        self._station = station
+
+    def snapshot(self) -> tuple[Reading, Reading | None]:
+        """Read temperature and field and remember them.
+
+        Raises:
+            InstrumentFault: in a fault state, or if a state has been unknown for 10 s.
+        """
+        readings = self._station.snapshot()
+        self.temperature.add(readings[0])
+        if readings[1] is not None:
+            self.field.add(readings[1])
+        return readings
