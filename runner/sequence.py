@@ -123,7 +123,7 @@ class WaitStep(Step):
 
 
 # The kinds of the keys that a loop fills with quantities; any other key takes a list of words.
-_LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
+LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
 LOOP_KEYS = tuple(dict.fromkeys(key for block in BLOCKS.values() for key in keys_of(block)))
 
 
@@ -145,8 +145,8 @@ def _read_loop(value: Any) -> Loop:
         text = f"no block takes the key '{key}' of this for; expected {choice(names)}{nearest(key, names)}"
         raise PlacedError([Problem(value.key_places[key], text)])
     place = value.key_places[key]
-    if key in _LOOPED:
-        return Loop(key=key, key_place=place, values=typed.read_values(given, _LOOPED[key]))
+    if key in LOOPED:
+        return Loop(key=key, key_place=place, values=typed.read_values(given, LOOPED[key]))
     if not isinstance(given, Items) or not given or not all(isinstance(item, Text) for item in given):
         text = f"the values of '{key}' are no list of words; expected e.g. '[{key}1, {key}2]'"
         raise PlacedError([Problem(place_of(given), text)])

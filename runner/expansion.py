@@ -1,0 +1,229 @@
+"""From steps as typed to steps as done: loops unrolled, defaults filled in, measurements built.
+
+Precedence of a key: the loop around a block or the block itself, ``defaults.<block>``, ``defaults.<group>``,
+the station's or sample's defaults, what is built in. Every value that will be asked for is noted as a demand
+with the place where it was typed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from onnes.instruments.quantities import show
+from onnes.procedures.options import Settle
+from onnes.runner import blocks
+from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
+from onnes.runner.plan_limits import Demand
+from onnes.runner.plan_steps import Action, Finish, Measure, PlanStep, SetField, SetTemperature, Wait
+from onnes.runner.problems import Place
+from onnes.runner.quantity_text import Typed
+from onnes.runner.sequence import (
+    LOOPED,
+    ForStep,
+    IsothermsStep,
+    Loop,
+    ResistivityStep,
+    SequenceText,
+    SetFieldStep,
+    SetTemperatureStep,
+    Step,
+    WaitStep,
+)
+from onnes.runner.sequence_errors import problems_in
+from onnes.runner.surroundings import Ledger, Surroundings
+from onnes.runner.yaml_text import Table, Text
+
+# A wait for stability without a timeout of its own; nothing in a PPMS takes longer to settle.
+_WAIT_TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What a loop fills in during one pass."""
+
+    loop: Loop
+    value: Typed | Text
+
+    def shown(self) -> str:
+        if isinstance(self.value, Typed):
+            return show(self.value.number, LOOPED[self.loop.key], self.value.unit)
+        return str(self.value)
+
+
+class Expansion:
+    """Expands the steps of one sequence file."""
+
+    def __init__(self, sequence: SequenceText, around: Surroundings, ledger: Ledger) -> None:
+        self._sequence = sequence
+        self._around = around
+        self._ledger = ledger
+        self._defaults = sequence.model.defaults
+        self._builder = MeasurementBuilder(around, self._defaults, ledger)
+
+    def steps(self) -> tuple[PlanStep, ...]:
+        """Return every step of the night in order, numbered from 1."""
+        model = self._sequence.model
+        found = self._walk(model.steps, self._sequence.tree["steps"], (), None)
+        return tuple(
+            PlanStep(number, where, name, note, loop, action)
+            for number, (where, name, note, loop, action) in enumerate(found, start=1)
+        )
+
+    def _walk(
+        self, steps: Sequence[Step], tables: Sequence[Table], bound: tuple[_Bound, ...], around: Step | None
+    ) -> Iterator[tuple[str, str, str, Mapping[str, str], Action]]:
+        for step, table in zip(steps, tables, strict=True):
+            block = _block(step)
+            place = table.key_places[block]
+            if not step.enabled:
+                self._ledger.messages.append((place, f"{step.name or block} is switched off"))
+                continue
+            if isinstance(step, ForStep):
+                yield from self._loop(step, table, bound)
+                continue
+            where = f"{self._sequence.path}:{place.line}:{place.column}"
+            loop = {one.loop.key: one.shown() for one in bound}
+            # A loop's name and note are those of the steps in it that have none.
+            title = (around.name if around else "") or block
+            note = step.note or (around.note if around else "")
+            for action in self._actions(step, block, table, place, bound):
+                label = f" {action.label}" if isinstance(action, Measure) else ""
+                yield where, step.name or f"{title}{label}", note, loop, action
+
+    def _loop(
+        self, step: ForStep, table: Table, bound: tuple[_Bound, ...]
+    ) -> Iterator[tuple[str, str, str, Mapping[str, str], Action]]:
+        loop = step.for_
+        outer = next((one for one in bound if one.loop.key == loop.key), None)
+        if outer is not None:
+            self._ledger.refuse(
+                loop.key_place,
+                f"'{loop.key}' is filled by the for in line {outer.loop.key_place.line}; nest other keys",
+            )
+            return
+        if not any(_takes(inner, loop.key) for inner in step.do):
+            self._ledger.refuse(
+                loop.key_place, f"no block in this for takes '{loop.key}'; put one into 'do' that does"
+            )
+            return
+        for value in loop.values:
+            yield from self._walk(step.do, table["do"], (*bound, _Bound(loop, value)), step)
+
+    def _actions(
+        self, step: Step, block: str, table: Table, place: Place, bound: tuple[_Bound, ...]
+    ) -> Iterator[Action]:
+        if isinstance(step, ResistivityStep | IsothermsStep):
+            filled = self._filled(getattr(step, block), table[block], bound)
+            if filled is not None:
+                yield from self._builder.measures(block, filled, place)
+        elif isinstance(step, SetTemperatureStep):
+            yield self._set_temperature(step.set_temperature)
+        elif isinstance(step, SetFieldStep):
+            yield from self._set_field(step.set_field, place)
+        elif isinstance(step, WaitStep):
+            yield _wait(step.wait)
+
+    def _filled(self, block: blocks.Block, table: Any, bound: tuple[_Bound, ...]) -> blocks.Block | None:
+        """Return the block with what the loops around it fill in; None if that is wrong."""
+        keys = blocks.keys_of(type(block))
+        update: dict[str, Any] = {}
+        for one in bound:
+            key = one.loop.key
+            if key not in keys:
+                continue
+            if key in table:
+                text = f"'{key}' is given here and by the for in line {one.loop.key_place.line}; give it once"
+                self._ledger.refuse(table.key_places[key], text)
+                return None
+            if isinstance(one.value, Typed):
+                update[key] = one.value if key == "current" else (one.value,)
+                continue
+            given = Table(one.value.place)
+            given[key], given.key_places[key] = one.value, one.value.place
+            try:
+                update[key] = getattr(type(block).model_validate(given), key)
+            except ValidationError as error:
+                self._ledger.problems += problems_in(error, given)
+                return None
+        return block.model_copy(update=update)
+
+    def _set_temperature(self, block: blocks.SetTemperature) -> SetTemperature:
+        self._ledger.demands.append(Demand.of("temperature", block.to))
+        if block.rate is not None:
+            self._ledger.demands.append(Demand.of("temperature_rate", block.rate))
+        settle = settle_options(self._around.station.defaults.settle, self._defaults.settle, block.settle)
+        return SetTemperature(
+            kelvin=float(block.to),
+            rate_k_per_min=float(block.rate) if block.rate else self._around.usual_rate_k_per_min(),
+            approach=block.approach,
+            settle=Settle(**settle),
+            wait=block.wait,
+        )
+
+    def _set_field(self, block: blocks.SetField, place: Place) -> Iterator[SetField]:
+        if not self._around.has_magnet:
+            self._ledger.refuse(place, f"the station {self._around.station.name} has no magnet")
+            return
+        self._ledger.demands.append(Demand.of("field", block.to))
+        for rate in (block.rate, self._defaults.magnet.rate):
+            if rate is not None:
+                self._ledger.demands.append(Demand.of("field_rate", rate))
+        own = blocks.Magnet(rate=block.rate, approach=block.approach, mode=block.mode)
+        usual = self._around.field_rate_oe_per_s
+        use = {"rate_oe_per_s": usual, "approach": "linear", "mode": "driven", "then_wait_s": None}
+        yield SetField(
+            field_oe=float(block.to), wait=block.wait, **(use | magnet_options(self._defaults.magnet, own))
+        )
+
+    def finish(self) -> Finish:
+        """Return what happens to field and temperature at the end."""
+        finish = self._sequence.model.finish
+        table = self._sequence.tree["finish"]
+        place = self._sequence.tree.key_places["finish"]
+        has_magnet = self._around.has_magnet
+        if has_magnet and "field" not in table:
+            self._ledger.refuse(
+                place,
+                "finish without 'field', and the station has a magnet; e.g. 'field: 0 Oe' or 'field: hold'",
+            )
+        if not has_magnet and finish.field is not None:
+            self._ledger.refuse(finish.field.place, f"the station {self._around.station.name} has no magnet")
+        for kind, typed in (
+            ("field", finish.field),
+            ("temperature", finish.temperature),
+            ("temperature_rate", finish.rate),
+        ):
+            if typed is not None:
+                self._ledger.demands.append(Demand.of(kind, typed))
+        rate = float(finish.rate) if finish.rate else self._around.usual_rate_k_per_min()
+        return Finish(
+            field_oe=None if finish.field is None else float(finish.field),
+            approach=finish.approach,
+            temperature_k=None if finish.temperature is None else float(finish.temperature),
+            rate_k_per_min=rate,
+            chamber=finish.chamber,
+            field_rate_oe_per_s=self._around.field_rate_oe_per_s,
+        )
+
+
+def _block(step: Step) -> str:
+    beside = blocks.keys_of(Step)
+    return next(key for key in blocks.keys_of(type(step)) if key not in beside)
+
+
+def _takes(step: Step, key: str) -> bool:
+    if isinstance(step, ForStep):
+        return any(_takes(inner, key) for inner in step.do)
+    block = blocks.BLOCKS.get(_block(step))
+    return block is not None and key in blocks.keys_of(block)
+
+
+def _wait(block: blocks.Wait) -> Wait:
+    return Wait(
+        for_s=None if block.for_ is None else float(block.for_),
+        until=block.until,
+        stable=block.stable or (),
+        timeout_s=_WAIT_TIMEOUT_S if block.timeout is None else float(block.timeout),
+    )

@@ -1,0 +1,186 @@
+"""The sample file: what is mounted, how large it is, what it stands, and what the twin mounts instead."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, PrivateAttr
+
+from onnes.instruments.quantities import (
+    Current,
+    Length,
+    Power,
+    ResistanceValue,
+    Temperature,
+    TemperatureRange,
+    TemperatureRate,
+    Voltage,
+)
+from onnes.instruments.toml_file import Problem, line_of, load_toml, read_text
+from onnes.runner.plan_limits import PlanLimits, at_most, limits_of
+from onnes.runner.references import shown
+
+_CM_IN = {"mm": Decimal(10), "nm": Decimal(10_000_000)}
+
+
+class _Part(BaseModel, extra="forbid", frozen=True):
+    """A table of a sample file; an unknown key is an error."""
+
+
+class Uncertainty(_Part):
+    """Standard uncertainty of the geometry."""
+
+    length: Length | None = None
+    width: Length | None = None
+    thickness: Length | None = None
+
+
+class Geometry(_Part):
+    """Shape and size; ``length`` is between the voltage contacts, ``lateral`` the whole piece."""
+
+    shape: Literal["film", "bar", "plate", "wire", "disk", "sphere", "powder"]
+    length: Length | None = None
+    width: Length | None = None
+    thickness: Length | None = None
+    uncertainty: Uncertainty = Uncertainty()
+    lateral: tuple[Length, Length] | None = None
+
+
+class Mounting(_Part):
+    """One way to mount the sample."""
+
+    field_along: str
+
+
+class Contacts(_Part):
+    """What the leads are attached with."""
+
+    kind: str = ""
+    max_resistance: ResistanceValue | None = None
+
+
+class SampleLimits(_Part):
+    """What the sample and its contacts stand."""
+
+    temperature: TemperatureRange | None = None
+    temperature_rate: TemperatureRate | None = None
+    current: Current | None = None
+    voltage: Voltage | None = None
+    power: Power | None = None
+
+
+class Expected(_Part):
+    """What is known or guessed before the measurement: for checks and the plan, never for analysis."""
+
+    tc: Temperature | None = None
+    transition_width: Temperature | None = None
+    resistance: ResistanceValue | None = None
+    hysteretic: bool | None = None
+    gap: Voltage | None = None
+
+
+class SampleDefaults(_Part):
+    """Values of blocks that are the sample's own."""
+
+    current: Current | None = None
+
+
+class SampleFile(_Part):
+    """A sample file. ``virtual`` is what the twin mounts: the keys of ``[sample]`` of a lab file."""
+
+    sample: Literal[1]
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-]+$")]
+    version: Annotated[int, Field(ge=1)] = 1
+    title: str = ""
+    material: str = ""
+    geometry: Geometry
+    mounting: dict[str, Mounting] = Field(default_factory=dict)
+    contacts: Contacts = Contacts()
+    limits: SampleLimits = SampleLimits()
+    expected: Expected = Expected()
+    defaults: SampleDefaults = SampleDefaults()
+    virtual: dict[str, Any] = Field(default_factory=dict)
+
+    _path: Path = PrivateAttr(default=Path())
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def path(self) -> Path:
+        """Return the file it was read from."""
+        return self._path
+
+    @property
+    def text(self) -> str:
+        """Return the file as it was read."""
+        return self._text
+
+    def plan_limits(self) -> PlanLimits:
+        """Return the limits of the sample; each names the file, line and key that set it."""
+        own = self.limits
+        most = {
+            kind: at_most(kind, value, self._set_by(kind))
+            for kind in ("temperature_rate", "current", "voltage", "power")
+            if (value := getattr(own, kind)) is not None
+        }
+        if own.temperature is None:
+            return PlanLimits(**most)
+        low, high = own.temperature
+        return PlanLimits(
+            temperature=limits_of("temperature", low, high, self._set_by("temperature")), **most
+        )
+
+    def _set_by(self, kind: str) -> str:
+        return f"{shown(self._path)}:{line_of(self._text, ('limits', kind))} limits.{kind}"
+
+    def geometry_cm(self) -> dict[str, float]:
+        """Return length, width and thickness in cm, as far as they are given."""
+        geometry = self.geometry
+        sizes = {"length": geometry.length, "width": geometry.width, "thickness": geometry.thickness}
+        return {f"{name}_cm": float(size) for name, size in sizes.items() if size is not None}
+
+    def geometry_uncertainty_cm(self) -> dict[str, float]:
+        """Return the standard uncertainty of length, width and thickness in cm, as far as it is given."""
+        given = self.geometry.uncertainty
+        sizes = {"length": given.length, "width": given.width, "thickness": given.thickness}
+        return {f"{name}_cm": float(size) for name, size in sizes.items() if size is not None}
+
+    def virtual_sample(self) -> Mapping[str, Any]:
+        """Return what the virtual lab mounts: ``[virtual]`` with the geometry, a film's thickness in nm."""
+        geometry = self.geometry
+        unit = "nm" if geometry.shape == "film" else "mm"
+        sizes = {
+            "length_mm": _in(geometry.length, "mm"),
+            "width_mm": _in(geometry.width, "mm"),
+            f"thickness_{unit}": _in(geometry.thickness, unit),
+        }
+        return {name: size for name, size in sizes.items() if size is not None} | self.virtual
+
+
+def _in(length_cm: Decimal | None, unit: str) -> float | None:
+    return None if length_cm is None else float(length_cm * _CM_IN[unit])
+
+
+def load_sample_file(path: Path) -> SampleFile:
+    """Return the sample file at ``path``.
+
+    Raises:
+        ConfigurationError: if there is no such file or it says something wrong, with every line.
+    """
+    text = read_text(path)
+    sample = load_toml(path, SampleFile, _problems)
+    sample._path, sample._text = path, text
+    return sample
+
+
+def _problems(sample: SampleFile) -> Iterator[Problem]:
+    for name in ("length", "width", "thickness"):
+        size = getattr(sample.geometry, name)
+        if size is not None and size <= 0:
+            yield Problem(("geometry", name), f"geometry.{name} is not above zero")
+    for name in ("temperature_rate", "current", "voltage", "power"):
+        most = getattr(sample.limits, name)
+        if most is not None and most <= 0:
+            yield Problem(("limits", name), f"limits.{name} is not above zero; it is the most allowed")
+    if sample.virtual and not isinstance(sample.virtual.get("model"), str):
+        yield Problem(("virtual",), "virtual has no model; expected e.g. 'model = \"bilayer\"'")
