@@ -1,6 +1,6 @@
 """A night of synthetic data of a known truth, written by the storage, independent of the virtual lab."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -216,13 +216,17 @@ class NightMaker:
 
 
 @pytest.fixture
-def make_night(tmp_path: Path) -> Callable[..., NightMaker]:
-    """A maker of nights under ``tmp_path``."""
+def make_night(tmp_path: Path) -> Iterator[Callable[..., NightMaker]]:
+    """A maker of nights under ``tmp_path``; what a test leaves open is closed."""
+    made: list[NightMaker] = []
 
     def make(**options: Any) -> NightMaker:
-        return NightMaker(tmp_path / "runs", **options)
+        made.append(NightMaker(tmp_path / "runs", **options))
+        return made[-1]
 
-    return make
+    yield make
+    for maker in made:
+        maker.close("aborted")
 
 
 @pytest.fixture(scope="session")
