@@ -4,6 +4,7 @@ Facts from simulation.md 12 and PyMeasure's driver; (a) is our assumption, (k) g
 against the manual.
 """
 
+import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -191,7 +192,7 @@ class K2182A(ScpiDevice):
         end = start + self._conversion_s()
         begin = start + (_LOW_PASS_S if self.low_pass else 0.0)
         volts = self.lab.wiring.mean_voltage(f"{self.name}.ch{self.channel:.0f}", begin, end)
-        return volts + _NOISE_V / self.nplc**0.5 * white(self._noise, round(end * 1e6))
+        return volts + _NOISE_V / math.sqrt(self.nplc) * white(self._noise, round(end * 1e6))
 
     def _measure(self, start: float) -> float:
         """Take the reading that begins at ``start``; out of range is infinity."""

@@ -4,11 +4,15 @@ Facts from simulation.md 12 and the ranges in PyMeasure's driver; what is marked
 knowledge to be checked against the manual. Arming a wave, a sweep or delta is refused with -221.
 """
 
-from typing import Any
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
 
-from onnes.sim.device import Reply
+from onnes.sim.device import InstrumentSettings, Reply
 from onnes.sim.scpi import Boolean, Choice, Integer, Number, Param, ScpiError, command, query
 from onnes.sim.scpi_device import ScpiDevice
+
+if TYPE_CHECKING:
+    from onnes.sim.lab import VirtualLab
 
 _RANGES_A = (2e-9, 2e-8, 2e-7, 2e-6, 2e-5, 2e-4, 2e-3, 2e-2, 1e-1)  # (k)
 _OVER_RANGE = 1.05  # a range sources 5 % beyond its name, hence 105 mA (k)
@@ -16,8 +20,11 @@ _IN_COMPLIANCE = 8  # bit 3 of the measurement register (k)
 _INFINITE = 9.9e37
 
 
+_MOST_A = tuple(full * _OVER_RANGE for full in _RANGES_A)
+
+
 def _range_of(amps: float) -> float:
-    return next(full for full in _RANGES_A if abs(amps) <= full * _OVER_RANGE)
+    return _RANGES_A[min(bisect_left(_MOST_A, abs(amps)), len(_RANGES_A) - 1)]
 
 
 class K6221(ScpiDevice):
@@ -69,7 +76,10 @@ class K6221(ScpiDevice):
     buffer_control = Param("TRACe:FEED:CONTrol", Choice("NEXT", "NEVer"), "NEV")
     data_format = Param("FORMat[:DATA]", Choice("ASCii"), "ASC")
 
-    _range_a = _RANGES_A[0]
+    def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
+        super().__init__(name, lab, settings)
+        self._port = f"{name}.out"
+        self._range_a = _RANGES_A[0]
 
     # --- the source -----------------------------------------------------------------------------------
 
@@ -90,7 +100,7 @@ class K6221(ScpiDevice):
 
     def _drive(self, t: float) -> None:
         amps = self.level_a if self.output else 0.0
-        self.lab.wiring.set_source(f"{self.name}.out", t, amps, self.compliance_v)
+        self.lab.wiring.set_source(self._port, t, amps, self.compliance_v)
 
     @command("[SOURce[1]]:CURRent:RANGe", Number(-0.105, 0.105))
     def set_range(self, t: float, amps: float) -> None:
@@ -117,7 +127,7 @@ class K6221(ScpiDevice):
         """Return bit 3 of the measurement register while the source is in compliance."""
         if register != "measurement" or not self.output:
             return 0
-        return _IN_COMPLIANCE if self.lab.wiring.in_compliance(f"{self.name}.out", t) else 0
+        return _IN_COMPLIANCE if self.lab.wiring.in_compliance(self._port, t) else 0
 
     # --- what needs an engine that is not here yet, and what ends it ------------------------------------
 

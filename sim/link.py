@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
 
 _FOREVER_S = 86_400.0  # what an infinite time-out means where nobody could interrupt it
+_NEVER = float("inf")
+_BLANKS = "\r\n\0 "
 _POLL_S = 0.01  # how often a wait for a service request looks when nothing is planned
 _SERVICE_REQUEST = 0x40
 _EPSILON_S = 1e-9  # a sum of latencies may miss the time it should reach by an ulp
@@ -33,7 +35,7 @@ class _Pending:
 
     __slots__ = ("data", "ready_at")
 
-    def __init__(self, ready_at: float, data: bytes | None) -> None:
+    def __init__(self, ready_at: float, data: bytes) -> None:
         self.ready_at = ready_at
         self.data = data
 
@@ -58,7 +60,7 @@ class Link:
     def message_available(self) -> bool:
         """Return whether a reply waits that can be read now."""
         queue = self._queue
-        return bool(queue) and queue[0].data is not None and queue[0].ready_at <= self.lab.now() + _EPSILON_S
+        return bool(queue) and queue[0].ready_at <= self.lab.now() + _EPSILON_S
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Send bytes; each line of them, and what ``end`` closes, is a message that the instrument obeys."""
@@ -66,13 +68,20 @@ class Link:
         lab.clock.sleep(self.device.write_latency_s + len(data) * self.byte_s)
         with lab.lock:
             t = lab.tick()
+            closes = end and self.has_end
+            if closes and not self._input:  # nearly always one whole message
+                message = data.decode("latin-1").strip(_BLANKS)
+                if "\n" not in message:
+                    if message:
+                        self._obey(message, t)
+                    return
             *lines, rest = (self._input + data).split(b"\n")
-            if end and self.has_end:
+            if closes:
                 lines.append(rest)
                 rest = b""
             self._input = rest
             for line in lines:
-                message = line.decode("latin-1").strip("\r\0 ")
+                message = line.decode("latin-1").strip(_BLANKS)
                 if message:
                     self._obey(message, t)
 
@@ -81,27 +90,34 @@ class Link:
 
         Waits no longer than ``timeout_s``; a reply that comes too late stays for the next read.
         """
-        lab = self.lab
-        deadline = lab.now() + min(timeout_s, _FOREVER_S)
+        lab, queue = self.lab, self._queue
+        deadline = lab.clock.now() - lab.origin + min(timeout_s, _FOREVER_S)
+        asked_in_vain = False
         got = b""
         while True:
+            try:
+                ready_at = queue[0].ready_at
+            except IndexError:
+                ready_at = _NEVER
+            if ready_at == _NEVER and not got and not asked_in_vain:
+                with lab.lock:
+                    self.device.unterminated(lab.tick())
+                asked_in_vain = True
+            lab.clock.sleep_until(min(ready_at, deadline) + lab.origin)
             with lab.lock:
-                t = lab.tick()
-                head = self._queue[0] if self._queue else None
-                if head is not None and head.ready_at <= t + _EPSILON_S and head.data is not None:
-                    chunk, reason = self._take(head, head.data, count - len(got), terminator)
+                t = lab.tick() + _EPSILON_S
+                while queue and queue[0].ready_at <= t:
+                    head = queue[0]
+                    chunk, end = self._take(head, head.data, count - len(got), terminator)
                     got += chunk
-                    if reason is not None:
-                        if self.byte_s:
-                            lab.clock.sleep(len(got) * self.byte_s)
-                        return got, reason
-                    continue
-                if head is None and not got:
-                    self.device.unterminated(t)
-            wake = deadline if head is None else min(deadline, head.ready_at)
-            lab.clock.sleep_until(wake + lab.origin)
-            if wake >= deadline and (head is None or head.ready_at > deadline + _EPSILON_S):
-                return got, ReadEnd.TIMEOUT
+                    if end is not None:
+                        break
+                else:
+                    end = ReadEnd.TIMEOUT if t >= deadline else None
+            if end is not None:
+                if self.byte_s:
+                    lab.clock.sleep(len(got) * self.byte_s)
+                return got, end
 
     def clear(self) -> None:
         """Empty input and output of the instrument, as a selected device clear does."""
@@ -152,21 +168,16 @@ class Link:
     ) -> tuple[bytes, ReadEnd | None]:
         """Take what fits of the first reply; the reason is None if the read must go on."""
         place = -1 if terminator is None else data.find(terminator)
-        if 0 <= place < room:
-            size, reason = place + 1, ReadEnd.TERMINATOR
-        elif len(data) > room:
-            size, reason = room, ReadEnd.COUNT
-        else:
-            size, reason = len(data), None
-        if size == len(data):
-            self._queue.popleft()
-            if self.has_end:
-                reason = ReadEnd.END
-            elif reason is None and size == room:
-                reason = ReadEnd.COUNT
-        else:
+        size = min(room, len(data)) if place < 0 else min(room, place + 1)
+        if size < len(data):
             head.data = data[size:]
-        return data[:size], reason
+            return data[:size], ReadEnd.TERMINATOR if size == place + 1 else ReadEnd.COUNT
+        self._queue.popleft()
+        if self.has_end:
+            return data, ReadEnd.END
+        if place >= 0 and size == place + 1:
+            return data, ReadEnd.TERMINATOR
+        return data, ReadEnd.COUNT if size == room else None
 
     def _obey(self, message: str, t: float) -> None:
         device = self.device
@@ -194,7 +205,7 @@ class Link:
             self._queue.append(_Pending(t + latency, self._bytes(reply, fault)))
             return
         value = reply.value
-        pending = _Pending(t + reply.dt + latency, None)
+        pending = _Pending(t + reply.dt + latency, b"")  # filled before anyone may read it
 
         def fill(due: float) -> None:
             pending.data = self._bytes(value(due), fault)

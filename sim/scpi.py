@@ -314,11 +314,10 @@ def add_to(root: Node, entry: Entry, function: Callable[..., Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One part of a message: ``call(device, t, *arguments)``, or the error code of a part that is wrong."""
+    """One part of a message: ``call(device, t, *arguments)``."""
 
-    call: Callable[..., Any] | None
+    call: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
-    error: int = 0
 
 
 _UNIT = re.compile(r"\s*(:?)(\*?[a-z]\w*(?::[a-z]\w*)*)(\s*\?|(?=\s|$))\s*(.*)", re.DOTALL | re.IGNORECASE)
@@ -364,8 +363,13 @@ def parse(root: Node, message: str, strict: bool) -> list[Unit]:
                 unit, path = _parse_unit(root, path, part, strict)
                 units.append(unit)
     except ScpiError as error:
-        units.append(Unit(None, error=error.code))
+        units.append(Unit(_refuse, (error.code,)))
     return units
+
+
+def _refuse(_device: object, _t: float, code: int) -> None:
+    """Stand for the part of a message that cannot be parsed."""
+    raise ScpiError(code)
 
 
 def _parse_unit(root: Node, path: Node, part: str, strict: bool) -> tuple[Unit, Node]:

@@ -75,20 +75,17 @@ class ScpiDevice(Device):
         units = self._parsed[strict].get(message)
         if units is None:
             units = self._remember(message, strict)
+        reply: Reply = None
         replies: list[str | bytes | Deferred] = []
         for unit in units:
             try:
-                if unit.call is None:
-                    raise ScpiError(unit.error)
-                reply: Reply = unit.call(self, t, *unit.arguments)
+                reply = unit.call(self, t, *unit.arguments)
             except ScpiError as error:
                 self.refuse(error.code, t, message)
             else:
                 if reply is not None:
                     replies.append(reply)
-        if len(replies) < 2:
-            return replies[0] if replies else None
-        return _joined(replies)
+        return _joined(replies) if len(replies) > 1 else replies[0] if replies else None
 
     def _remember(self, message: str, strict: bool) -> list[Unit]:
         cache = self._parsed[strict]
