@@ -4,11 +4,20 @@ A block's keys are all optional here, because each may come from ``defaults`` or
 block; what a block cannot do without is asked for when the plan is made.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.functional_validators import BeforeValidator, PlainValidator
-from pydantic.json_schema import WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from onnes.runner import quantity_text as typed
 from onnes.runner.yaml_text import Items, Table, Text
@@ -118,18 +127,29 @@ class Isotherms(Block):
 BLOCKS: dict[str, type[Block]] = {"resistivity": Resistivity, "isotherms": Isotherms}
 
 
-def _or_table(key: str) -> BeforeValidator:
-    """Read a bare word or quantity as the table with that one ``key``."""
+@dataclass(frozen=True, slots=True)
+class _OrTable:
+    """Annotates a block whose body may be a bare quantity, read as the table with that one ``key``."""
 
-    def read(value: Any) -> Any:
+    key: str
+
+    def read(self, value: Any) -> Any:
         if not isinstance(value, Text):
             return value
         table = Table(value.place)
-        table[key] = value
-        table.key_places[key] = value.place
+        table[self.key] = value
+        table.key_places[self.key] = value.place
         return table
 
-    return BeforeValidator(read)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 class SetTemperature(Part):
@@ -176,6 +196,6 @@ class Wait(Part):
         return self
 
 
-SetTemperatureOrValue = Annotated[SetTemperature, _or_table("to")]
-SetFieldOrValue = Annotated[SetField, _or_table("to")]
-WaitOrTime = Annotated[Wait, _or_table("for")]
+SetTemperatureOrValue = Annotated[SetTemperature, _OrTable("to")]
+SetFieldOrValue = Annotated[SetField, _OrTable("to")]
+WaitOrTime = Annotated[Wait, _OrTable("for")]

@@ -3,14 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
-from pathlib import Path
-from typing import Protocol
 
 from onnes.instruments.errors import LimitError
 from onnes.instruments.limits import Limits
 from onnes.instruments.quantities import KINDS, quantity, show, units_of
-from onnes.procedures.watch import SetpointLimits
-from onnes.runner.problems import Place, Problem, report
+from onnes.runner.problems import Place, Problem
 from onnes.runner.quantity_text import Typed
 
 # Of these only a most is set; the range is symmetric because a current has two directions.
@@ -146,27 +143,3 @@ def readable(value: Decimal, kind: str) -> str:
     """
     sizes = sorted(((quantity(f"1 {unit}", kind), unit) for unit in units_of(kind)), reverse=True)
     return next((unit for size, unit in sizes if abs(value) >= size), sizes[-1][1])
-
-
-class HasDemands(Protocol):
-    """A plan, as far as its limits go."""
-
-    @property
-    def path(self) -> Path:
-        """Return the sequence file."""
-
-    @property
-    def demands(self) -> Sequence[Demand]:
-        """Return everything that will be asked for."""
-
-
-def check_against_station(plan: HasDemands, limits: SetpointLimits) -> None:
-    """Check everything a plan will ask for against the limits that were read from the instruments.
-
-    Raises:
-        LimitError: with every demand outside them as ``file:line:column: problem``, one a line.
-    """
-    own = PlanLimits(limits.temperature, limits.temperature_rate, limits.field, limits.field_rate)
-    problems = refused(plan.demands, own)
-    if problems:
-        raise LimitError(report(str(plan.path), problems))

@@ -340,6 +340,14 @@ class _ReadsRange(_Reads):
         unit, place = unit_in(value), place_of(value)
         return Typed(low, str(value), unit, place), Typed(high, str(value), unit, place)
 
+    def schema(self) -> dict[str, Any]:
+        known = KINDS[self.kind]
+        return {
+            "type": "string",
+            "description": f"{known.name} range 'A .. B', lower end first",
+            "examples": [f"2 .. {known.example}"],
+        }
+
 
 class _ReadsValues(_Reads):
     __slots__ = ()

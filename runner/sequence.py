@@ -73,7 +73,7 @@ class Finish(Part):
         WithJsonSchema({"type": "string", "examples": ["10 K", "hold"]}),
     ] = None
     rate: typed.TemperatureRate | None = None
-    chamber: Literal["hold", "seal"] = "hold"
+    chamber: Literal["hold"] = "hold"  # sealing comes with what can seal a chamber
 
 
 class Declined(Part):
@@ -122,9 +122,13 @@ class WaitStep(Step):
     wait: WaitOrTime
 
 
-# The kinds of the keys that a loop fills with quantities; any other key takes a list of words.
+# The kinds of the keys that a loop fills with quantities; any other key but a group takes a list of words.
 LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
-LOOP_KEYS = tuple(dict.fromkeys(key for block in BLOCKS.values() for key in keys_of(block)))
+LOOP_KEYS = tuple(
+    dict.fromkeys(
+        key for block in BLOCKS.values() for key in keys_of(block) if key not in ("settle", "magnet")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +144,8 @@ def _read_loop(value: Any) -> Loop:
     if not isinstance(value, Table) or len(value) != 1:
         raise ValueError("for takes one key with its values; e.g. 'for: {field: [0 T, 1 T]}'")
     ((key, given),) = value.items()
-    if key not in LOOP_KEYS or key in ("settle", "magnet"):
-        names = [name for name in LOOP_KEYS if name not in ("settle", "magnet")]
+    if key not in LOOP_KEYS:
+        names = sorted(LOOP_KEYS)
         text = f"no block takes the key '{key}' of this for; expected {choice(names)}{nearest(key, names)}"
         raise PlacedError([Problem(value.key_places[key], text)])
     place = value.key_places[key]
@@ -159,7 +163,14 @@ class ForStep(Step):
     for_: Annotated[
         Loop,
         PlainValidator(_read_loop),
-        WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1}),
+        WithJsonSchema(
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "propertyNames": {"enum": list(LOOP_KEYS)},
+            }
+        ),
     ] = Field(alias="for")
     do: Annotated[list["AnyStep"], Field(min_length=1)]
 
@@ -239,7 +250,10 @@ class SequenceFile(Part):
     mounting: Words | None = None
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
-    contact_check: Literal["auto"] | Declined = "auto"
+    contact_check: Annotated[
+        Annotated[Literal["auto"], Tag("in a word")] | Annotated[Declined, Tag("in a table")],
+        Discriminator(lambda value: "in a table" if isinstance(value, Table) else "in a word"),
+    ] = "auto"
     finish: Finish
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
