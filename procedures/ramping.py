@@ -150,7 +150,9 @@ def settle_field(
         InstrumentFault: in a fault state, a quench among them.
     """
     watch = watch or Watch(station)
-    what = regulated_field(station, watch, mode)
+    # A target that stands already is not sent again, so the magnet goes on resting in the mode it is in.
+    stands = magnet_of(station)[0].field_setpoint() == field_oe
+    what = regulated_field(station, watch, None if stands else mode)
     start = what.read().value
     rate = set_field(station, field_oe, rate_oe_per_s, approach, mode)
     wait_s = FIELD_WAIT_S[mode] if then_wait_s is None else then_wait_s

@@ -1,0 +1,164 @@
+"""The command line. A command imports its heavy parts itself, so that ``onnes --help`` stays quick."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnes.instruments.errors import OnnesError
+
+if TYPE_CHECKING:
+    from onnes.runner.answers import Answer
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on stdout.")
+_SEED = click.option("--seed", type=int, help="Seed of the virtual lab; beats the station's and the lab's.")
+_STATION = click.option("--station", metavar="REF", help="Station file or its name; overrides the sequence.")
+_SAMPLE = click.option("--sample", metavar="REF", help="Sample file or its name; overrides the sequence.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="onnes")
+def cli() -> None:
+    """Measure superconductors in a PPMS or MPMS, and rehearse the night in a virtual lab."""
+
+
+@cli.command()
+@click.option(
+    "--lab", metavar="FILE", help="Lab file laid over the demo's lab, or the name of a shipped one."
+)
+@_SEED
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the night goes.")
+@_JSON
+def demo(lab: str | None, seed: int | None, out: Path, as_json: bool) -> int:
+    """Measure rho(T,H) of a MgB2 bilayer on a virtual PPMS and compare with the paper."""
+
+    def answer() -> "Answer":
+        from onnes.runner.nights import run_demo
+
+        return run_demo(lab=lab, seed=seed, runs=out)
+
+    return _answer(as_json, answer)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_STATION
+@_SAMPLE
+@_JSON
+def check(file: Path, station: str | None, sample: str | None, as_json: bool) -> int:
+    """Check a sequence with its station and sample; nothing is opened."""
+
+    def answer() -> "Answer":
+        from onnes.runner.check import check_sequence
+
+        return check_sequence(file, station=station, sample=sample)
+
+    return _answer(as_json, answer)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_STATION
+@_SAMPLE
+@_SEED
+@click.option(
+    "--real-time",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=1.0,
+    default=None,
+    metavar="[SPEED]",
+    help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
+)
+@_JSON
+def run(
+    file: Path,
+    station: str | None,
+    sample: str | None,
+    seed: int | None,
+    real_time: float | None,
+    as_json: bool,
+) -> int:
+    """Run a sequence. Ctrl-C once stops safely, twice within 5 s aborts."""
+
+    def answer() -> "Answer":
+        from onnes.runner.nights import run_file
+
+        return run_file(file, station=station, sample=sample, seed=seed, real_time=real_time)
+
+    return _answer(as_json, answer)
+
+
+@cli.command()
+@click.argument("folder", metavar="NIGHT")
+@_JSON
+def analyse(folder: str, as_json: bool) -> int:
+    """Analyse a night or a run again: a folder, or the number of a night below ./runs."""
+
+    def answer() -> "Answer":
+        from onnes.runner.nights import analyse_folder
+
+        return analyse_folder(folder)
+
+    return _answer(as_json, answer)
+
+
+@cli.group()
+def sim() -> None:
+    """Look into the virtual lab."""
+
+
+@sim.command()
+@_JSON
+def samples(as_json: bool) -> int:
+    """List the sample models with every parameter, its unit, default and mark."""
+
+    def answer() -> "Answer":
+        from onnes.runner.sample_models import sample_models
+
+        return sample_models()
+
+    return _answer(as_json, answer)
+
+
+def _answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
+    """Print what a command answers; what was typed wrong is one message each and exit code 2."""
+    try:
+        answer = build()
+    except OnnesError as error:
+        messages = str(error).splitlines()
+        if as_json:
+            _print_json({"simulated": None, "night": None, "runs": [], "results": [], "messages": messages})
+        for message in messages:
+            click.echo(message, err=True)
+        return 2
+    if as_json:
+        _print_json(answer.as_json())
+    else:
+        from rich.console import Console
+
+        answer.print(Console())
+    return answer.exit_code
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def main() -> None:
+    """Run the command line; the exit code is that of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows console or a pipe in another code page must not turn a micro sign into a crash.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(4)

@@ -1,0 +1,91 @@
+"""What ``demo``, ``run`` and ``analyse`` do: a plan, a night in its thread, the analysis of its data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from rich.console import Console
+
+from onnes.instruments.errors import OnnesError
+from onnes.runner.analyse import analyse, find_night
+from onnes.runner.answers import NightAnswer
+from onnes.runner.live_bar import watch
+from onnes.runner.night_thread import NightThread
+from onnes.runner.plan import Plan, make_plan
+from onnes.runner.virtual_night import LabChoice, prepared
+
+_DEMO = ("demo.yaml", "demo_station.toml", "demo_sample.toml")
+_DEMO_SAMPLE = {"sample": {"gamma_t": 0.06}}
+_DEMO_COMPARES = ("000-hc", "000-znu", "000-crossing-006", "000-rho-minimum", "000-rq")
+
+
+def run_demo(*, lab: str | None, seed: int | None, runs: Path) -> NightAnswer:
+    """Run the demo's night: the gamma_t = 0.06 film of paper 000 on the virtual PPMS.
+
+    Args:
+        lab: a lab file laid over the demo's lab, or the name of a shipped one.
+        runs: the folder that the night goes into.
+
+    Raises:
+        ConfigurationError: if the lab is not as it should be.
+    """
+    with _demo_files() as folder:
+        plan = make_plan(folder / "demo.yaml")
+        return _run(plan, runs, LabChoice(lab or "demo", seed, _DEMO_SAMPLE), compare_with=_DEMO_COMPARES)
+
+
+def run_file(
+    file: Path, *, station: str | None, sample: str | None, seed: int | None, real_time: float | None
+) -> NightAnswer:
+    """Run a sequence file.
+
+    Raises:
+        SequenceError, ConfigurationError: for what was typed; nothing was opened.
+        LimitError: if the plan asks for more than the instruments allow; nothing was set.
+        CommunicationError: if an instrument does not answer when it is opened; nothing was set.
+    """
+    plan = make_plan(file, station=station, sample=sample)
+    return _run(plan, plan.station.runs_folder, LabChoice(seed=seed, real_time=real_time))
+
+
+def analyse_folder(folder: str) -> NightAnswer:
+    """Analyse a night or a run again.
+
+    Raises:
+        ConfigurationError: if there is no such night or run.
+        StorageError: if its files cannot be read, or the results not written.
+    """
+    report = analyse(find_night(folder, Path("runs")))
+    return NightAnswer(
+        report.simulated, report.night, report.runs, report.results, report.messages, report.figure
+    )
+
+
+def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...] = ()) -> NightAnswer:
+    with prepared(plan, choice) as (clock, key):
+        night = NightThread(plan, runs, clock, key, compare_with=compare_with)
+        watch(night, Console(stderr=True))
+        outcome = night.outcome()
+    folder = night.folder
+    messages = [*plan.messages, *([outcome.message] if outcome.message else [])]
+    if not outcome.safe:
+        messages.append("SAFE STATE NOT CONFIRMED: look at the instruments now; events.jsonl has each step")
+    simulated = plan.station.backend == "simulated"
+    try:
+        report = analyse(folder)
+    except OnnesError as error:
+        messages.append(f"not analysed: {error}")
+        return NightAnswer(simulated, folder, messages=tuple(messages), exit_code=outcome.exit_code)
+    messages += [message for message in report.messages if message not in messages]
+    return NightAnswer(
+        simulated, folder, report.runs, report.results, tuple(messages), report.figure, outcome.exit_code
+    )
+
+
+@contextmanager
+def _demo_files() -> Iterator[Path]:
+    """Yield the folder with the demo's files, also where the package is not unpacked."""
+    package = files("onnes.runner")
+    with as_file(package.joinpath(_DEMO[0])) as sequence:
+        yield sequence.parent

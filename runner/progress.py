@@ -1,0 +1,29 @@
+"""What a running night shows: an immutable snapshot that any thread may read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+State = Literal[
+    "queued", "preparing", "running", "suspended", "stopping", "finished", "failed", "stopped", "aborted"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the night is.
+
+    ``done_s`` and ``total_s`` are lab seconds of the plan's own estimate, ``lab_time`` is the clock's UTC;
+    ``temperature_k`` and ``field_oe`` are the last stored point's, NaN before there is one.
+    """
+
+    state: State = "queued"
+    step: str = ""
+    point: int = 0
+    points: int = 0
+    done_s: float = 0.0
+    total_s: float = 0.0
+    temperature_k: float = float("nan")
+    field_oe: float = float("nan")
+    lab_time: datetime | None = None
+    message: str = ""

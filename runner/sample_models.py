@@ -1,0 +1,52 @@
+"""``onnes sim samples``: every sample model of the virtual lab with all its parameters."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from onnes.sim.samples import PARAMETERS
+
+
+@dataclass(frozen=True, slots=True)
+class SampleModels:
+    """The models by name; each parameter with unit, default, mark and meaning."""
+
+    exit_code: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "models": {
+                model: [
+                    {
+                        "name": parameter.name,
+                        "unit": parameter.unit,
+                        "default": parameter.default,
+                        "mark": parameter.mark,
+                        "meaning": parameter.meaning,
+                        "rows": {
+                            row: {"value": v, "mark": mark} for row, (v, mark) in parameter.rows.items()
+                        },
+                    }
+                    for parameter in parameters
+                ]
+                for model, parameters in PARAMETERS.items()
+            }
+        }
+
+    def print(self, console: Console) -> None:
+        """Print one table a model; a default that depends on the row shows each row's."""
+        for model, parameters in PARAMETERS.items():
+            table = Table("key", "unit", "default", "mark", "meaning", title=model, title_justify="left")
+            for parameter in parameters:
+                rows = [f"{row}: {value:g} ({mark})" for row, (value, mark) in parameter.rows.items()]
+                default = "\n".join(rows) or ("" if parameter.default is None else str(parameter.default))
+                table.add_row(parameter.name, parameter.unit, default, parameter.mark, parameter.meaning)
+            console.print(table)
+
+
+def sample_models() -> SampleModels:
+    """Return what the command answers."""
+    return SampleModels()

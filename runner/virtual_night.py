@@ -1,0 +1,76 @@
+"""The virtual lab of a night: made for it, registered under a key of its own, forgotten afterwards."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from onnes.instruments.clock import Clock, VirtualClock, WallClock
+from onnes.instruments.errors import ConfigurationError
+from onnes.runner.plan import Plan
+from onnes.sim.lab import VirtualLab, forget_lab, set_lab
+from onnes.sim.lab_file import load_lab
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class LabChoice:
+    """What stands in for the station: ``lab`` beats the station's twin, ``under`` lies below its file.
+
+    With ``lab`` given, what the lab file says of the sample holds, not the ``[virtual]`` of the sample file.
+    """
+
+    lab: str | None = None
+    seed: int | None = None
+    under: Mapping[str, Any] | None = None
+    real_time: float | None = None
+
+
+@contextmanager
+def prepared(plan: Plan, choice: LabChoice) -> Iterator[tuple[Clock, str | None]]:
+    """Yield the clock of the night and, for a simulated station, the key of its lab.
+
+    Raises:
+        ConfigurationError: if the lab is not as it should be, or a choice is made for a real station.
+    """
+    if plan.station.backend == "visa":
+        if choice.seed is not None or choice.real_time is not None or choice.lab is not None:
+            raise ConfigurationError(
+                f"{plan.station_path}: backend = 'visa' has no virtual lab; "
+                "leave out --seed, --real-time and --lab, or use a simulated station"
+            )
+        yield WallClock(), None
+        return
+    lab = make_lab(plan, choice)
+    key = f"night-{next(_numbers)}"
+    set_lab(key, lab)
+    try:
+        yield lab.clock, key
+    finally:
+        forget_lab(key)
+
+
+def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
+    """Return the lab of a simulated station, at lab time 0.
+
+    Raises:
+        ConfigurationError: if the lab file or what is mounted in it is not as it should be.
+    """
+    name = choice.lab or plan.station.lab
+    seed = plan.station.twin.seed if choice.seed is None else choice.seed
+    mounted = None
+    if choice.lab is None:
+        mounted = {
+            plan.station.wiring[wiring].source: sample.virtual_sample()
+            for wiring, sample in plan.samples.items()
+            if sample.virtual and wiring in plan.station.wiring
+        }
+
+    def made(clock: Clock) -> VirtualLab:
+        return load_lab(name, clock, seed=seed, sample=mounted or None, under=choice.under)
+
+    if choice.real_time is not None:
+        return made(WallClock(choice.real_time))
+    return made(VirtualClock(made(VirtualClock()).epoch))  # the file says on which day the night begins
