@@ -88,13 +88,8 @@ class FourProbe:
 
         flags = list(found.flags)
         reasons = list(found.flags)
-        for what, one in (
-            ("temperature", before),
-            ("temperature", after),
-            ("field", field_before),
-            ("field", field_after),
-        ):
-            if one is not None and one.state == "unknown":
+        for what, pair in (("temperature", (before, after)), ("field", (field_before, field_after))):
+            if any(reading is not None and reading.state == "unknown" for reading in pair):
                 flags.append(f"{what}_unknown")
                 reasons.append(f"{what} state unknown")
         if FILLING in (before.state, after.state):
