@@ -109,25 +109,29 @@ class Cryostat:
         self._inside_since: float | None = None  # carried over a command that does not change the target
         self._pieces = [_Piece(_LONG_AGO_S, settings.start_k, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)]
         self._starts = [_LONG_AGO_S]
+        self._at = math.nan  # the time of the last answer: a meter asks for one instant several times
+        self._last = (settings.start_k, settings.start_k)
 
     def command(self, t: float, target_k: float, rate_k_per_min: float, approach: int) -> None:
         """Start a ramp at ``t``: approach 0 fast settle, 1 no overshoot. Limits are the controller's task."""
         self._late.commanded(t, self.status(t))
         self._inside_since = self._stable_since(t) if target_k == self._setpoint[0] else None
-        start, sensor, sample = self.ramped(t), self.sensor(t), self._sample_stage(t)
+        start = self.ramped(t)
+        sensor, sample = self._stages(t)
         self._forget_before(t - _KEEP_S, t)
         step = target_k - start
         for length, slope in self._ramp(start, target_k, rate_k_per_min, approach):
             self._append(t, start, slope, sensor, sample, 0.0)
             t += length
             start += slope * length
-            sensor, sample = self.sensor(t), self._sample_stage(t)
+            sensor, sample = self._stages(t)
         peak = min(self.settings.overshoot_fraction * target_k, self.settings.overshoot_per_step * abs(step))
         swing = math.copysign(peak, step) * _SWING_PER_PEAK if approach == FAST_SETTLE else 0.0
         self._append(t, target_k, 0.0, sensor, sample, swing)
         self._setpoint = (target_k, rate_k_per_min, approach)
         self._arrival = t
         self._edges = None
+        self._at = math.nan
 
     def setpoint(self) -> tuple[float, float, int]:
         """Return the last command: target in K, rate in K/min, approach."""
@@ -140,20 +144,16 @@ class Cryostat:
 
     def sensor(self, t: float) -> float:
         """Return what the thermometer would report without noise, K."""
-        piece = self._piece_at(t)
-        s = t - piece.t0
-        value = piece.base + piece.slope * (s - self._tau1) + piece.decay * math.exp(-s / self._tau1)
-        if piece.swing:
-            value += piece.swing * math.exp(-s / _SWING_TAU_S) * math.sin(_SWING_RAD_PER_S * s)
-        return value
+        return self._stages(t)[0]
 
     def sample(self, t: float) -> float:
         """Return the true temperature of the sample, K."""
-        return self._sample_stage(t) - self.settings.thermometer_offset_k
+        return self._stages(t)[1] - self.settings.thermometer_offset_k
 
     def sample_rate(self, t: float) -> float:
         """Return how fast the sample warms, K/s."""
-        return (self.sensor(t) - self._sample_stage(t)) / self._tau2
+        sensor, sample = self._stages(t)
+        return (sensor - sample) / self._tau2
 
     def reading(self, t: float) -> float:
         """Return the reported temperature in K: the sensor with noise that is held for 2 s."""
@@ -250,17 +250,24 @@ class Cryostat:
         self._pieces.append(_Piece(t0, base, slope, decay, through, own, swing, swing_sin, swing_cos))
         self._starts.append(t0)
 
-    def _sample_stage(self, t: float) -> float:
+    def _stages(self, t: float) -> tuple[float, float]:
+        """Return the temperatures of the sensor and of the sample, as the thermometer counts them, K."""
+        if t == self._at:
+            return self._last
         piece = self._piece_at(t)
         s = t - piece.t0
         tau1, tau2 = self._tau1, self._tau2
-        value = piece.base + piece.slope * (s - tau1 - tau2)
-        value += piece.through * math.exp(-s / tau1) + piece.own * math.exp(-s / tau2)
+        fading = math.exp(-s / tau1)
+        sensor = piece.base + piece.slope * (s - tau1)
+        sample = sensor - piece.slope * tau2 + piece.through * fading + piece.own * math.exp(-s / tau2)
+        sensor += piece.decay * fading
         if piece.swing:
-            angle = _SWING_RAD_PER_S * s
-            swing = piece.swing_sin * math.sin(angle) + piece.swing_cos * math.cos(angle)
-            value += swing * math.exp(-s / _SWING_TAU_S)
-        return value
+            angle, size = _SWING_RAD_PER_S * s, math.exp(-s / _SWING_TAU_S)
+            sine = math.sin(angle) * size
+            sensor += piece.swing * sine
+            sample += piece.swing_sin * sine + piece.swing_cos * math.cos(angle) * size
+        self._at, self._last = t, (sensor, sample)
+        return self._last
 
     def _piece_at(self, t: float) -> _Piece:
         if t >= self._starts[-1]:

@@ -6,9 +6,10 @@ answered with silence and changes nothing, and a setpoint out of range is refuse
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from onnes.sim.device import Device, InstrumentSettings
@@ -29,6 +30,9 @@ _BRIDGE_COMPLIANCE_V: Final = 5.0  # (a)
 
 _UNIT = re.compile(r"\s*([A-Za-z*]+)\s*(\??)[\s,]*(.*)", re.DOTALL)
 _BETWEEN = re.compile(r"[\s,]+")
+
+
+Args = tuple[str, ...]
 
 
 class _Refused(Exception):
@@ -74,17 +78,7 @@ class Ppms6000(Device):
 
     def _obey(self, unit: str, t: float) -> str | None:
         try:
-            found = _UNIT.fullmatch(unit)
-            if found is None:
-                raise _Refused
-            name, question, rest = found.groups()
-            handlers = _QUERIES if question else _COMMANDS
-            if name.upper() not in handlers:
-                raise _Refused
-            handler, counts = handlers[name.upper()]
-            args = [part for part in _BETWEEN.split(rest) if part]
-            if len(args) not in counts:
-                raise _Refused
+            handler, args = _parsed(unit)
             return handler(self, args, t)
         except _Refused:
             if self.lab.strict:
@@ -93,7 +87,7 @@ class Ppms6000(Device):
 
     # --- temperature, field, chamber
 
-    def _set_temperature(self, args: list[str], t: float) -> None:
+    def _set_temperature(self, args: Args, t: float) -> None:
         limits = self.lab.cryostat.settings
         kelvin = _number(args[0], limits.lowest_k, limits.highest_k)
         rate = _number(args[1], 0.0, limits.max_rate_k_per_min)
@@ -102,23 +96,23 @@ class Ppms6000(Device):
             raise _Refused  # it would never arrive
         self.lab.cryostat.command(t, kelvin, rate, approach)
 
-    def _temperature(self, args: list[str], t: float) -> str:
+    def _temperature(self, args: Args, t: float) -> str:
         del args, t
         kelvin, rate, approach = self.lab.cryostat.setpoint()
         return f"{kelvin:.9g},{rate:.9g},{approach}"
 
-    def _set_field(self, args: list[str], t: float) -> None:
+    def _set_field(self, args: Args, t: float) -> None:
         limits = self.lab.magnet.settings
         field = _number(args[0], -limits.max_oe, limits.max_oe)
         rate = _number(args[1], limits.min_rate_oe_per_s, limits.max_rate_oe_per_s)
         self.lab.magnet.command(t, field, rate, _code(args[2], 3), _code(args[3], 2))
 
-    def _field(self, args: list[str], t: float) -> str:
+    def _field(self, args: Args, t: float) -> str:
         del args, t
         field, rate, approach, mode = self.lab.magnet.setpoint()
         return f"{field:.2f},{rate:.1f},{approach},{mode}"  # its resolution (s)
 
-    def _magnet(self, args: list[str], t: float) -> str:
+    def _magnet(self, args: Args, t: float) -> str:
         del args, t
         magnet = self.lab.magnet.settings
         values = (
@@ -132,26 +126,26 @@ class Ppms6000(Device):
         )
         return ",".join(f"{value:.9g}" for value in values)
 
-    def _set_chamber(self, args: list[str], t: float) -> None:
+    def _set_chamber(self, args: Args, t: float) -> None:
         self.lab.chamber.command(t, _code(args[0], 6))
 
-    def _chamber(self, args: list[str], t: float) -> str:
+    def _chamber(self, args: Args, t: float) -> str:
         del args, t
         return f"{self.lab.chamber.commanded()}"
 
     # --- helium
 
-    def _level(self, args: list[str], t: float) -> str:
+    def _level(self, args: Args, t: float) -> str:
         del args
         percent, age = self.lab.chamber.helium.reading(t)
         return f"{percent:.1f},{age}"
 
-    def _set_level(self, args: list[str], t: float) -> None:
+    def _set_level(self, args: Args, t: float) -> None:
         self.lab.chamber.helium.meter(t, _code(args[0], 3))
 
     # --- bridges and drivers
 
-    def _set_bridge(self, args: list[str], t: float) -> None:
+    def _set_bridge(self, args: Args, t: float) -> None:
         del t
         channel = _one_of(args[0], _BRIDGES)
         microamps = _number_or_off(args[1], 0.01, 5000.0)
@@ -161,7 +155,7 @@ class Ppms6000(Device):
         millivolts = _number_or_off(args[5], 0.0001, 100.0) if len(args) > 5 else before
         self._bridges[channel] = _Bridge(microamps, microwatts, acdc, mode, millivolts)
 
-    def _bridge(self, args: list[str], t: float) -> str:
+    def _bridge(self, args: Args, t: float) -> str:
         del t
         channel = _one_of(args[0], _BRIDGES)
         told = self._bridges[channel]
@@ -170,12 +164,12 @@ class Ppms6000(Device):
             f"{told.millivolts:.9g}"
         )
 
-    def _set_driver(self, args: list[str], t: float) -> None:
+    def _set_driver(self, args: Args, t: float) -> None:
         del t
         channel = _one_of(args[0], _DRIVERS)
         self._drivers[channel] = (_number(args[1], 0.0, 1000.0), _number(args[2], 0.0, 20.0))
 
-    def _driver(self, args: list[str], t: float) -> str:
+    def _driver(self, args: Args, t: float) -> str:
         del t
         channel = _one_of(args[0], _DRIVERS)
         milliamps, watts = self._drivers[channel]
@@ -200,7 +194,7 @@ class Ppms6000(Device):
 
     # --- everything at once
 
-    def _data(self, args: list[str], t: float) -> str:
+    def _data(self, args: Args, t: float) -> str:
         """Answer GETDAT?: the mask without the bits of what is not there, a timestamp, the values."""
         mask = _code(args[0], 1 << _ITEMS)
         values: dict[int, float] = {}
@@ -210,22 +204,23 @@ class Ppms6000(Device):
             values[1] = self.lab.cryostat.reading(t)
         if mask & 4:
             values[2] = self.lab.magnet.reading(t)
+        if mask >> 4:
+            values |= {bit: value for bit, value in self._optional(t) if mask & (1 << bit)}
+        echoed = sum([1 << bit for bit in values])
+        return ",".join([f"{echoed},{t + _UPTIME_S:.3f}", *[f"{value:.9g}" for value in values.values()]])
+
+    def _optional(self, t: float) -> Iterator[tuple[int, float]]:
+        """Yield (bit, value) of what is there beside status, temperature and field, in order."""
         for channel in _BRIDGES:
-            bit = 2 + 2 * channel
-            if mask & (0b11 << bit):
-                measured = self._measured_by_bridge(channel, t)
-                if measured is not None:
-                    values[bit], values[bit + 1] = measured
-        for bit in (12, 13, 14):  # the signal and digital inputs are there, with nothing on them
-            values[bit] = 0.0
+            measured = self._measured_by_bridge(channel, t)
+            if measured is not None:
+                yield 2 + 2 * channel, measured[0]
+                yield 3 + 2 * channel, measured[1]
+        yield from ((bit, 0.0) for bit in (12, 13, 14))  # signal and digital inputs, with nothing on them
         for channel in _DRIVERS:
-            values[13 + 2 * channel] = self._drivers[channel][0]
-            values[14 + 2 * channel] = 0.0  # no load, no power
-        if mask & (1 << 19):
-            values[19] = self.lab.chamber.pressure(t)
-        present = sorted(bit for bit in values if mask & (1 << bit))
-        echoed = sum(1 << bit for bit in present)
-        return ",".join([f"{echoed}", f"{t + _UPTIME_S:.3f}", *(f"{values[bit]:.9g}" for bit in present)])
+            yield 13 + 2 * channel, self._drivers[channel][0]
+            yield 14 + 2 * channel, 0.0  # no load, no power
+        yield 19, self.lab.chamber.pressure(t)
 
     def _status(self, t: float) -> int:
         lab = self.lab
@@ -234,31 +229,31 @@ class Ppms6000(Device):
 
     # --- the rest
 
-    def _identity(self, args: list[str], t: float) -> str:
+    def _identity(self, args: Args, t: float) -> str:
         del args, t
         return "QUANTUM DESIGN,PPMS MODEL 6000,SIM0001,1.0"
 
-    def _revision(self, args: list[str], t: float) -> str:
+    def _revision(self, args: Args, t: float) -> str:
         del args, t
         return "1.0,1.0"
 
-    def _date(self, args: list[str], t: float) -> str:
+    def _date(self, args: Args, t: float) -> str:
         del args
         return f"{self.lab.epoch + timedelta(seconds=t):%m/%d/%Y}"
 
-    def _time(self, args: list[str], t: float) -> str:
+    def _time(self, args: Args, t: float) -> str:
         del args
         return f"{self.lab.epoch + timedelta(seconds=t):%H:%M:%S}"
 
-    def _nothing_on(self, args: list[str], t: float) -> str:
+    def _nothing_on(self, args: Args, t: float) -> str:
         del args, t
         return "0"
 
-    def _beep(self, args: list[str], t: float) -> None:
+    def _beep(self, args: Args, t: float) -> None:
         del args, t
 
 
-_Handler = Callable[[Ppms6000, list[str], float], str | None]
+_Handler = Callable[[Ppms6000, Args, float], str | None]
 _COMMANDS: Final[Mapping[str, tuple[_Handler, tuple[int, ...]]]] = {
     "TEMP": (Ppms6000._set_temperature, (3,)),
     "FIELD": (Ppms6000._set_field, (4,)),
@@ -284,6 +279,27 @@ _QUERIES: Final[Mapping[str, tuple[_Handler, tuple[int, ...]]]] = {
     "REV": (Ppms6000._revision, (0,)),
     "*IDN": (Ppms6000._identity, (0,)),
 }
+
+
+@lru_cache(maxsize=256)
+def _parsed(unit: str) -> tuple[_Handler, tuple[str, ...]]:
+    """Return who obeys ``unit``, and its arguments.
+
+    Raises:
+        _Refused: if nobody does.
+    """
+    found = _UNIT.fullmatch(unit)
+    if found is None:
+        raise _Refused
+    name, question, rest = found.groups()
+    handlers = _QUERIES if question else _COMMANDS
+    if name.upper() not in handlers:
+        raise _Refused
+    handler, counts = handlers[name.upper()]
+    args = tuple(part for part in _BETWEEN.split(rest) if part)
+    if len(args) not in counts:
+        raise _Refused
+    return handler, args
 
 
 def _number(text: str, low: float, high: float) -> float:
