@@ -80,6 +80,8 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
             self.current_limits.check("source current", amps)
         got = self.link.query("SOUR:CURR %.9g;CURR?" % amps, float, "SOUR:CURR?")  # noqa: UP031 - the fastest
         if got != amps and not abs(got - amps) <= resolution(amps):
+            self.link.clear()  # a reply left over from before may have come first
+            got = self.source_current
             confirm("source current", amps, got, resolution(amps), self.name)
         return got
 

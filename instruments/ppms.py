@@ -25,6 +25,7 @@ from onnes.instruments.ppms_replies import (
     helium_level,
     largest_field,
     temperature_setpoint,
+    text,
 )
 from onnes.instruments.ppms_status import (
     CHAMBER_FAULTS,
@@ -48,8 +49,9 @@ _FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 
 # up to 30 s and without a code of their own.
 _LAG_OF_TEMPERATURE_S, _LAG_OF_FIELD_S, _LAG_OF_LEADS_S = 15.0, 5.0, 40.0
 
-# A reply with the timestamp of the one before, asked for longer ago than this, was made for that one.
-_SAME_STAMP_S = 1.0
+# A reply with the timestamp of the one before, asked for longer ago than this, was made for that one. A stamp
+# in whole seconds is allowed one.
+_STAMP_S = 0.05
 
 
 @dataclass(slots=True)
@@ -101,9 +103,9 @@ class PPMS(StrictInstrument, Instrument):
     def connect(self) -> str:
         """Clear the line, learn magnet and mode, and return what the controller is; nothing is set."""
         self.link.clear()  # the first read may otherwise give the reply to somebody else's last question
-        limits = self.field_limits
+        revision = self.link.query("REV?", text)
         self._mode = self.field_setpoint_in_full().mode
-        return f"Quantum Design Model 6000, magnet {limits.high:.9g} Oe"
+        return f"Quantum Design Model 6000, revision {revision}, magnet {self.field_limits.high:.9g} Oe"
 
     # --- readings
 
@@ -364,7 +366,7 @@ class PPMS(StrictInstrument, Instrument):
                 f"the controller of the PPMS was restarted: its time went from {last.stamp:.9g} s "
                 f"back to {stamp:.9g} s; look at the cryostat before going on"
             )
-        if stamp == last.stamp and now - last.time > _SAME_STAMP_S:
+        if stamp == last.stamp and now - last.time > (1.0 if stamp.is_integer() else _STAMP_S):
             raise ValueError(f"the reply {reply!r} is the one before, {now - last.time:.3g} s old")
         last.stamp, last.time = stamp, now
 

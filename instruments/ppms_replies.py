@@ -39,14 +39,19 @@ class FieldSetpoint:
 
 def numbers(reply: str, count: int | None = None) -> list[float]:
     """Return the fields of a reply; all must be finite numbers, and ``count`` of them."""
-    if not reply.endswith(";"):
-        raise ValueError(f"the reply {reply!r} does not end with ';'")
-    values = [float(part) for part in reply[:-1].split(",")]
+    values = [float(part) for part in text(reply).split(",")]
     if count is not None and len(values) != count:
         raise ValueError(f"the reply {reply!r} has {len(values)} fields instead of {count}")
     if not all(map(math.isfinite, values)):
         raise ValueError(f"the reply {reply!r} is not all numbers")
     return values
+
+
+def text(reply: str) -> str:
+    """Return a reply without its end."""
+    if not reply.endswith(";"):
+        raise ValueError(f"the reply {reply!r} does not end with ';'")
+    return reply[:-1]
 
 
 def data(reply: str, mask: int) -> tuple[float, list[float]]:

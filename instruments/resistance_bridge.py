@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import CommunicationError, ConfigurationError
 from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import Resistance
+from onnes.instruments.visa import TRIES
 
 # One line cycle takes the hum of the mains out, at 15 nV rms; further averaging is done by the triples, whose
 # scatter is the error.
@@ -117,7 +118,7 @@ class ReversalBridge:
             raise ConfigurationError(
                 "the resistance bridge is not started; start() sets current and range first"
             )
-        triples = [self._triple(current) for _ in range(max(2, math.ceil(readings / 3)))]
+        triples = self._triples(current, max(2, math.ceil(readings / 3)))
         flags = ("compliance",) if self.source.in_compliance() else ()
         volts = tuple(v for triple in triples for v in triple.volts)
         if max(map(abs, volts)) >= OVERFLOW_V:
@@ -147,6 +148,24 @@ class ReversalBridge:
         self.source.set_current(amps)
         self._clock.sleep(SETTLE_S)
         return self.meter.read_voltage()
+
+    def _triples(self, current: float, count: int) -> list[_Triple]:
+        """Return ``count`` triples of fresh readings.
+
+        A reply that belongs to the question before looks like any reading; that it came shows only in the
+        error queue of the meter, as a reply that nobody read.
+        """
+        for attempt in range(TRIES):
+            triples = [self._triple(current) for _ in range(count)]
+            try:
+                self.meter.check_errors()
+            except CommunicationError:
+                self.meter.link.clear()
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                break
+        return triples
 
     def _triple(self, current: float) -> _Triple:
         set_current, read, clock = self.source.set_current, self.meter.read_voltage, self._clock

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, TypeVar, cast
 
 import pyvisa
 
@@ -48,11 +48,6 @@ class StationLimits:
     temperature_rate: Limits
     field: Limits | None
     field_rate: Limits | None
-
-
-@runtime_checkable
-class _CanGoOn(Protocol):
-    def resume_field(self) -> None: ...
 
 
 class Station:
@@ -144,15 +139,14 @@ class Station:
         and for each source whether its output is on.
         """
         both = _guarded(self.snapshot)
-        temperature: Reading | str = both[0] if isinstance(both, tuple) else both
-        field: Reading | str = (both[1] or "none") if isinstance(both, tuple) else both
+        temperature, field = (both, both) if isinstance(both, str) else both
         helium = _guarded(self.helium_gauge.helium_level) if self.helium_gauge else "none"
         status = next((r.status for r in (temperature, field) if isinstance(r, Reading)), None)
         row: dict[str, float | str] = {
             "Temperature (K)": temperature.value if isinstance(temperature, Reading) else math.nan,
             "Temperature state": temperature.state if isinstance(temperature, Reading) else temperature,
             "Field (Oe)": field.value if isinstance(field, Reading) else math.nan,
-            "Field state": field.state if isinstance(field, Reading) else field,
+            "Field state": field.state if isinstance(field, Reading) else field or "none",
             "Status": "" if status is None else f"{status:#06x}",
             "Chamber": _guarded(self.chamber.chamber_state) if self.chamber else "none",
             "Helium (%)": math.nan if isinstance(helium, str) else helium.percent,
@@ -191,7 +185,7 @@ class Station:
             magnet.hold_field()
 
         def resume() -> None:
-            if isinstance(magnet, _CanGoOn) and magnet.field_setpoint() != before:
+            if isinstance(magnet, PPMS) and magnet.field_setpoint() != before:
                 magnet.resume_field()
             for bridge in running:
                 bridge.resume()

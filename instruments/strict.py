@@ -24,6 +24,8 @@ from onnes.instruments.visa import Link
 
 _FLOAT_FORMAT = re.compile(r"%[-+ 0#]*\d*(?:\.\d+)?[eEfFgG]")
 _MOST_ERRORS = 20
+_QUERY_ERRORS = range(-499, -399)  # SCPI's class for replies that were not read, or read with nothing asked
+_INFINITE = 9.9e37  # how SCPI writes it
 # What a reply in seven digits is off by, at most; drivers name the properties that are coarser.
 _RELATIVE_RESOLUTION = 1e-6
 
@@ -148,7 +150,7 @@ def confirm(what: str, asked: Any, got: Any, resolution: float, instrument: str)
     Raises:
         InstrumentFault: if they differ by more than the instrument resolves.
     """
-    if got == asked:
+    if got == asked or (asked == "INF" and isinstance(got, float) and got >= _INFINITE):
         return
     number = isinstance(asked, int | float) and isinstance(got, int | float)
     if number and abs(got - asked) <= max(resolution, _RELATIVE_RESOLUTION * abs(asked)):
@@ -166,7 +168,6 @@ class StrictInstrument(Strict):
     reply_delay_s: ClassVar[float] = 0.0
     hint: ClassVar[str] = "look at cable, power and address"
     adapter: Adapter
-    next_error: list[Any]
 
     def __init__(self, adapter: Adapter | str, name: str, clock: Clock | None = None, **kwargs: Any) -> None:
         super().__init__(adapter, name, **kwargs)  # type: ignore[call-arg]  # PyMeasure's Instrument comes next
@@ -231,17 +232,21 @@ class StrictInstrument(Strict):
 
         Raises:
             InstrumentFault: if it held errors, at most 20 of which are read.
+            CommunicationError: if all it held says that questions and replies got out of step.
         """
-        errors: list[str] = []
+        errors: list[tuple[int, str]] = []
         while len(errors) < _MOST_ERRORS:
-            code, *text = self.next_error
-            if code == 0:
+            entry = self.link.query("SYST:ERR?", _error_entry)
+            if entry[0] == 0:
                 break
-            errors.append(f"{code} {' '.join(str(part).strip() for part in text)}".strip())
-        if errors:
-            more = "; there may be more" if len(errors) == _MOST_ERRORS else ""
-            raise InstrumentFault(f"{self.name} reports {len(errors)} errors: {'; '.join(errors)}{more}")
-        return []
+            errors.append(entry)
+        if not errors:
+            return []
+        more = "; there may be more" if len(errors) == _MOST_ERRORS else ""
+        told = f"{self.name} reports {len(errors)} errors: {'; '.join(text for _, text in errors)}{more}"
+        if all(code in _QUERY_ERRORS for code, _ in errors):
+            raise CommunicationError(told)
+        raise InstrumentFault(told)
 
     def shutdown(self) -> None:
         """Bring the instrument into its safe state, as PyMeasure's windows ask at the end of a run."""
@@ -250,6 +255,13 @@ class StrictInstrument(Strict):
     def safe_state(self) -> str:
         """Bring the instrument into its safe state and return what was done and read back."""
         return "nothing to do"
+
+
+def _error_entry(reply: str) -> tuple[int, str]:
+    code, comma, text = reply.partition(",")
+    if not comma:
+        raise ValueError(f"{reply!r} is no entry of an error queue")
+    return int(code), f"{int(code)} {text}"
 
 
 class StrictChannel(Strict):

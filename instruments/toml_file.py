@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from onnes.instruments.errors import ConfigurationError
@@ -179,19 +178,16 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
 
 def _fields(model: type[BaseModel], place: Place) -> list[str]:
     """Return the keys of the table at ``place``."""
-    inner: Any = model
+    inner: type[BaseModel] | None = model
     for part in place:
-        fields: dict[str, FieldInfo] = getattr(inner, "model_fields", {})
+        fields = inner.model_fields if inner else {}
         named = next((f for key, f in fields.items() if part in (key, f.alias)), None)
-        inner = _model_in(named.annotation if named else inner)
-    return [field.alias or key for key, field in getattr(inner, "model_fields", {}).items()]
+        inner = _model_in(named.annotation) if named else inner  # the name of an entry, or its number
+    return [field.alias or key for key, field in inner.model_fields.items()] if inner else []
 
 
-def _model_in(annotation: Any) -> Any:
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the model inside ``dict[str, Model]``, ``Model | None`` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    inner = (_model_in(part) for part in get_args(annotation))
-    return next(
-        (part for part in inner if part is not None), annotation if not get_args(annotation) else None
-    )
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
