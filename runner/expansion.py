@@ -170,7 +170,7 @@ class Expansion:
         for rate in (block.rate, self._defaults.magnet.rate):
             if rate is not None:
                 self._ledger.demands.append(Demand.of("field_rate", rate))
-        own = blocks.Magnet(rate=block.rate, approach=block.approach, mode=block.mode)
+        own = blocks.Magnet.model_construct(rate=block.rate, approach=block.approach, mode=block.mode)
         usual = self._around.field_rate_oe_per_s
         use = {"rate_oe_per_s": usual, "approach": "linear", "mode": "driven", "then_wait_s": None}
         yield SetField(

@@ -83,12 +83,12 @@ class _Planner:
         if station is None or station_path is None or self._ledger.problems:
             raise SequenceError(self._report())
         mounting = self._mounting(samples)
-        limits = self._limits(station, station_path, samples)
+        limits, sources = self._limits(station, station_path, samples)
         rate = self._sequence.model.limits.field_rate
         around = Surroundings(station, station_path, samples, limits, None if rate is None else float(rate))
         expansion = Expansion(self._sequence, around, self._ledger)
         steps, finish = expansion.steps(), expansion.finish()
-        self._ledger.problems += refused(self._ledger.demands, limits)
+        self._ledger.problems += refused(self._ledger.demands, limits, sources)
         if self._ledger.problems:
             raise SequenceError(self._report())
         return Plan(
@@ -219,16 +219,16 @@ class _Planner:
 
     def _limits(
         self, station: StationFile, station_path: Path, samples: Mapping[str, SampleFile]
-    ) -> PlanLimits:
-        problems = self._ledger.problems
-        limits = station_limits(station, station_path)
-        for sample in samples.values():
-            limits = narrow(limits, sample.plan_limits(), self._key("sample"), problems)
-        own = self._sequence.model.limits
-        table = self._sequence.tree.get("limits")
+    ) -> tuple[PlanLimits, list[PlanLimits]]:
+        """Return the narrowest limits, and those they come from."""
+        problems, own = self._ledger.problems, self._sequence.model.limits
+        sources = [station_limits(station, station_path), *(each.plan_limits() for each in samples.values())]
+        limits = PlanLimits()
+        for source in sources:
+            limits = narrow(limits, source, self._key("sample"), problems)
         for kind in Limits.model_fields:
             ends, outer = getattr(own, kind), limits.of(kind)
             if ends is not None and outer is not None and (problem := wider(kind, ends, outer)):
                 problems.append(problem)
-        place = getattr(table, "place", self._key("limits"))
-        return narrow(limits, sequence_limits(own, str(self._sequence.path)), place, problems)
+        sources.append(sequence_limits(own, str(self._sequence.path)))
+        return narrow(limits, sources[-1], self._key("limits"), problems), sources

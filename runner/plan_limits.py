@@ -87,19 +87,28 @@ def _number(typed: Typed) -> Decimal:
     return typed.number
 
 
-def refused(demands: Iterable[Demand], limits: PlanLimits) -> list[Problem]:
-    """Return a problem for every demand that lies outside the limits."""
+def refused(
+    demands: Iterable[Demand], limits: PlanLimits, sources: Sequence[PlanLimits] = ()
+) -> list[Problem]:
+    """Return a problem for every demand that lies outside the limits.
+
+    Args:
+        sources: what ``limits`` was narrowed from; the message then names who set the end that is in the way.
+    """
     problems = []
     for demand in demands:
         allowed = limits.of(demand.kind)
         if allowed is not None and not allowed.contains(float(demand.number)):
-            problems.append(Problem(demand.place, _outside(demand, allowed)))
+            above = float(demand.number) > allowed.high
+            setters = [given for source in sources if (given := source.of(demand.kind))]
+            narrowest = min(setters, key=lambda one: one.high if above else -one.low, default=allowed)
+            named = replace(allowed, set_by=narrowest.set_by)
+            problems.append(Problem(demand.place, _outside(demand, named, above)))
     return problems
 
 
-def _outside(demand: Demand, allowed: Limits) -> str:
+def _outside(demand: Demand, allowed: Limits, above: bool) -> str:
     kind, unit = demand.kind, demand.unit
-    above = float(demand.number) > allowed.high
     end = show(allowed.high if above else allowed.low, kind, unit)
     side, change = ("above", "lower") if above else ("below", "raise")
     what = KINDS[kind].name.removeprefix("a ")

@@ -280,9 +280,9 @@ def load_sequence(path: Path) -> SequenceText:
         raise SequenceError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     tree, problems = read_yaml(text)
     model: SequenceFile | None = None
-    if not isinstance(tree, Table):
+    if tree is not None and not isinstance(tree, Table):
         problems.append(Problem(place_of(tree), "a sequence file is a table; expected e.g. 'sequence: 1'"))
-    else:
+    elif tree is not None:
         try:
             model = SequenceFile.model_validate(tree)
         except ValidationError as error:

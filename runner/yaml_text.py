@@ -73,7 +73,10 @@ def place_of(value: object, default: Place = _START) -> Place:
 
 
 def read_yaml(text: str) -> tuple[Any, list[Problem]]:
-    """Return the tree of the one document in ``text``, and what the dialect refuses in it."""
+    """Return the tree of the one document in ``text``, and what the dialect refuses in it.
+
+    The tree is None where the text is no YAML at all.
+    """
     reader = _Reader()
     try:
         return reader.document(text), reader.problems
@@ -86,7 +89,7 @@ def read_yaml(text: str) -> tuple[Any, list[Problem]]:
         before = text[: getattr(error, "position", 0)]
         place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
         problem = f"this is not YAML: {str(error).splitlines()[0]}"
-    return Table(_START), [*reader.problems, Problem(place, problem)]
+    return None, [*reader.problems, Problem(place, problem)]
 
 
 def _place(event: Any) -> Place:
