@@ -231,13 +231,14 @@ class K2182A(ScpiDevice):
     @query("READ")
     def read(self, t: float) -> Deferred:
         """Abort, trigger, and return the new readings."""
+        del t
         self._stop()
         count = int(self.trigger_count * self.sample_count)
         delay, step = self.trigger_delay_s, self._reading_s() + self.trigger_delay_s
 
         def value(end: float) -> str:
-            del end
-            readings = [self._measure(t + delay + k * step) for k in range(count)]
+            first = end - count * step + delay
+            readings = [self._measure(first + k * step) for k in range(count)]
             self._is_fresh = False
             return ",".join(_text(reading) for reading in readings)
 

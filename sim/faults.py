@@ -62,7 +62,7 @@ class FaultSettings(BaseModel):
     match: str = "*"
     at: Annotated[float, BeforeValidator(duration_s), Field(ge=0)] = 0.0
     count: int = Field(default=1, ge=1)
-    args: dict[str, float | str] = {}
+    args: dict[str, int | float | str] = {}
 
     @model_validator(mode="after")
     def _check_args(self) -> "FaultSettings":
@@ -72,7 +72,7 @@ class FaultSettings(BaseModel):
                 names = ", ".join(allowed) or "nothing"
                 raise ValueError(f"args of a fault {self.kind!r} take {names}, not {name!r}")
             if isinstance(value, str) != (allowed[name] == "text"):
-                raise ValueError(f"args.{name} = {value!r} is not a {allowed[name]}")
+                raise ValueError(f"args.{name} = {value!r} is no {allowed[name]}")
             if not isinstance(value, str) and value < 0:
                 raise ValueError(f"args.{name} = {value:g} is negative")
         return self

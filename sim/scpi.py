@@ -137,7 +137,7 @@ class Choice:
         self.words = words
         self.quoted = quoted
         self._short = {
-            ":".join(way): ":".join(_short_form(node) for node in next(headers(word)))
+            ":".join(way): ":".join(_short_form(node.partition("[")[0]) for node in next(headers(word)))
             for word in words
             for ways in headers(word)
             for way in product(*(spellings(node) for node in ways))
@@ -350,7 +350,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def parse(root: Node, message: str, strict: bool) -> list[Unit]:
-    """Return the units of a message; nothing after a wrong one, as IEEE 488.2 asks.
+    """Return the units of a message; nothing after one that cannot be parsed, as IEEE 488.2 asks.
 
     Outside ``strict`` three habits of real drivers pass: a colon before a common command (``:*CLS``), a blank
     before ``?``, and after ``;`` a header that starts at the root without its colon.
@@ -392,7 +392,12 @@ def _parse_unit(root: Node, path: Node, part: str, strict: bool) -> tuple[Unit, 
         raise ScpiError(-113)
     entry, function = action
     texts = [text.strip() for text in split(rest, ",")] if rest.strip() else []
-    return Unit(function, _arguments(entry, texts)), parent
+    try:
+        return Unit(function, _arguments(entry, texts)), parent
+    except ScpiError as error:
+        if error.code > -200:
+            raise
+        return Unit(_refuse, (error.code,)), parent  # an execution error: the rest of the message is obeyed
 
 
 def _walk(start: Node, names: Sequence[str]) -> tuple[Node | None, Node]:
