@@ -93,7 +93,7 @@ class RunEngine:
         return Outcome(status, safe, message)
 
     def _work(self) -> tuple[Ending, str, bool]:
-        """Return how the steps ended, in a sentence, and whether ``finish`` may move field and temperature."""
+        """Return how the steps ended, in a sentence, and whether ``finish`` may move the cryostat."""
         self._event(
             "started", f"night of {len(self._plan.steps)} steps", {"backend": self._station.file.backend}
         )
@@ -191,6 +191,7 @@ class RunEngine:
                     continue
                 point = item
                 self._write(partial(run.append, point), self._night.flush)
+                self._note_retries()
                 count += 1
                 self._tell(
                     point=count,
@@ -267,9 +268,13 @@ class RunEngine:
             return
         try:
             self._night.beat()
-            self._environment.log()
+            if self._environment.is_due():
+                self._environment.log()
+                self._note_retries()
         except StorageError as error:
             self._suspend(error, self._night.flush)
+
+    def _note_retries(self) -> None:
         for retry in self._station.retries():
             self._event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
 

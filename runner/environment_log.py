@@ -16,14 +16,16 @@ class EnvironmentLog:
         self._clock = clock
         self._due = clock.now()
 
+    def is_due(self) -> bool:
+        """Say whether it is time for the next row."""
+        return self._clock.now() >= self._due
+
     def log(self) -> None:
-        """Read and write a row when one is due.
+        """Read and write a row.
 
         Raises:
             StorageError: if the row cannot be written; the night keeps it.
         """
-        if self._clock.now() < self._due:
-            return
         row: dict[str, float | int | str] = {
             "Time UTC": self._clock.datetime().isoformat(),
             "Elapsed (s)": self._clock.now(),

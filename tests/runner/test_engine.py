@@ -1,0 +1,308 @@
+"""Nights on the virtual lab, good and bad: how they end, what is kept, what the instruments are left in."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onnes.instruments.errors import OnnesError, StorageError
+from onnes.runner.engine import Outcome
+from onnes.runner.live_bar import StopButton
+from onnes.runner.night_thread import NightThread
+from onnes.runner.plan import make_plan
+from onnes.runner.progress import Progress
+from onnes.runner.virtual_night import LabChoice, prepared
+from onnes.sim.lab import VirtualLab, get_lab
+from onnes.storage.reader import Night
+from onnes.storage.run import RunFolder
+
+SEQUENCE = """
+sequence: 1
+station: station.toml
+sample: {film: sample.toml}
+mounting: perpendicular
+contact_check: {declined: a test}
+finish: {field: 0 Oe, temperature: 295 K}
+steps:
+  - isotherms:
+      temperature: 300 K
+      field: [0 Oe, 200 Oe, 400 Oe]
+      current: 100 uA
+"""
+
+
+@dataclass
+class Evening:
+    """One night on a lab that a test may spoil."""
+
+    folder: Path
+    sequence: str = SEQUENCE
+    seed: int = 7
+    spoil: Callable[[VirtualLab], None] = lambda _: None
+    after_point: Callable[[int, NightThread], None] = lambda _count, _night: None
+    shown: list[Progress] = field(default_factory=list)
+    thread: NightThread | None = None
+
+    def run(self) -> Outcome:
+        with self.ready() as night:
+            night.start()
+            assert night.wait(60)
+            return night.outcome()
+
+    @contextmanager
+    def ready(self) -> Iterator[NightThread]:
+        path = self.folder / "night.yaml"
+        path.write_text(self.sequence, encoding="utf-8")
+        with prepared(make_plan(path), LabChoice(seed=self.seed)) as (clock, key):
+            assert key is not None
+            self.spoil(get_lab(key))
+            night = NightThread(make_plan(path), self.folder / "runs", clock, key)
+            night.show = self._show
+            self.thread = night
+            yield night
+
+    def _show(self, progress: Progress) -> None:
+        self.shown.append(progress)
+        if progress.point:
+            assert self.thread is not None
+            self.after_point(progress.point, self.thread)
+
+    @property
+    def night(self) -> Night:
+        assert self.thread is not None
+        return Night.open(self.thread.folder)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        found = self.night.events
+        return list(found[found.kind == kind].to_dict("records"))
+
+
+@pytest.fixture
+def evening(tmp_path: Path) -> Evening:
+    package = files("onnes.runner")
+    for name in ("station", "sample"):
+        text = package.joinpath(f"demo_{name}.toml").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    return Evening(tmp_path)
+
+
+def test_a_night_ends_finished_with_its_safe_state_read_back(evening: Evening) -> None:
+    outcome = evening.run()
+    night = evening.night
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0)
+    assert night.status == "finished"
+    assert [run.status for run in night.runs] == ["finished"]
+    assert list(night.runs[0].data["Field setpoint (Oe)"]) == [0, 200, 400, 400, 200, 0]
+    assert {step["values"]["instrument"] for step in evening.events("safe_state")} == {"ppms", "k6221", "k2182a"}
+
+
+def test_the_finish_takes_field_and_temperature_where_the_sequence_says(evening: Evening) -> None:
+    labs: list[VirtualLab] = []
+    evening.spoil = labs.append
+    evening.run()
+    lab = labs[0]
+    assert lab.cryostat.setpoint()[0] == 295.0
+    assert lab.magnet.setpoint()[0] == 0.0
+
+
+def test_the_environment_is_logged_while_the_night_waits(evening: Evening) -> None:
+    evening.run()
+    log = evening.night.environment
+    assert len(log) > 5
+    assert log["Temperature (K)"].between(294, 301).all()
+    assert set(log["Output k6221"]) <= {"on", "off"}
+
+
+def test_one_seed_gives_the_same_rows_and_another_seed_others(evening: Evening) -> None:
+    rows = []
+    for seed in (1, 1, 2):
+        evening.seed = seed
+        evening.run()
+        text = (evening.night.runs[0].path / "data.csv").read_bytes()
+        rows.append(b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(b"#")))
+    assert rows[0] == rows[1]
+    assert rows[0] != rows[2]
+
+
+def test_a_stop_finishes_the_point_and_runs_the_declared_finish(evening: Evening) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 2:
+            night.requests.stop("a test")
+
+    labs: list[VirtualLab] = []
+    evening.spoil = labs.append
+    evening.after_point = after
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("stopped", 4)
+    assert len(evening.night.runs[0].data) == 2
+    assert evening.night.runs[0].status == "stopped"
+    assert labs[0].magnet.setpoint()[0] == 0.0
+    assert "0 A, output off" in {event["message"] for event in evening.events("safe_state")}
+
+
+def test_an_abort_leaves_field_and_temperature_where_they_are(evening: Evening) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 2:
+            night.requests.abort("a test")
+
+    labs: list[VirtualLab] = []
+    evening.spoil = labs.append
+    evening.after_point = after
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("aborted", 4)
+    assert labs[0].magnet.setpoint()[0] == 200.0
+    assert labs[0].cryostat.setpoint()[0] == 300.0
+    assert evening.events("settled")[-1]["values"]["target"] == 200.0
+
+
+def test_an_abort_ends_the_finish_of_a_stop(evening: Evening) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 3:
+            night.requests.stop("a test")
+
+    def show(progress: Progress) -> None:
+        evening.shown.append(progress)
+        if progress.state == "stopping":
+            assert evening.thread is not None
+            evening.thread.requests.abort("a test")
+        elif progress.point:
+            assert evening.thread is not None
+            after(progress.point, evening.thread)
+
+    with evening.ready() as night:
+        night.show = show
+        night.start()
+        assert night.wait(60)
+        assert night.outcome().status == "stopped"
+    assert "abort asked by a test" in evening.events("finish")[0]["message"]
+
+
+def test_a_wait_that_times_out_stops_nothing(evening: Evening) -> None:
+    with evening.ready() as night:
+        night.start()
+        night.wait(0.0)
+        night.wait(0.001)
+        assert night.wait(60)
+        assert night.outcome().status == "finished"
+
+
+def test_a_fault_state_ends_the_night_without_moving_anything(evening: Evening) -> None:
+    def quench(lab: VirtualLab) -> None:
+        lab.at(150.0, lambda t: lab.magnet.force_status(15, t))
+
+    evening.spoil = quench
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "general failure" in evening.events("fault")[0]["message"]
+    assert not evening.events("finish_failed")
+    left = [event["message"] for event in evening.events("safe_state") if event["values"]["instrument"] == "ppms"]
+    assert "nothing was sent" in left[0]
+
+
+def test_an_unknown_status_code_is_a_fault_that_names_the_code(evening: Evening) -> None:
+    def spoil(lab: VirtualLab) -> None:
+        lab.at(150.0, lambda t: lab.cryostat.force_status(9, t))
+
+    evening.spoil = spoil
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "unknown temperature status 9" in outcome.message
+
+
+@pytest.mark.parametrize("kind", ["timeout", "garbage", "partial", "stale"])
+def test_one_bad_reply_costs_no_point_and_is_recorded(evening: Evening, kind: str) -> None:
+    evening.spoil = lambda lab: lab.faults.add(kind=kind, target="ppms", match="GETDAT*", at=240.0)
+    outcome = evening.run()
+    assert outcome.status == "finished"
+    assert len(evening.night.runs[0].data) == 6
+    assert evening.events("retry")
+
+
+def test_an_instrument_that_falls_silent_ends_the_night_with_all_points_kept(evening: Evening) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 3:
+            assert night.lab_key is not None
+            get_lab(night.lab_key).faults.add(kind="timeout", target="k2182a", match="*", count=10_000)
+
+    evening.after_point = after
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert len(evening.night.runs[0].data) == 3
+    assert "k2182a" in outcome.message
+
+
+def test_a_safe_state_that_cannot_be_confirmed_is_exit_code_5(evening: Evening) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 2:
+            assert night.lab_key is not None
+            get_lab(night.lab_key).faults.add(kind="timeout", target="k6221", match="*", count=10_000)
+
+    evening.after_point = after
+    outcome = evening.run()
+    assert (outcome.safe, outcome.exit_code) == (False, 5)
+    assert [event["values"]["instrument"] for event in evening.events("safe_state_failed")] == ["k6221", "k6221"]
+    assert any(event["values"]["instrument"] == "ppms" for event in evening.events("safe_state"))
+
+
+def test_a_full_disk_suspends_the_night_and_loses_no_point(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = RunFolder.append
+    failures = iter([False, True, False, False, False, False])
+
+    def full(self: RunFolder, point: Any) -> None:
+        append(self, point)
+        if next(failures):
+            raise StorageError("no space left on the disk")
+
+    monkeypatch.setattr(RunFolder, "append", full)
+    outcome = evening.run()
+    assert outcome.status == "finished"
+    assert len(evening.night.runs[0].data) == 6
+    assert "suspended" in {progress.state for progress in evening.shown}
+    assert "no space left on the disk" in evening.events("storage")[0]["message"]
+
+
+def test_a_disk_that_stays_full_fails_the_night_and_never_finishes_it(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: RunFolder, point: Any) -> None:
+        raise StorageError("no space left on the disk")
+
+    monkeypatch.setattr(RunFolder, "append", full)
+    monkeypatch.setattr("onnes.storage.night.NightFolder.flush", lambda self: full(None, None))  # type: ignore[arg-type]
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "no space left" in outcome.message
+
+
+def test_what_is_wrong_before_the_start_leaves_no_night_behind(evening: Evening) -> None:
+    evening.spoil = lambda lab: lab.faults.add(kind="timeout", target="ppms", match="*", count=10_000)
+    with pytest.raises(OnnesError, match="is MultiVu running"):
+        evening.run()
+    assert not list((evening.folder / "runs").glob("*/*/night.json"))
+
+
+def test_a_second_press_within_five_seconds_aborts_and_a_later_one_does_not(evening: Evening) -> None:
+    class Wall:
+        time = 0.0
+
+        def now(self) -> float:
+            return self.time
+
+    with evening.ready() as night:
+        wall = Wall()
+        button = StopButton(night, wall)  # type: ignore[arg-type]
+        assert "stopping safely" in button.press()
+        wall.time = 6.0
+        button.press()
+        assert night.requests.latest is not None
+        assert night.requests.latest.kind == "stop"
+        wall.time = 10.0
+        assert "aborting" in button.press()
+        assert night.requests.latest.kind == "abort"
+
