@@ -32,9 +32,9 @@ from onnes.sim.chamber import (
 )
 
 
-def about(value: float, **tolerance: float) -> Any:
+def about(value: float, abs: float | None = None) -> Any:
     """Return an approximate number that may stand inside a tuple."""
-    return pytest.approx(value, **tolerance)
+    return pytest.approx(value, abs=abs)
 
 
 class Idle:

@@ -25,9 +25,9 @@ from onnes.sim.magnet import (
 )
 
 
-def about(value: float, **tolerance: float) -> Any:
+def about(value: float, abs: float | None = None) -> Any:
     """Return an approximate number that may stand inside a tuple."""
-    return pytest.approx(value, **tolerance)
+    return pytest.approx(value, abs=abs)
 
 
 def magnet(**keys: object) -> Magnet:
@@ -180,7 +180,7 @@ def test_the_reported_field_is_that_of_the_supply_with_steps_and_noise() -> None
     coil.command(0.0, 20000.0, 190.0, LINEAR, DRIVEN)
     readings = np.array([coil.reading(1000.0 + 2.0 * k) for k in range(2000)])
     assert abs(readings.mean() - 20000.0) < 0.15 + 4 * 0.1 / math.sqrt(2000)
-    assert readings.std() == about(0.1, rel=4 / math.sqrt(4000))
+    assert readings.std() == pytest.approx(0.1, rel=4 / math.sqrt(4000))
     assert coil.reading(1000.0) == coil.reading(1000.5)
 
 
