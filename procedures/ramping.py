@@ -16,6 +16,7 @@ from onnes.instruments.records import Event
 from onnes.procedures.options import Settle
 from onnes.procedures.programs import Sweep
 from onnes.procedures.settling import (
+    RATE_WINDOW_S,
     Criterion,
     Regulated,
     Settled,
@@ -270,7 +271,7 @@ class Ramp:
     """
 
     def __init__(self, what: Regulated, sweep: Sweep, within: float, clock: Clock) -> None:
-        what.track.restart()
+        what.track.window_s = RATE_WINDOW_S
         self._what, self._sweep, self._within, self._clock = what, sweep, within, clock
         self._has_left = False
 

@@ -20,6 +20,7 @@ UNKNOWN_S = 10.0  # a state may be unknown this long: controllers say so in pass
 FILLING = "filling reservoir"
 FILLING_LIMIT_S = 3600.0  # the time-out stands still while a reservoir fills, but no wait is for ever
 _ORIGIN_WINDOWS = 20.0
+_SPACING_S = 0.9  # controllers renew their readings every one or two seconds: closer ones tell nothing new
 RATE_WINDOW_S = 60.0  # with 1.8 mK rms, one reading in 2 s, the slope is known to 1 mK/min
 
 
@@ -37,15 +38,21 @@ _NO_LINE = Line(math.nan, math.nan, math.nan, 0.0, 0)
 
 
 class Track:
-    """The last readings of one quantity while it was in one regime, stable or not; bounded in memory.
+    """The last readings of one quantity, and the straight line through them; bounded in memory.
 
     ``last`` is the last reading, ``stable_since`` the time of the first of the unbroken run of stable ones
-    that it ends, None when it is not stable.
+    that it ends, None when it is not stable. The line of a stable run is through that run alone.
+
+    Args:
+        window_s: how far back the line goes, s.
+        carried: how many readings at rest a ramp begins with: as many as the noise of one reading needs for a
+            slope at its first points.
     """
 
-    def __init__(self, name: str, unit: str, window_s: float = RATE_WINDOW_S) -> None:
+    def __init__(self, name: str, unit: str, window_s: float = RATE_WINDOW_S, carried: int = 1) -> None:
         self.name, self.unit = name, unit
         self.window_s = window_s
+        self._carried = carried
         self.restart()
 
     def restart(self) -> None:
@@ -73,12 +80,17 @@ class Track:
         self._unknown_since = None
         is_stable = reading.is_stable and value == value  # NaN is no stable value
         last, self.last = self.last, reading
-        broken = last is not None and time - last.time > self.window_s
-        if is_stable != (self.stable_since is not None) or broken or value != value:
-            self._forget()
-            self.stable_since, self.stable_polls = (time, 0) if is_stable else (None, 0)
         if is_stable:
+            if self.stable_since is None or last is None or time - last.time > self.window_s:
+                self._forget()
+                self.stable_since, self.stable_polls = time, 0
             self.stable_polls += 1
+        elif self.stable_since is not None:
+            at_rest = list(self._kept)[-self._carried :]
+            self._forget()
+            for pair in at_rest:
+                self._keep(*pair)
+            self.stable_since, self.stable_polls = None, 0
         if value == value:
             self._keep(time, value)
 
@@ -96,6 +108,8 @@ class Track:
         # Running sums, because a sweep asks for the slope at every point. A reading near the window is their
         # origin, so that nothing cancels.
         kept = self._kept
+        if kept and time - kept[-1][0] < _SPACING_S:
+            return
         edge = time - self.window_s
         while len(kept) > 1 and kept[1][0] <= edge:
             self._count(*kept.popleft(), -1.0)
@@ -104,8 +118,13 @@ class Track:
         kept.append((time, value))
         if time - self._time0 > _ORIGIN_WINDOWS * self.window_s:
             self._move_origin()
-        else:
-            self._count(time, value, 1.0)
+            return
+        t, v = time - self._time0, value - self._value0
+        self._t += t
+        self._v += v
+        self._tt += t * t
+        self._tv += t * v
+        self._vv += v * v
 
     def _count(self, time: float, value: float, sign: float) -> None:
         t, v = time - self._time0, value - self._value0

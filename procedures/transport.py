@@ -82,7 +82,7 @@ class FourProbe:
         time_utc = clock.datetime().isoformat(timespec="milliseconds")
         elapsed = clock.now() - self._began
         before, field_before = watch.snapshot()
-        noise_k = self._noise_k()
+        noise_k = 0.0 if within_k is None else self._noise_k()
         found = self._measure()
         after, field_after = watch.snapshot()
 

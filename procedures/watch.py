@@ -52,7 +52,7 @@ class Watch:
     """Every reading of temperature and field goes through here, so that each can be judged on its history."""
 
     def __init__(self, station: MeasuringStation) -> None:
-        self.temperature = Track("temperature", "K")
+        self.temperature = Track("temperature", "K", carried=5)
         self.field = Track("field", "Oe")
         self._station = station
 

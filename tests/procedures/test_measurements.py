@@ -101,6 +101,21 @@ def test_a_sweep_knows_its_rate(clock: VirtualClock, make_station: MakeStation) 
         assert point.temperature_rate == pytest.approx(2.0, abs=5 * slope_noise)
 
 
+def test_a_sweep_begins_with_a_rate_near_zero(clock: VirtualClock, make_station: MakeStation) -> None:
+    station = make_station()
+    station.cryostat.t.noise = 1.8e-3
+    first = points_of(list(sweep().points(station, clock)))[0]
+    assert first.temperature_rate == pytest.approx(0.0, abs=4 * 1.8e-3 * math.sqrt(12 / 5) / 8.0 * 60.0)
+
+
+def test_points_farther_apart_than_a_minute_have_a_rate(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    program = {"sweep_k": [20.0, 40.0], "rate_k_per_min": 2.0, "every_s": 90.0}
+    points = points_of(list(sweep(temperature_program=program).points(make_station(), clock)))
+    assert [point.temperature_rate for point in points[2:-1]] == pytest.approx([2.0] * (len(points) - 3))
+
+
 def test_a_sweep_ends_where_the_thermometer_comes_to_rest_beside_the_end(
     clock: VirtualClock, make_station: MakeStation
 ) -> None:

@@ -177,6 +177,14 @@ def test_a_field_at_rest_in_the_other_mode_is_not_settled(
         settle_field(make_station(), clock, 1000.0, rate_oe_per_s=100.0, mode="persistent")
 
 
+def test_a_target_that_stands_is_settled_in_the_mode_the_magnet_rests_in(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(oersted=0.0)
+    event = settle_field(station, clock, 0.0, mode="persistent")
+    assert event.values["state"] == "driven"
+
+
 def test_a_field_beside_its_setpoint_is_not_settled(clock: VirtualClock, make_station: MakeStation) -> None:
     station = make_station()
     station.cryostat.h.offset = 5.0
