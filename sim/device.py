@@ -46,6 +46,7 @@ class Device:
 
     model: ClassVar[str]
     settings_model: ClassVar[type[InstrumentSettings]] = InstrumentSettings
+    terminals: ClassVar[tuple[str, ...]] = ()  # what a lab file may wire, as ``<name>.<terminal>``
     terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
     drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
     write_latency_s: ClassVar[float] = 1e-3  # (a), simulation.md 3

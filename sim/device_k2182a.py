@@ -41,6 +41,7 @@ class K2182A(ScpiDevice):
     """The meter on the ports ``<name>.ch1`` and ``<name>.ch2``."""
 
     model = "k2182a"
+    terminals = ("ch1", "ch2")
     identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2182A,SIM0002,C01"
 
     channel = Param("SENSe[1]:CHANnel", Integer(0, 2), 1)

@@ -31,6 +31,7 @@ class K6221(ScpiDevice):
     """The source on the port ``<name>.out``."""
 
     model = "k6221"
+    terminals = ("out", "phase_marker")
     identity = "KEITHLEY INSTRUMENTS INC.,MODEL 6221,SIM0001,A01"
 
     output = Param("OUTPut[:STATe]", Boolean(), False)

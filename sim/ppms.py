@@ -58,6 +58,7 @@ class Ppms6000(Device):
     """The controller of a PPMS on the GPIB bus; replies end with ``;`` and EOI."""
 
     model: ClassVar[str] = "ppms6000"
+    terminals: ClassVar[tuple[str, ...]] = tuple(f"bridge{n}" for n in _BRIDGES)
     terminator: ClassVar[bytes] = b""  # each reply brings its own `;`, and EOI ends it
     query_latency_s: ClassVar[float] = 0.05  # (a), simulation.md 12
 
@@ -72,6 +73,9 @@ class Ppms6000(Device):
 
     def execute(self, message: str, t: float) -> str | None:
         """Obey one message, its parts joined by ``;``, and return the replies."""
+        if ";" not in message:
+            reply = self._obey(message, t)
+            return None if reply is None else f"{reply};"
         replies = [self._obey(unit, t) for unit in message.split(";") if unit.strip()]
         text = "".join(f"{reply};" for reply in replies if reply is not None)
         return text or None

@@ -18,7 +18,8 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.device import Device
 from onnes.sim.faults import JournalEntry
 from onnes.sim.lab import VirtualLab, canonical, find_lab, set_lab
-from onnes.sim.lab_file import SHIPPED, lab_key, load_lab
+from onnes.sim.lab_file import lab_key, load_lab
+from onnes.sim.lab_layers import SHIPPED
 from onnes.sim.link import Link, ReadEnd
 
 _STATUS = {
