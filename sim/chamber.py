@@ -159,4 +159,6 @@ class Chamber:
         return target + (stage.pressure - target) * math.exp(-(t - stage.t0) / _PRESSURE_TAU_S)
 
     def _stage(self, t: float) -> _Stage:
+        if t >= self._stages[-1].t0:
+            return self._stages[-1]
         return self._stages[max(0, bisect_right(self._stages, t, key=lambda stage: stage.t0) - 1)]

@@ -95,25 +95,32 @@ class Pink:
 
     def __init__(self, key: int, fastest_s: float = 4.0, octaves: int = 8) -> None:
         self._keys = [stream_key(key, f"octave {j}") for j in range(octaves)]
-        self._spacings = [fastest_s * 4.0**j for j in range(octaves)]
+        self._fastest_s = fastest_s
         # A line between two white nodes has a mean square of 2/3 of theirs.
         self._scale = 1.0 / math.sqrt(octaves * 2.0 / 3.0)
-        # The last piece of each octave: [node index, value there, value at the next]. Only a memory of pure
-        # values: reading it in another order gives the same numbers.
-        self._pieces: list[tuple[int, float, float]] = [self._piece(j, 0) for j in range(octaves)]
-
-    def _piece(self, octave: int, node: int) -> tuple[int, float, float]:
-        key = self._keys[octave]
-        return node, white(key, node), white(key, node + 1)
+        # Each octave's piece at hand, [node, value there, value at the next], and the sum of them all: a
+        # straight line between two nodes of the finest grid. Only memories of pure values: reading in another
+        # order gives the same numbers.
+        self._pieces = [(0, white(key, 0), white(key, 1)) for key in self._keys]
+        self._go_to(0)
 
     def __call__(self, t: float) -> float:
         """Return the drift at lab time ``t``."""
-        total = 0.0
-        for octave, spacing in enumerate(self._spacings):
-            position = t / spacing
-            node = math.floor(position)
+        node = math.floor(t / self._fastest_s)
+        if node != self._node:
+            self._go_to(node)
+        return self._value + self._slope * (t - node * self._fastest_s)
+
+    def _go_to(self, node: int) -> None:
+        value = slope = 0.0
+        for octave, key in enumerate(self._keys):
+            nodes = 4**octave
+            index, within = divmod(node, nodes)
             piece = self._pieces[octave]
-            if piece[0] != node:
-                piece = self._pieces[octave] = self._piece(octave, node)
-            total += piece[1] + (piece[2] - piece[1]) * (position - node)
-        return total * self._scale
+            if piece[0] != index:
+                piece = self._pieces[octave] = (index, white(key, index), white(key, index + 1))
+            rise = (piece[2] - piece[1]) / nodes  # from one node of the finest grid to the next
+            value += piece[1] + rise * within
+            slope += rise
+        self._node = node
+        self._value, self._slope = value * self._scale, slope * self._scale / self._fastest_s

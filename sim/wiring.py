@@ -182,7 +182,9 @@ class Wiring:
             emf_nv += settings.emf_noise_nv * pair.drift(middle)
         if settings.emf_nv_per_k_per_min:
             emf_nv += settings.emf_nv_per_k_per_min * 60.0 * self._cryostat.sample_rate(middle)
-        cuts = [t for source in pair.loop.sources for t in source.changes(t0, t1)]
+        cuts: list[float] = []
+        for source in pair.loop.sources:
+            cuts += source.changes(t0, t1)
         if not cuts:
             return self._loop_voltage(pair.loop, middle) + 1e-9 * emf_nv
         edges = [t0, *sorted(cuts), t1]
@@ -214,12 +216,11 @@ class Wiring:
         return math.copysign(limit_v / ohms, amps) if abs(amps) * ohms > limit_v else amps
 
     def _loop_voltage(self, loop: _Loop, t: float) -> float:
-        levels = [level for level in (source.at(t) for source in loop.sources) if level[0]]
-        if not levels:
-            return 0.0
+        levels = [source.at(t) for source in loop.sources]
         if len(levels) == 1:
             amps, limit_v = levels[0]
-            volts = self._voltage(loop, amps, t)
+            volts = self._voltage(loop, amps, t) if amps else 0.0
             if abs(volts) + abs(amps) * loop.leads_ohm <= limit_v:
                 return volts
-        return self._voltage(loop, sum(self._limited(loop, *level, t) for level in levels), t)
+        driven = sum(self._limited(loop, amps, limit_v, t) for amps, limit_v in levels if amps)
+        return self._voltage(loop, driven, t) if driven else 0.0
