@@ -24,7 +24,7 @@ from onnes.instruments.visa import DEADLINE_S, Retry, library_provenance, open_a
 Found = TypeVar("Found")
 Instrument = PPMS | Keithley6221 | Keithley2182A
 
-_CLASSES: Mapping[str, type[Instrument]] = {
+CLASSES: Mapping[str, type[Instrument]] = {
     "ppms": PPMS,
     "keithley6221": Keithley6221,
     "keithley2182a": Keithley2182A,
@@ -274,7 +274,7 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
 
 
 def _open(manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock) -> Instrument:
-    kind = _CLASSES[entry.driver]
+    kind = CLASSES[entry.driver]
     adapter = open_adapter(
         manager,
         entry.resource or "",

@@ -207,6 +207,10 @@ def open_library(backend: Backend, lab: str = "default") -> pyvisa.ResourceManag
     except OnnesError:
         raise
     except (pyvisa.errors.Error, OSError, ValueError) as error:
+        if backend == "simulated":
+            raise ConfigurationError(
+                f"the virtual lab cannot be opened: {error}; install onnes anew"
+            ) from error
         raise ConfigurationError(
             f"no VISA library for backend = {backend!r}: {error}; install that of the maker of the GPIB "
             "board (NI-VISA, Keysight IO Libraries), or pyvisa-py"
@@ -270,7 +274,7 @@ def open_adapter(
         raise
     except pyvisa.errors.VisaIOError as error:
         raise _not_opened(name, resource, error, hint) from error
-    except (pyvisa.errors.Error, OSError, ValueError, AttributeError) as error:
+    except (pyvisa.errors.Error, OSError, ValueError) as error:
         raise ConfigurationError(
             f"{name}: {resource!r} cannot be opened: {error}; "
             "expected a VISA resource name; e.g. 'GPIB0::15::INSTR'"

@@ -179,7 +179,7 @@ def test_an_unknown_age_of_the_level_is_a_communication_error() -> None:
 
 def test_a_bridge_channel_is_read_in_ohm_and_ampere() -> None:
     with ppms([("GETDAT? 192", "192,1.0,1.25,10;")]) as instrument:
-        assert instrument.bridge_readout(2) == (1.25, pytest.approx(10e-6))
+        assert instrument.bridge_readout(2) == pytest.approx((1.25, 10e-6))
 
 
 def test_a_bridge_that_is_not_there_is_told_by_the_echoed_mask() -> None:

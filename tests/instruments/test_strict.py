@@ -53,7 +53,7 @@ class Firm(StrictInstrument, Lax):
     resolutions: ClassVar[Mapping[str, float]] = {"wide": 0.01}
 
     def __init__(self, adapter: object, name: str = "firm", **kwargs: object) -> None:
-        super().__init__(adapter, name, VirtualClock(), **kwargs)  # type: ignore[arg-type]
+        super().__init__(adapter, name, VirtualClock(), **kwargs)
 
 
 def refuses(name: str, value: object, match: str) -> None:

@@ -1,0 +1,354 @@
+"""A whole station on the virtual lab: opening, reading, the bad day, the safe state."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pymeasure.adapters import VISAAdapter
+
+from onnes.instruments import station as station_module
+from onnes.instruments.clock import VirtualClock
+from onnes.instruments.errors import (
+    CommunicationError,
+    ConfigurationError,
+    InstrumentFault,
+    LimitError,
+)
+from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.ppms import PPMS
+from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, ResistanceBridge
+from onnes.instruments.station import Station
+from onnes.instruments.station_file import StationFile, load_station_file
+from onnes.sim.lab import VirtualLab
+
+Open = Callable[..., Station]
+CURRENT = 1e-4
+# One triple of readings at 15 nV rms each: the part that reverses has 15 nV * sqrt(6) / 4.
+TRIPLE_V = 15e-9 * math.sqrt(6) / 4
+
+
+def ppms_of(station: Station) -> PPMS:
+    assert isinstance(station.magnet, PPMS)
+    return station.magnet
+
+
+def test_the_shipped_station_opens_and_says_what_it_is(station: Station, lab: VirtualLab) -> None:
+    told = station.provenance
+    assert (told["backend"], told["library"]) == ("simulated", "onnes.sim.visa.OnnesVisaLibrary")
+    assert (told["lab"], told["seed"], told["sha256"]) == (lab.name, lab.seed, lab.sha256)
+    assert list(told["instruments"]) == ["ppms", "k6221", "k2182a"]
+    assert all("SIM" in told["instruments"][name] for name in ("k6221", "k2182a"))
+    assert lab.journal == []
+
+
+def test_opening_sets_nothing(station: Station, lab: VirtualLab) -> None:
+    del station
+    assert lab.cryostat.setpoint()[0] == 300.0
+    assert lab.magnet.setpoint()[0] == 0.0
+    assert lab.journal == []
+
+
+def test_its_capabilities_fit_their_protocols(station: Station) -> None:
+    assert isinstance(station.thermostat, Cryostat)
+    assert station.thermostat is station.magnet
+    assert isinstance(station.chamber, Chamber)
+    assert isinstance(station.helium_gauge, HeliumGauge)
+    assert isinstance(station.bridge("film"), ResistanceBridge)
+    assert station.bridge("film") is station.bridge("film")
+
+
+def test_temperature_and_field_are_of_one_instant(station: Station) -> None:
+    temperature, field = station.snapshot()
+    assert field is not None
+    assert temperature.time == field.time
+    assert temperature.value == pytest.approx(300.0, abs=4 * 6e-3)
+    assert field.value == pytest.approx(0.0, abs=1.0)
+
+
+def test_the_narrowest_limits_count_and_name_who_set_them(station: Station) -> None:
+    limits = station.limits()
+    assert (limits.temperature.low, limits.temperature.high) == (1.9, 350.0)
+    assert limits.temperature_rate.high == 10.0
+    assert limits.field is not None
+    assert limits.field_rate is not None
+    assert (limits.field.low, limits.field.high, limits.field_rate.high) == (-90000.0, 90000.0, 150.0)
+    with pytest.raises(LimitError, match=r"\[1\.9, 350\] K, the range set by ppms9-sim\.toml and the PPMS"):
+        limits.temperature.check("temperature", 351.0)
+
+
+def test_an_unknown_wiring_is_told_with_the_nearest(station: Station) -> None:
+    with pytest.raises(ConfigurationError, match="no wiring 'fim'; did you mean 'film'"):
+        station.bridge("fim")
+
+
+def test_a_resistance_agrees_with_the_sample_within_its_error(
+    station: Station, lab: VirtualLab, clock: VirtualClock
+) -> None:
+    bridge = station.bridge("film")
+    bridge.start(CURRENT)
+    points = [bridge.measure(12) for _ in range(50)]
+    t = clock.now() - lab.origin
+    lab.wiring.set_source("k6221.out", t, CURRENT, 1.0)
+    plus = lab.wiring.mean_voltage("k2182a.ch1", t, t)
+    lab.wiring.set_source("k6221.out", t + 1e-6, -CURRENT, 1.0)
+    minus = lab.wiring.mean_voltage("k2182a.ch1", t + 1e-6, t + 1e-6)
+    mean = sum(point.resistance for point in points) / len(points)
+    assert mean == pytest.approx((plus - minus) / 2 / CURRENT, abs=4 * TRIPLE_V / math.sqrt(200) / CURRENT)
+    errors = [point.resistance_error for point in points]
+    assert sum(errors) / len(errors) == pytest.approx(TRIPLE_V / 2 / CURRENT, rel=0.25)
+    assert {point.flags for point in points} == {()}
+    assert points[0].emf == pytest.approx(300e-9, abs=100e-9)
+
+
+def test_a_current_beyond_the_compliance_flags_the_point(station: Station) -> None:
+    bridge = station.bridge("film")
+    bridge.start(0.05)  # through 2 leads of 12 ohm and the film: above 1 V
+    assert "compliance" in bridge.measure(6).flags
+
+
+def test_the_environment_is_one_row(station: Station) -> None:
+    row = station.environment()
+    assert row["Temperature (K)"] == pytest.approx(300.0, abs=0.03)
+    assert (row["Temperature state"], row["Field state"], row["Chamber"]) == (
+        "stable",
+        "persistent",
+        "purged and sealed",
+    )
+    assert row["Status"] == "0x1111"
+    assert row["Helium (%)"] == pytest.approx(92.0, abs=0.1)
+    assert row["Output k6221"] == "off"
+    station.bridge("film").start(CURRENT)
+    assert station.environment()["Output k6221"] == "on"
+
+
+def test_a_failed_reading_is_not_a_number_in_the_environment_and_never_the_one_before(
+    station: Station, lab: VirtualLab, clock: VirtualClock
+) -> None:
+    before = station.environment()
+    lab.cryostat.force_status(15, clock.now())
+    row = station.environment()
+    assert math.isnan(float(row["Temperature (K)"]))
+    assert row["Temperature state"] == "InstrumentFault"
+    assert row["Status"] == ""
+    assert list(row) == list(before)
+
+
+# --- the bad day
+
+
+@pytest.mark.parametrize("kind", ["garbage", "partial", "timeout", "latency"])
+@pytest.mark.parametrize("name", ["ppms", "k6221", "k2182a"])
+def test_one_bad_reply_costs_a_retry_and_no_wrong_number(
+    station: Station, lab: VirtualLab, name: str, kind: str
+) -> None:
+    bridge = station.bridge("film")
+    bridge.start(CURRENT)
+    good = bridge.measure(6)
+    lab.faults.add(kind, target=name)  # type: ignore[arg-type]
+    found, (temperature, _) = bridge.measure(6), station.snapshot()
+    assert found.resistance == pytest.approx(good.resistance, abs=8 * TRIPLE_V / CURRENT)
+    assert found.flags == ()
+    assert temperature.value == pytest.approx(300.0, abs=0.03)
+    (retry,) = station.retries()
+    assert retry.instrument == name
+    assert station.retries() == []
+
+
+@pytest.mark.parametrize("name", ["ppms", "k6221", "k2182a"])
+def test_a_stale_reply_is_never_taken_for_a_fresh_one(station: Station, lab: VirtualLab, name: str) -> None:
+    bridge = station.bridge("film")
+    bridge.start(CURRENT)
+    good = bridge.measure(6)
+    station.snapshot()
+    lab.faults.add("stale", target=name)
+    found, (temperature, _) = bridge.measure(6), station.snapshot()
+    assert found.resistance == pytest.approx(good.resistance, abs=8 * TRIPLE_V / CURRENT)
+    assert found.resistance_error < 8 * TRIPLE_V / CURRENT
+    assert temperature.value == pytest.approx(300.0, abs=0.03)
+    assert lab.faults.armed == []
+
+
+@pytest.mark.parametrize("kind", ["garbage", "partial", "timeout", "latency"])
+@pytest.mark.parametrize("name", ["ppms", "k6221", "k2182a"])
+def test_replies_that_stay_bad_are_a_communication_error(
+    station: Station, lab: VirtualLab, name: str, kind: str
+) -> None:
+    station.bridge("film").start(CURRENT)
+    lab.faults.add(kind, target=name, count=1000, **({"seconds": 9.0} if kind == "latency" else {}))  # type: ignore[arg-type]
+    with pytest.raises(CommunicationError, match=rf"{name} gave no usable answer .* in 3 tries"):
+        station.snapshot() if name == "ppms" else station.bridge("film").measure(6)
+
+
+def test_a_setpoint_that_the_controller_refuses_is_a_fault(station: Station, lab: VirtualLab) -> None:
+    lab.cryostat.settings = lab.cryostat.settings.model_copy(update={"highest_k": 320.0})
+    with pytest.raises(InstrumentFault, match="was told temperature 330 K at 5 K/min, fast_settle, but"):
+        station.thermostat.set_temperature(330.0, 5.0)
+
+
+@pytest.mark.parametrize(("code", "text"), [(3, "unknown temperature status 3"), (15, "general failure")])
+def test_a_bad_temperature_status_is_a_fault(
+    station: Station, lab: VirtualLab, clock: VirtualClock, code: int, text: str
+) -> None:
+    lab.cryostat.force_status(code, clock.now())
+    with pytest.raises(InstrumentFault, match=text):
+        station.snapshot()
+
+
+def test_a_limit_is_checked_before_anything_is_sent(station: Station, lab: VirtualLab) -> None:
+    assert station.magnet is not None
+    with pytest.raises(LimitError, match="nothing was sent"):
+        station.magnet.set_field(90001.0, 100.0)
+    assert lab.magnet.setpoint()[0] == 0.0
+
+
+# --- opening that fails
+
+
+def test_what_was_opened_and_only_that_becomes_safe_and_is_closed(
+    open_it: Open, station_file: StationFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safe: list[str] = []
+    closed: list[str] = []
+
+    def made_safe(self: PPMS | Keithley6221, *_: object) -> str:
+        safe.append(self.name)
+        return "safe"
+
+    for kind in (PPMS, Keithley6221):
+        monkeypatch.setattr(kind, "safe_state", made_safe)
+    really_close = VISAAdapter.close
+
+    def close(self: VISAAdapter) -> None:
+        closed.append(self.resource_name)
+        really_close(self)
+
+    monkeypatch.setattr(VISAAdapter, "close", close)
+    meter = station_file.instruments["k2182a"].model_copy(update={"resource": "GPIB0::9::INSTR"})
+    file = station_file.model_copy(update={"instruments": {**station_file.instruments, "k2182a": meter}})
+    with pytest.raises(CommunicationError, match=r"no instrument at GPIB0::9::INSTR \(k2182a\)"):
+        open_it(file)
+    assert safe == ["k6221", "ppms"]
+    assert closed[:2] == ["GPIB0::15::INSTR", "GPIB0::12::INSTR"]
+
+
+def test_the_error_says_which_instrument_is_not_safe(
+    open_it: Open, station_file: StationFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: PPMS) -> str:
+        raise InstrumentFault("magnet quenched")
+
+    monkeypatch.setattr(PPMS, "safe_state", fails)
+    wrong = station_file.instruments["k6221"].model_copy(update={"resource": "GPIB0::7::INSTR"})
+    file = station_file.model_copy(update={"instruments": {**station_file.instruments, "k6221": wrong}})
+    with pytest.raises(CommunicationError, match=r"expected a 6221, but 'KEITHLEY.*2182A") as caught:
+        open_it(file)
+    assert caught.value.__notes__ == ["ppms is not in its safe state: InstrumentFault: magnet quenched"]
+
+
+def test_a_silent_ppms_is_told_with_the_question_about_multivu(open_it: Open, lab: VirtualLab) -> None:
+    lab.faults.add("timeout", target="ppms", count=100)
+    with pytest.raises(CommunicationError, match=r"ppms gave no usable answer.*is MultiVu running\? it owns"):
+        open_it()
+
+
+def test_a_station_that_says_visa_is_not_opened_on_the_lab(
+    open_it: Open, station_file: StationFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYVISA_LIBRARY", "@onnes")
+    with pytest.raises(ConfigurationError, match="station says backend = 'visa'"):
+        open_it(station_file.model_copy(update={"backend": "visa"}))
+
+
+# --- the safe state
+
+
+@pytest.mark.parametrize("abort", [False, True])
+def test_the_safe_state_ramps_the_source_as_the_wiring_says_and_confirms_each_step(
+    station: Station, lab: VirtualLab, clock: VirtualClock, abort: bool
+) -> None:
+    bridge = station.bridge("film")
+    bridge.start(CURRENT)
+    steps = station.safe_state(abort=abort)
+    assert [(step.instrument, step.confirmed, step.message) for step in steps] == [
+        ("k6221", True, "0 A, output off"),
+        ("ppms", True, "field held at 0 Oe, temperature setpoint left at 300 K"),
+        ("k2182a", True, "nothing to do"),
+    ]
+    assert not lab.wiring.in_compliance("k6221.out", clock.now() - lab.origin)
+    assert not bridge.is_running
+    with pytest.raises(ConfigurationError, match="not started"):
+        bridge.measure(6)
+    assert station.environment()["Output k6221"] == "off"
+
+
+def test_a_ramping_field_is_held_between_its_targets(station: Station, clock: VirtualClock) -> None:
+    ppms = ppms_of(station)
+    ppms.set_temperature(250.0, 5.0)
+    ppms.set_field(10000.0, 100.0)
+    clock.sleep(90.0)
+    reading = ppms.field().value
+    steps = {step.instrument: step for step in station.safe_state()}
+    assert steps["ppms"].confirmed
+    assert 0.0 < reading <= ppms.field_setpoint() < 10000.0
+    assert ppms.field_setpoint() == pytest.approx(reading, abs=100.0 * 0.5)
+    assert ppms.temperature_setpoint() == 250.0
+
+
+def test_one_instrument_that_fails_does_not_keep_the_others_from_their_safe_state(
+    station: Station, lab: VirtualLab
+) -> None:
+    station.bridge("film").start(CURRENT)
+    lab.faults.add("timeout", target="k6221", count=1000)
+    steps = {step.instrument: step for step in station.safe_state()}
+    assert not steps["k6221"].confirmed
+    assert "gave no usable answer" in steps["k6221"].message
+    assert steps["ppms"].confirmed
+
+
+def test_without_an_order_the_last_opened_is_made_safe_first(
+    open_it: Open, station_file: StationFile
+) -> None:
+    station = open_it(station_file.model_copy(update={"safe_state": {}}))
+    assert [step.instrument for step in station.safe_state()] == ["k2182a", "k6221", "ppms"]
+
+
+def test_only_sources_are_stopped_where_only_that_is_asked(station: Station) -> None:
+    assert [step.instrument for step in station.stop_sources()] == ["k6221"]
+
+
+def test_after_a_suspension_current_and_field_go_on_where_they_were(
+    station: Station, clock: VirtualClock
+) -> None:
+    bridge, ppms = station.bridge("film"), ppms_of(station)
+    bridge.start(CURRENT)
+    ppms.set_field(20000.0, 100.0)
+    clock.sleep(60.0)
+    before = bridge.measure(6).resistance
+    resume = station.suspend()
+    assert station.environment()["Output k6221"] == "off"
+    assert ppms.field_setpoint() < 20000.0
+    clock.sleep(600.0)
+    resume()
+    assert ppms.field_setpoint() == 20000.0
+    assert bridge.measure(6).resistance == pytest.approx(before, rel=0.05)
+
+
+def test_all_close_together_and_closing_twice_does_nothing(station: Station) -> None:
+    station.close()
+    station.close()
+    with pytest.raises(CommunicationError):
+        station.snapshot()
+
+
+def test_one_closed_instrument_leaves_the_others_alive(station: Station) -> None:
+    station.bridge("film").meter.adapter.close()
+    assert station.snapshot()[0].state == "stable"
+
+
+def test_every_driver_of_the_registry_can_be_opened(tmp_path: Path, open_it: Open) -> None:
+    text = (Path(__file__).parents[2] / "examples/stations/ppms9-sim.toml").read_text(encoding="utf-8")
+    path = tmp_path / "copy.toml"
+    path.write_text(text, encoding="utf-8")
+    drivers = {entry.driver for entry in open_it(load_station_file(path)).file.instruments.values()}
+    assert drivers == set(station_module.CLASSES)

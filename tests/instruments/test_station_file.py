@@ -1,0 +1,165 @@
+"""The station file: what it says, and every way to get it wrong."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pymeasure.instruments import Instrument
+
+from onnes.instruments import station
+from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.keithley2182a import Keithley2182A
+from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.limits import Limits
+from onnes.instruments.ppms import PPMS
+from onnes.instruments.station_file import DRIVERS, load_station_file
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "stations"
+GOOD = (EXAMPLES / "ppms9-sim.toml").read_text(encoding="utf-8")
+
+
+def changed(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = GOOD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "ppms9.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def line(path: Path, start: str) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next(number for number, text in enumerate(lines, start=1) if text.startswith(start))
+
+
+def errors_of(path: Path) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load_station_file(path)
+    return str(caught.value).replace(str(path), "ppms9.toml").splitlines()
+
+
+@pytest.mark.parametrize(("name", "backend"), [("ppms9-sim", "simulated"), ("ppms9", "visa")])
+def test_the_shipped_stations_are_good(name: str, backend: str) -> None:
+    file = load_station_file(EXAMPLES / f"{name}.toml")
+    assert (file.name, file.backend, file.path.stem) == (name, backend, name)
+    assert file.limits.field == (-90000.0, 90000.0)
+    assert file.wiring["film"].compliance == Decimal(1)
+    assert file.wiring["film"].abort_ramp == Decimal("0.1")
+    assert file.defaults.settle.for_ == Decimal(60)
+    assert file.helium is not None
+    assert file.helium.minimum == Decimal("0.6")
+    assert file.helium.use is not None
+    assert file.helium.use.ramping == 0.01
+
+
+def test_the_two_shipped_stations_differ_only_in_name_and_backend() -> None:
+    one, other = (
+        load_station_file(EXAMPLES / f"{name}.toml").model_dump() for name in ("ppms9-sim", "ppms9")
+    )
+    assert {key for key in one if one[key] != other[key]} == {"name", "title", "backend"}
+
+
+def test_a_lab_that_is_a_path_does_not_depend_on_the_present_folder(tmp_path: Path) -> None:
+    path = changed(tmp_path, ('lab = "demo"', 'lab = "../labs/mine.toml"'))
+    assert load_station_file(path).lab == str((tmp_path / "../labs/mine.toml").resolve())
+    assert load_station_file(EXAMPLES / "ppms9-sim.toml").lab == "demo"
+
+
+def test_the_runs_lie_where_the_file_says_relative_to_itself(tmp_path: Path) -> None:
+    assert load_station_file(changed(tmp_path)).runs_folder == tmp_path / "../runs"
+
+
+def test_the_narrower_of_two_limits_counts_and_is_named(tmp_path: Path) -> None:
+    narrowed = load_station_file(changed(tmp_path)).narrowed(Limits(1.9, 400.0, "K", "the PPMS"), None, 350.0)
+    assert (narrowed.low, narrowed.high, narrowed.set_by) == (1.9, 350.0, "ppms9.toml and the PPMS")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "problem"),
+    [
+        ("station = 1", "station = 2", "station", "station = 2 is not allowed; expected 1"),
+        ('backend = "simulated"', 'backend = "sim"', "backend", "expected 'visa' or 'simulated'"),
+        ('backend = "simulated"', "", "# A PPMS", "the key 'backend' is missing"),
+        (
+            "[residual_field]",
+            "[residual_feild]",
+            "[residual_feild]",
+            "did you mean 'residual_field'",
+        ),
+        ('compliance = "1 V"', 'complience = "1 V"', "complience", "did you mean 'compliance'"),
+        ('compliance = "1 V"', 'compliance = "1"', "compliance", "'1' has no unit; expected a voltage"),
+        ('compliance = "1 V"', 'compliance = "1 A"', "compliance", "'1 A' is a current; expected a voltage"),
+        ('compliance = "1 V"', "compliance = nan", "compliance", "not a finite number"),
+        ('compliance = "1 V"', 'compliance = "0 V"', "compliance", "compliance = 0 V must be above zero"),
+        ('\nramp = "1 mA/s"', '\nramp = "-1 mA/s"', "ramp", "must be above zero"),
+        ('field = "-9..9 T"', 'field = "9 T"', "field", "'9 T' is not a range"),
+        ('field = "-9..9 T"', 'field = "9..-9 T"', "field", "write the smaller first"),
+        ('field = "-9..9 T"', "field = 9", "field", "9 is not a range with a unit"),
+        (
+            'driver = "ppms"',
+            'driver = "pmps"',
+            "driver",
+            "no driver 'pmps'; did you mean 'ppms'?; there are ppms, k",
+        ),
+        ('magnet = "ppms"', 'magnet = "pms"', "magnet", "no instrument 'pms'; did you mean 'ppms'?"),
+        ('magnet = "ppms"', 'magnet = "k6221"', "magnet", "k6221 (driver 'keithley6221') cannot be a magnet"),
+        ('meter = "k2182a"', 'meter = "k6221"', "meter", "cannot be a nanovoltmeter; it is current source"),
+        ('method = "reversal"', 'method = "delta"', "method", "'delta' for resistance cannot be built yet"),
+        (
+            'method = "reversal"',
+            'method = "lock_in"',
+            "method",
+            "cannot be built yet; expected method = 'reversal'",
+        ),
+        (
+            'measures = "resistance"',
+            'measures = "conductance"',
+            "method",
+            "for conductance cannot be built yet",
+        ),
+        (
+            'method = "reversal"',
+            'method = "reversel"',
+            "method",
+            "no method 'reversel'; did you mean 'reversal'?",
+        ),
+        ('resource = "GPIB0::7::INSTR"', 'via = "k6221"', "via", "behind the serial relay of k6221"),
+        ('resource = "GPIB0::7::INSTR"', 'via = "k6222"', "via", "no instrument 'k6222'"),
+        ('resource = "GPIB0::7::INSTR"', "", "[instruments.k2182a]", "k2182a has no address"),
+        (
+            'resource = "GPIB0::7::INSTR"',
+            'resource = "GPIB0::7::INSTR"\ntimeout = "0 s"',
+            "timeout",
+            "above zero",
+        ),
+        (
+            'k6221 = { output = "off" }',
+            'k6211 = { output = "off" }',
+            "k6211",
+            "no instrument 'k6211'; did you mean",
+        ),
+        ('output = "off"', 'output = "on"', "k6221", "safe_state.k6221.output = 'on' is not allowed"),
+        ('idle = "0.4 %/h"', 'idle = "0.4 %"', "use", "is no rate of helium use"),
+    ],
+)
+def test_each_wrong_key_or_value_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, where: str, problem: str
+) -> None:
+    path = changed(tmp_path, (old, new))
+    start = f"ppms9.toml:{line(path, where)}:1: "
+    assert any(found.startswith(start) and problem in found for found in errors_of(path))
+
+
+def test_all_problems_are_told_at_once_in_order(tmp_path: Path) -> None:
+    path = changed(tmp_path, ('compliance = "1 V"', 'compliance = "1"'), ('poll = "2 s"', 'pole = "2 s"'))
+    assert [error.split(": ", 1)[1] for error in errors_of(path)] == [
+        "wiring.film.compliance: '1' has no unit; expected a voltage; e.g. '1 V'",
+        "unknown key 'defaults.pole'; did you mean 'poll'?",
+    ]
+
+
+def test_every_driver_name_has_a_class_and_every_class_its_capabilities() -> None:
+    assert {"ppms": PPMS, "keithley6221": Keithley6221, "keithley2182a": Keithley2182A} == station.CLASSES
+    assert set(DRIVERS) == set(station.CLASSES)
+    assert all(issubclass(kind, Instrument) for kind in station.CLASSES.values())
