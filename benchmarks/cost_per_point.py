@@ -45,7 +45,8 @@ def main() -> None:
         print(f"  {name:34} {cost:7.1f} us  {cost / found[BASELINE]:5.2f} x {BASELINE}")
     first, last = growth()
     print(
-        f"engine + storage, points of a run of {LONG}: first {BLOCK} {first:.1f} us, last {BLOCK} {last:.1f} us"
+        f"engine + storage in a run of {LONG} points: "
+        f"{first:.1f} us in the first {BLOCK}, {last:.1f} us in the last"
     )
     if found["Onnes engine + storage"] > found[BASELINE]:
         profile()
