@@ -71,10 +71,12 @@ class Measurement(Procedure):
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self._parameters:
-            if value is not None:  # PyMeasure's "not set yet"
-                parameter = self._parameters[name]
+            parameter = self._parameters[name]
+            if value is not None:
                 parameter.value = value
                 value = parameter.value
+            elif parameter.is_set():
+                raise ValueError(f"{parameter.name} is None; leave it out for its default")
         elif (
             name not in _PYMEASURE_SETS
             and not hasattr(type(self), name)
