@@ -273,7 +273,7 @@ def _sweep_interval(value: object, kind: str) -> tuple[Typed | None, Typed | Non
 
 def _above_zero(typed: Typed, what: str) -> Typed:
     if typed.number <= 0:
-        raise ValueError(f"a {what} of '{typed.text}' never gets anywhere; expected one above 0")
+        raise ValueError(f"the {what} '{typed.text}' never gets anywhere; expected one above 0")
     return typed
 
 

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from onnes.instruments.errors import ConfigurationError
+from onnes.runner.sample_file import load_sample_file
+from onnes.sim.samples import make_sample
+
+SAMPLES = Path(__file__).parents[2] / "examples" / "samples"
+MINIMAL = 'sample = 1\nid = "a"\n[geometry]\nshape = "film"\n'
+
+
+def _problems(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "a.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_sample_file(path)
+    return [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_sample_can_be_mounted_in_the_virtual_lab(path: Path) -> None:
+    sample = load_sample_file(path)
+    assert sample.id == path.stem
+    mounted = make_sample(sample.virtual_sample(), str(path))
+    assert mounted.voltage(1e-6, 300.0, 0.0, 0.0) > 0
+
+
+def test_the_geometry_is_in_cm_and_what_is_mounted_in_mm_and_nm() -> None:
+    sample = load_sample_file(SAMPLES / "MB215-06.toml")
+    assert sample.geometry_cm() == {"length_cm": 0.2, "width_cm": 0.1, "thickness_cm": 2.15e-5}
+    assert sample.geometry_uncertainty_cm() == {"length_cm": 0.01, "width_cm": 0.01, "thickness_cm": 5e-7}
+    assert sample.virtual_sample() == {
+        "length_mm": 2.0,
+        "width_mm": 1.0,
+        "thickness_nm": 215.0,
+        "model": "bilayer",
+        "gamma_t": 0.06,
+    }
+
+
+def test_the_limits_of_a_sample_name_file_and_line() -> None:
+    limits = load_sample_file(SAMPLES / "MB215-06.toml").plan_limits()
+    assert limits.temperature is not None
+    assert (limits.temperature.low, limits.temperature.high) == (1.9, 320.0)
+    assert limits.current is not None
+    assert limits.current.high == 5e-4
+    line = next(
+        number
+        for number, text in enumerate((SAMPLES / "MB215-06.toml").read_text(encoding="utf-8").splitlines(), 1)
+        if text.startswith('current = "500 uA"')
+    )
+    assert limits.current.set_by.endswith(f"examples/samples/MB215-06.toml:{line} limits.current")
+    assert limits.field is None
+
+
+def test_a_sample_needs_no_more_than_an_id_and_a_shape(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(MINIMAL, encoding="utf-8")
+    sample = load_sample_file(path)
+    assert sample.geometry_cm() == {}
+    assert sample.virtual_sample() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (MINIMAL + "lenght = '2 mm'\n", "5:1: unknown key 'geometry.lenght'; did you mean 'length'?"),
+        (MINIMAL + "length = '2'\n", "5:1: geometry.length: '2' has no unit; expected a length; e.g. '2 m'"),
+        (MINIMAL + "length = 2\n", "5:1: geometry.length: '2' has no unit; expected a length; e.g. '2 m'"),
+        (MINIMAL + "length = '2 K'\n", "5:1: geometry.length: '2 K' is a temperature; expected a length"),
+        (MINIMAL + "length = 'nan mm'\n", "5:1: geometry.length: 'nan mm' is not a finite number"),
+        (MINIMAL + "length = '0 mm'\n", "5:1: geometry.length is not above zero"),
+        (MINIMAL + "[limits]\ncurrent = '0 A'\n", "6:1: limits.current is not above zero"),
+        (MINIMAL + "[limits]\ntemperature = '9..2 K'\n", "6:1: limits.temperature: '9..2 K' goes down"),
+        (MINIMAL + "[limits]\nfield = '9 T'\n", "6:1: unknown key 'limits.field'"),
+        (MINIMAL + "[virtual]\ngamma_t = 0.06\n", "5:1: virtual has no model"),
+        (MINIMAL.replace('"a"', '"a/b"'), "2:1: id = 'a/b'"),
+        (MINIMAL.replace("film", "flim"), "4:1: geometry.shape = 'flim' is not allowed"),
+        ("sample = 1\n[geometry]\nshape = 'film'\n", "1:1: the key 'id' is missing"),
+        ("sample = 2\nid = 'a'\n[geometry]\nshape = 'film'\n", "1:1: sample = 2"),
+        ("sample = \n", "1:10: "),
+    ],
+)
+def test_a_wrong_sample_file_is_refused_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
+    (found,) = _problems(tmp_path, text)
+    assert found.startswith(problem)
+
+
+def test_a_sample_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"a\.toml: no such file"):
+        load_sample_file(tmp_path / "a.toml")
