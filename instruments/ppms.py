@@ -184,8 +184,9 @@ class PPMS(StrictInstrument, Instrument):
         self.temperature_limits.check("temperature", kelvin)
         self.temperature_rate_limits.check("temperature rate", rate_k_per_min)
         before = self.temperature_setpoint_in_full()
-        same_target = abs(before.kelvin - kelvin) <= _TEMPERATURE_STEP_K
-        same_ramp = before.approach == approach and abs(before.rate_k_per_min - rate_k_per_min) <= 1e-3
+        same_target = abs(before.kelvin - kelvin) <= _TEMPERATURE_STEP_K / 10  # finer than it may keep
+        rate_change = abs(before.rate_k_per_min - rate_k_per_min)
+        same_ramp = before.approach == approach and rate_change <= _TEMPERATURE_RATE_STEP
         if same_target and (same_ramp or self.temperature().is_stable):
             return
         self.link.write(f"TEMP {kelvin:.9g} {rate_k_per_min:.9g} {TEMPERATURE_APPROACHES.index(approach)}")

@@ -139,7 +139,13 @@ class Station:
         and for each source whether its output is on.
         """
         both = _guarded(self.snapshot)
-        temperature, field = (both, both) if isinstance(both, str) else both
+        temperature: Reading | str
+        field: Reading | str | None
+        if isinstance(both, str):  # the fault of one does not hide the other
+            temperature = _guarded(self.thermostat.temperature)
+            field = _guarded(self.magnet.field) if self.magnet else None
+        else:
+            temperature, field = both
         helium = _guarded(self.helium_gauge.helium_level) if self.helium_gauge else "none"
         status = next((r.status for r in (temperature, field) if isinstance(r, Reading)), None)
         row: dict[str, float | str] = {

@@ -130,7 +130,8 @@ def test_a_failed_reading_is_not_a_number_in_the_environment_and_never_the_one_b
     row = station.environment()
     assert math.isnan(float(row["Temperature (K)"]))
     assert row["Temperature state"] == "InstrumentFault"
-    assert row["Status"] == ""
+    assert row["Field state"] == "persistent"
+    assert row["Status"] == "0x111f"
     assert list(row) == list(before)
 
 
