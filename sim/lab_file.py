@@ -156,8 +156,8 @@ def _instruments(tables: object, problems: Problems) -> Mapping[str, InstrumentS
         if settings is None:
             continue
         found[name] = settings
-        for resource in settings.resources:
-            here = (*loc, "resources")
+        for place, resource in enumerate(settings.resources):
+            here = (*loc, "resources", place)
             try:
                 holder = holders.setdefault(canonical(resource), here)
             except ValueError as error:

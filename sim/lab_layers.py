@@ -27,10 +27,16 @@ class Layer:
 
     def place(self, loc: Loc) -> tuple[int, int]:
         """Return how much of ``loc`` stands in this layer, and the line of that."""
-        for length in range(len(loc), 0, -1):
-            if loc[:length] in self.lines:
-                return length, self.lines[loc[:length]]
-        return 0, 1
+        value: Any = self.data
+        length = 0
+        for part in loc:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                break
+            length += 1
+        line = next((self.lines[loc[:n]] for n in range(length, 0, -1) if loc[:n] in self.lines), 1)
+        return length, line
 
 
 def is_path(text: str) -> bool:
@@ -109,9 +115,13 @@ class Problems:
     def __init__(self, layers: list[Layer]) -> None:
         self._layers = layers
         self._found: list[tuple[int, int, str]] = []
+        self._reported: set[Loc] = set()
 
     def add(self, problem: str, *locs: Loc) -> None:
         """Note ``problem`` at the one of ``locs`` that stands in the uppermost layer."""
+        if self._reported & set(locs):
+            return  # one problem at a place is enough
+        self._reported |= set(locs)
         height, line = max(self._place(loc) for loc in locs)
         layer = self._layers[height]
         place = f"{layer.source}:{line}:1: " if layer.lines else f"{layer.source}: "

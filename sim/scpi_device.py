@@ -194,7 +194,9 @@ class ScpiDevice(Device):
         return str(self.status_byte(t, message_available=False))
 
     @query("*TST")
-    def _test(self, t: float) -> str:
+    @query("*OPT")
+    def _zero(self, t: float) -> str:
+        """Say that the self-test passed, and that no option is fitted (k)."""
         del t
         return "0"
 
