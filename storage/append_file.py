@@ -51,6 +51,7 @@ class AppendFile:
                 self.sync()
             except StorageError:
                 self._file.close()
+                path.unlink(missing_ok=True)
                 raise
 
     def append(self, row: bytes) -> None:

@@ -17,8 +17,8 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.errors import StorageError
 
 # On Windows a file cannot be replaced while a reader or a virus scanner holds it open: some milliseconds.
-_REPLACE_TRIES = 25
-_REPLACE_PAUSE_S = 0.02
+_RENAME_TRIES = 25
+_RENAME_PAUSE_S = 0.02
 
 
 def plain_json(value: Any, where: str = "value") -> Any:
@@ -96,14 +96,7 @@ def replace_file(path: Path, content: bytes, wall: Clock) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        for left in reversed(range(_REPLACE_TRIES)):
-            try:
-                beside.replace(path)
-                break
-            except PermissionError:
-                if not left:
-                    raise
-                wall.sleep(_REPLACE_PAUSE_S)
+        rename(beside, path, wall)
         sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
@@ -112,6 +105,23 @@ def replace_file(path: Path, content: bytes, wall: Clock) -> None:
             f"cannot replace {path}: {error.strerror or error}; "
             "make room, or close the program that has it open"
         ) from error
+
+
+def rename(old: Path, new: Path, wall: Clock) -> None:
+    """Rename ``old`` to ``new``, a file over what is there, and wait for who holds it open on Windows.
+
+    Raises:
+        OSError: if that fails.
+    """
+    for left in reversed(range(_RENAME_TRIES)):
+        try:
+            old.replace(new)
+        except PermissionError:
+            if not left:
+                raise
+            wall.sleep(_RENAME_PAUSE_S)
+        else:
+            return
 
 
 class Manifest:

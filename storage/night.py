@@ -14,7 +14,7 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.errors import StorageError
 from onnes.instruments.records import Column, plain
 from onnes.storage.append_file import FSYNC_INTERVAL_S, AppendFile
-from onnes.storage.manifest import Manifest, json_bytes, replace_file, sync_folder
+from onnes.storage.manifest import Manifest, json_bytes, rename, replace_file, sync_folder
 from onnes.storage.names import file_name, take_number, utc_stamp
 from onnes.storage.run import RunFolder, end_status, not_ours
 from onnes.storage.table import FORMAT, RunHeader, cell, column_line, onnes_line, plain_as, provenance
@@ -43,7 +43,7 @@ class NightFolder:
         self._manifest = manifest
         self._provenance = provenance(manifest.entries, NIGHT_MANIFEST)
         self._events = AppendFile(path / EVENTS, wall)
-        self._environment: AppendFile | None = None
+        self._environment = AppendFile(path / ENVIRONMENT, wall)
         self._environment_kinds: dict[str, bool] = {}  # label: is it text
         self._runs: list[RunFolder] = []
         self._next_look = self._next_heartbeat = wall.now()
@@ -100,7 +100,7 @@ class NightFolder:
             beside.mkdir(parents=True)
             replace_file(beside / SEQUENCE, sequence, wall)
             replace_file(beside / NIGHT_MANIFEST, json_bytes(entries.entries, indent=2) + b"\n", wall)
-            beside.rename(path)
+            rename(beside, path, wall)
             entries.dirty = False
             sync_folder(path.parent)
         except OSError as error:
@@ -180,17 +180,13 @@ class NightFolder:
             cell(plain_as(row[label], "text", label) if text else _number(row[label], label))
             for label, text in kinds.items()
         ]
-        if self._environment is None:
-            about = {
-                **self._provenance,
-                "night": self.path.name,
-                "text": [name for name in kinds if kinds[name]],
-            }
-            self._environment = AppendFile(
-                self.path / ENVIRONMENT, self._wall, onnes_line(about) + column_line(kinds)
-            )
+        line = (",".join(cells) + "\n").encode()
+        if not self._environment_kinds:
+            texts = [label for label, text in kinds.items() if text]
+            about = {**self._provenance, "night": self.path.name, "text": texts}
+            line = onnes_line(about) + column_line(kinds) + line
             self._environment_kinds = kinds
-        self._environment.append((",".join(cells) + "\n").encode())
+        self._environment.append(line)
 
     def update(self, **entries: Any) -> None:
         """Change entries of ``night.json``.
@@ -274,7 +270,7 @@ class NightFolder:
         return [*self._streams(), *self._runs]
 
     def _streams(self) -> list[AppendFile]:
-        return [self._events] if self._environment is None else [self._events, self._environment]
+        return [self._events, self._environment]
 
 
 def _owner() -> dict[str, Any]:

@@ -135,11 +135,9 @@ class Night:
         """The slow stream, one row a look; empty when there was none.
 
         Raises:
-            StorageError: if the file is damaged.
+            StorageError: if the file is missing or damaged.
         """
         path = self.path / ENVIRONMENT
-        if not path.exists():
-            return pd.DataFrame()
         return read_table(path, dict.fromkeys(_onnes(_read(path)).get("text", []), "text"))
 
     def __repr__(self) -> str:

@@ -1,9 +1,10 @@
 """The writer of one run folder: rows as they come, a manifest, and tables derived at its close."""
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -114,25 +115,17 @@ class RunFolder:
             raise StorageError(f"{path} exists already; a new run never takes an existing folder") from None
         except OSError as error:
             raise StorageError(f"cannot create {path}: {error.strerror}") from error
-        try:
+        with ExitStack() as undo:  # so that it can be made when there is room again
+            undo.callback(shutil.rmtree, path, ignore_errors=True)
             self._data = AppendFile(path / DATA, wall, head(header, self._onnes, stored[:-1]))
+            undo.callback(self._data.close)
             self._rejected = AppendFile(path / REJECTS, wall, head(header, self._onnes, stored))
+            undo.callback(self._rejected.close)
             # The manifest comes last: a folder without one was still being made, and no point is in it.
             self._manifest.write()
-        except StorageError:
-            self._unmake()  # so that it can be made when there is room again
-            raise
+            undo.pop_all()
         with suppress(OSError):  # only a power cut in the next seconds could tell
             sync_folder(path.parent)
-
-    def _unmake(self) -> None:
-        with suppress(OSError, AttributeError):  # either file may not have been made
-            self._data.close()
-            self._rejected.close()
-        with suppress(OSError):
-            for name in (DATA, REJECTS, RUN_MANIFEST):
-                (self.path / name).unlink(missing_ok=True)
-            self.path.rmdir()
 
     def append(self, point: Point) -> None:
         """Write one point: a good one to ``data.csv``, another with its reason to ``rejected.csv``.

@@ -311,3 +311,14 @@ def test_a_night_that_found_no_room_leaves_nothing_behind(
     with pytest.raises(StorageError, match="No space left on device"):
         NightFolder.create(tmp_path, "a", wall, SIMULATED, "")
     assert files(tmp_path) == {".taken/0001"}
+
+
+def test_a_first_row_of_the_slow_stream_that_found_no_room_is_written_later(
+    drive: Drive, night: NightFolder
+) -> None:
+    drive.full, drive.room = True, 5
+    with pytest.raises(StorageError, match=r"environment\.csv: 5 of \d+ bytes written"):
+        night.environment({"Temperature (K)": 4.2})
+    drive.full = False
+    night.environment({"Temperature (K)": 4.1})
+    assert Night.open(night.path).environment["Temperature (K)"].tolist() == [4.2, 4.1]

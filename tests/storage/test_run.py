@@ -90,10 +90,10 @@ def test_a_run_that_is_given_up_says_what_is_lost(
 def test_a_run_that_found_no_room_can_be_made_later(
     night: NightFolder, make_run: MakeRun, drive: Drive
 ) -> None:
-    drive.full = True
+    drive.full, drive.room = True, 300
     with pytest.raises(StorageError, match=r"cannot write .*data\.csv"):
         make_run(COLUMNS)
-    assert files(night.path) == {"night.json", "sequence.yaml", "events.jsonl"}
+    assert files(night.path) == {"night.json", "sequence.yaml", "events.jsonl", "environment.csv"}
     drive.full = False
     run = make_run(COLUMNS)
     run.append(Sample(4.2))
