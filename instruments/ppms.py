@@ -277,7 +277,9 @@ class PPMS(StrictInstrument, Instrument):
         The new target is the reading, but never beyond the old target or the one before: a noisy or remanent
         reading must not drive the magnet further.
         """
-        reading = self.field()
+        self._hold(self.field())
+
+    def _hold(self, reading: Reading) -> None:
         if reading.is_stable or reading.state == FieldStatus.SWITCH_COOLING.words:
             return
         target = self.field_setpoint_in_full()
@@ -331,14 +333,18 @@ class PPMS(StrictInstrument, Instrument):
     def safe_state(self, *, hold_field: bool = True) -> str:
         """Hold the field where it is and leave the temperature setpoint; return what was read back.
 
-        A magnet in a fault state gets no command.
+        A magnet in a fault state gets no command: leaving it alone is its safe state, and a person must look.
 
         Raises:
-            InstrumentFault: in a fault state.
+            InstrumentFault: if the controller does not take the order to hold.
             CommunicationError: if the controller does not answer.
         """
         if hold_field:
-            self.hold_field()
+            try:
+                reading = self.field()
+            except InstrumentFault as fault:
+                return f"nothing was sent: {fault}"
+            self._hold(reading)
         field_oe, kelvin = self.field_setpoint(), self.temperature_setpoint()
         return f"field held at {field_oe:.9g} Oe, temperature setpoint left at {kelvin:.9g} K"
 

@@ -427,8 +427,5 @@ def test_the_safe_state_holds_the_field_and_leaves_the_temperature() -> None:
 
 
 def test_a_quenched_magnet_gets_no_command_in_the_safe_state() -> None:
-    with (
-        ppms([("GETDAT? 5", f"5,1.0,{0x11B1},9000;")]) as instrument,
-        pytest.raises(InstrumentFault, match="magnet quenched at 9000 Oe"),
-    ):
-        instrument.safe_state()
+    with ppms([("GETDAT? 5", f"5,1.0,{0x11B1},9000;")]) as instrument:
+        assert instrument.safe_state().startswith("nothing was sent: magnet quenched at 9000 Oe")
