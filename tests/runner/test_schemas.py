@@ -1,13 +1,13 @@
-"""The shipped JSON Schemas against what they describe, with as much of JSON Schema as they use."""
+"""The shipped JSON Schemas against what they describe."""
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 from onnes.runner.cli import cli
 from onnes.runner.results import NightResult
@@ -19,85 +19,13 @@ ROOT = Path(__file__).parents[2]
 OUTPUT = json.loads((ROOT / "runner" / "output.schema.json").read_text(encoding="utf-8"))
 SEQUENCES = [*sorted((ROOT / "examples").glob("*.yaml")), ROOT / "runner" / "demo.yaml"]
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
-_KNOWN = {
-    *(
-        "$schema",
-        "$defs",
-        "$ref",
-        "title",
-        "description",
-        "examples",
-        "type",
-        "enum",
-        "const",
-        "anyOf",
-        "oneOf",
-    ),
-    *("properties", "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties"),
-    *("items", "minItems", "minimum", "pattern"),
-}
 
-
-def _wrong(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "") -> Iterator[str]:
-    """Yield what is wrong with ``value``; a keyword that this does not know fails the test."""
-    assert set(schema) <= _KNOWN, set(schema) - _KNOWN
-    if "$ref" in schema:
-        yield from _wrong(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, at)
-    if "type" in schema:
-        is_bool = isinstance(value, bool) and schema["type"] != "boolean"
-        if is_bool or not isinstance(value, _TYPES[schema["type"]]):
-            yield f"{at}: {value!r} is no {schema['type']}"
-            return
-    if "const" in schema and value != schema["const"]:
-        yield f"{at}: {value!r} is not {schema['const']!r}"
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{at}: {value!r} is none of {schema['enum']}"
-    for word, allowed in (("anyOf", range(1, 99)), ("oneOf", range(1, 2))):
-        if word in schema:
-            fits = sum(not list(_wrong(value, option, root, at)) for option in schema[word])
-            if fits not in allowed:
-                yield f"{at}: {value!r} fits {fits} of {word}"
-    if isinstance(value, dict):
-        yield from _wrong_object(value, schema, root, at)
-    if isinstance(value, list):
-        if len(value) < schema.get("minItems", 0):
-            yield f"{at}: too short"
-        for index, item in enumerate(value):
-            yield from _wrong(item, schema.get("items", {}), root, f"{at}[{index}]")
-    if "pattern" in schema and not re.search(schema["pattern"], value):
-        yield f"{at}: {value!r} does not match {schema['pattern']}"
-    if "minimum" in schema and value < schema["minimum"]:
-        yield f"{at}: {value!r} is below {schema['minimum']}"
-
-
-def _wrong_object(
-    value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any], at: str
-) -> Iterator[str]:
-    properties, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
-    if not schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", len(value)):
-        yield f"{at}: {len(value)} keys"
-    yield from (f"{at}: without {key}" for key in schema.get("required", []) if key not in value)
-    for key, part in value.items():
-        yield from _wrong(key, schema.get("propertyNames", {}), root, f"{at}.{key}")
-        if key in properties:
-            yield from _wrong(part, properties[key], root, f"{at}.{key}")
-        elif rest is False:
-            yield f"{at}: unknown {key}"
-        elif isinstance(rest, dict):
-            yield from _wrong(part, rest, root, f"{at}.{key}")
+def _problems(value: Any, schema: dict[str, Any]) -> list[str]:
+    return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
 
 
 def _output_problems(value: Any, name: str) -> list[str]:
-    return list(_wrong(value, {"$ref": f"#/$defs/{name}"}, OUTPUT))
+    return _problems(value, {"$defs": OUTPUT["$defs"], "$ref": f"#/$defs/{name}"})
 
 
 def _plain(value: Any) -> Any:
@@ -119,7 +47,7 @@ def test_the_shipped_schema_of_a_sequence_is_that_of_the_models() -> None:
 @pytest.mark.parametrize("path", SEQUENCES, ids=lambda path: path.stem)
 def test_every_shipped_night_fits_the_schema_of_a_sequence(path: Path) -> None:
     schema = json.loads(sequence_schema())
-    assert list(_wrong(_plain(load_sequence(path).tree), schema, schema)) == []
+    assert _problems(_plain(load_sequence(path).tree), schema) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +64,7 @@ def test_every_shipped_night_fits_the_schema_of_a_sequence(path: Path) -> None:
 def test_the_schema_of_a_sequence_refuses_what_the_models_refuse(text: str) -> None:
     schema = json.loads(sequence_schema())
     tree, _ = read_yaml(text)
-    assert list(_wrong(_plain(tree), schema, schema)) != []
+    assert _problems(_plain(tree), schema) != []
 
 
 def test_check_prints_what_its_schema_says() -> None:
