@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from onnes.runner import quantity_text as typed
+from onnes.runner import quantity_fields as typed
 from onnes.runner.yaml_text import Items, Table, Text
 
 

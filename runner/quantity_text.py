@@ -8,10 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
-
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import core_schema
+from typing import Any
 
 from onnes.instruments.quantities import (
     KINDS,
@@ -91,7 +88,7 @@ def read_quantity(value: object, kind: str) -> Typed:
         ValueError: if it is none, with what was expected.
     """
     if not isinstance(value, str):
-        raise ValueError(f"a {_shape(value)} is no quantity; expected {expected(kind)}")
+        raise ValueError(f"a {shape(value)} is no quantity; expected {expected(kind)}")
     if value.strip() == "":
         raise ValueError(f"nothing is given; expected {expected(kind)}")
     return Typed(quantity(value, kind), str(value), unit_in(value), place_of(value))
@@ -211,7 +208,7 @@ def _refuse_too_many(text: str, count: Decimal) -> None:
         raise ValueError(f"'{text}' has {count:.3g} values; expected at most {_MOST_VALUES}")
 
 
-_SWEEP_KEYS = ("sweep", "rate", "every")
+SWEEP_KEYS = ("sweep", "rate", "every")
 
 
 def read_sweep(table: Table, kind: str) -> Sweep:
@@ -223,13 +220,13 @@ def read_sweep(table: Table, kind: str) -> Sweep:
     problems = [
         Problem(
             table.key_places[key],
-            f"unknown key '{key}' in a sweep; expected {choice(_SWEEP_KEYS)}{nearest(key, _SWEEP_KEYS)}",
+            f"unknown key '{key}' in a sweep; expected {choice(SWEEP_KEYS)}{nearest(key, SWEEP_KEYS)}",
         )
         for key in table
-        if key not in _SWEEP_KEYS
+        if key not in SWEEP_KEYS
     ]
     example = f"{{sweep: 2 .. {KINDS[kind].example}, rate: {KINDS[kind + '_rate'].example}, every: 10 s}}"
-    for key in _SWEEP_KEYS:
+    for key in SWEEP_KEYS:
         if key not in table:
             problems.append(Problem(table.place, f"a sweep without '{key}'; e.g. '{example}'"))
 
@@ -253,7 +250,7 @@ def read_sweep(table: Table, kind: str) -> Sweep:
 
 def _sweep_ends(value: object, kind: str) -> tuple[Typed, Typed]:
     if not isinstance(value, str):
-        raise ValueError(f"a {_shape(value)} is no range; expected e.g. '2 .. {KINDS[kind].example}'")
+        raise ValueError(f"a {shape(value)} is no range; expected e.g. '2 .. {KINDS[kind].example}'")
     first, last = quantity_range(value, kind)
     _refuse_empty(value, first, last)
     unit, place = unit_in(value), place_of(value)
@@ -277,121 +274,6 @@ def _above_zero(typed: Typed, what: str) -> Typed:
     return typed
 
 
-def _shape(value: object) -> str:
+def shape(value: object) -> str:
+    """Return what a value that is no text is called in a message."""
     return "list" if isinstance(value, Sequence) else "table"
-
-
-@dataclass(frozen=True, slots=True)
-class _Reads:
-    """Annotates a model field: how its text is read, and the JSON Schema that says so."""
-
-    kind: str
-
-    def read(self, value: Any) -> Any:
-        return read_quantity(value, self.kind)
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "string", "description": expected(self.kind), "examples": [KINDS[self.kind].example]}
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        del source, handler
-        return core_schema.no_info_plain_validator_function(self.read)
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        del schema, handler
-        return self.schema()
-
-
-class _ReadsPositive(_Reads):
-    __slots__ = ()
-
-    def read(self, value: Any) -> Any:
-        typed = read_quantity(value, self.kind)
-        if typed.number <= 0:
-            raise ValueError(f"'{typed.text}' is not above 0; expected {expected(self.kind)}")
-        return typed
-
-
-class _ReadsNotNegative(_Reads):
-    __slots__ = ()
-
-    def read(self, value: Any) -> Any:
-        typed = read_quantity(value, self.kind)
-        if typed.number < 0:
-            raise ValueError(f"'{typed.text}' is below 0; expected {expected(self.kind)}")
-        return typed
-
-
-class _ReadsRange(_Reads):
-    __slots__ = ()
-
-    def read(self, value: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValueError(
-                f"a {_shape(value)} is no range; expected e.g. '2 .. {KINDS[self.kind].example}'"
-            )
-        low, high = quantity_range(value, self.kind)
-        if low > high:
-            raise ValueError(f"'{value}' goes down; expected the lower end first")
-        unit, place = unit_in(value), place_of(value)
-        return Typed(low, str(value), unit, place), Typed(high, str(value), unit, place)
-
-    def schema(self) -> dict[str, Any]:
-        known = KINDS[self.kind]
-        return {
-            "type": "string",
-            "description": f"{known.name} range 'A .. B', lower end first",
-            "examples": [f"2 .. {known.example}"],
-        }
-
-
-class _ReadsValues(_Reads):
-    __slots__ = ()
-
-    def read(self, value: Any) -> Any:
-        return read_values(value, self.kind)
-
-    def schema(self) -> dict[str, Any]:
-        text = _Reads.schema(self)
-        grids = f"{KINDS[self.kind].name} with its unit, 'A .. B step C', or 'A .. B points N spaced log'"
-        item = {"type": "string", "description": grids, "examples": text["examples"]}
-        nested = {"type": "array", "minItems": 1, "items": {"anyOf": [item, {"type": "array"}]}}
-        return {"anyOf": [item, nested]}
-
-
-class _ReadsProgram(_ReadsValues):
-    __slots__ = ()
-
-    def read(self, value: Any) -> Any:
-        return read_sweep(value, self.kind) if isinstance(value, Table) else read_values(value, self.kind)
-
-    def schema(self) -> dict[str, Any]:
-        text = {"type": "string"}
-        sweep = {
-            "type": "object",
-            "properties": dict.fromkeys(_SWEEP_KEYS, text),
-            "required": list(_SWEEP_KEYS),
-            "additionalProperties": False,
-            "description": f"measured while ramping; rate is {expected(self.kind + '_rate')}",
-        }
-        return {"anyOf": [*_ReadsValues.schema(self)["anyOf"], sweep]}
-
-
-Temperature = Annotated[Typed, _ReadsPositive("temperature")]
-TemperatureRate = Annotated[Typed, _ReadsPositive("temperature_rate")]
-Field = Annotated[Typed, _Reads("field")]
-FieldRate = Annotated[Typed, _ReadsPositive("field_rate")]
-Current = Annotated[Typed, _ReadsPositive("current")]
-Voltage = Annotated[Typed, _ReadsPositive("voltage")]
-Power = Annotated[Typed, _ReadsPositive("power")]
-Time = Annotated[Typed, _ReadsNotNegative("time")]
-TemperatureRange = Annotated[tuple[Typed, Typed], _ReadsRange("temperature")]
-FieldRange = Annotated[tuple[Typed, Typed], _ReadsRange("field")]
-Temperatures = Annotated[tuple[Typed, ...], _ReadsValues("temperature")]
-Fields = Annotated[tuple[Typed, ...], _ReadsValues("field")]
-TemperatureProgram = Annotated[tuple[Typed, ...] | Sweep, _ReadsProgram("temperature")]
-FieldProgram = Annotated[tuple[Typed, ...] | Sweep, _ReadsProgram("field")]

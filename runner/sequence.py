@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, WithJsonSchema
 
 from onnes.instruments.errors import SequenceError
-from onnes.runner import quantity_text as typed
+from onnes.runner import quantity_fields as typed
 from onnes.runner.blocks import (
     BLOCKS,
     Isotherms,
@@ -23,6 +23,7 @@ from onnes.runner.blocks import (
     keys_of,
 )
 from onnes.runner.problems import Place, PlacedError, Problem, choice, nearest, report
+from onnes.runner.quantity_text import Typed, read_quantity, read_values
 from onnes.runner.sequence_errors import problems_in
 from onnes.runner.yaml_text import Items, Table, Text, place_of, read_yaml
 
@@ -51,8 +52,8 @@ class Defaults(Part):
 
 
 def _or_hold(kind: str) -> Any:
-    def read(value: Any) -> typed.Typed | None:
-        return None if value == "hold" else typed.read_quantity(value, kind)
+    def read(value: Any) -> Typed | None:
+        return None if value == "hold" else read_quantity(value, kind)
 
     return PlainValidator(read)
 
@@ -62,13 +63,13 @@ class Finish(Part):
 
     called = "finish"
     field: Annotated[
-        typed.Typed | None,
+        Typed | None,
         _or_hold("field"),
         WithJsonSchema({"type": "string", "examples": ["0 Oe", "hold"]}),
     ] = None
     approach: Literal["linear", "no_overshoot", "oscillate"] = "linear"
     temperature: Annotated[
-        typed.Typed | None,
+        Typed | None,
         _or_hold("temperature"),
         WithJsonSchema({"type": "string", "examples": ["10 K", "hold"]}),
     ] = None
@@ -137,7 +138,7 @@ class Loop:
 
     key: str
     key_place: Place
-    values: tuple[typed.Typed | Text, ...]
+    values: tuple[Typed | Text, ...]
 
 
 def _read_loop(value: Any) -> Loop:
@@ -150,7 +151,7 @@ def _read_loop(value: Any) -> Loop:
         raise PlacedError([Problem(value.key_places[key], text)])
     place = value.key_places[key]
     if key in LOOPED:
-        return Loop(key=key, key_place=place, values=typed.read_values(given, LOOPED[key]))
+        return Loop(key=key, key_place=place, values=read_values(given, LOOPED[key]))
     if not isinstance(given, Items) or not given or not all(isinstance(item, Text) for item in given):
         text = f"the values of '{key}' are no list of words; expected e.g. '[{key}1, {key}2]'"
         raise PlacedError([Problem(place_of(given), text)])
