@@ -8,7 +8,7 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnes.sim.device import Deferred, InstrumentSettings, Reply
 from onnes.sim.noise import stream_key, white
@@ -35,6 +35,18 @@ _STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 _VOLT = "SENSe[1]:VOLTage[:DC]"
 _TEMP = "SENSe[1]:TEMPerature"
+
+
+class _Names(NamedTuple):
+    """What the settings of one channel are called."""
+
+    auto: str
+    range: str
+    relative: str
+    reference: str
+
+
+_NAMES = tuple(_Names(f"auto_{n}", f"range_{n}_v", f"relative_{n}", f"reference_{n}_v") for n in (1, 2))
 
 
 class K2182A(ScpiDevice):
@@ -89,12 +101,17 @@ class K2182A(ScpiDevice):
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         super().__init__(name, lab, settings)
+        self._ports = {1: f"{name}.ch1", 2: f"{name}.ch2"}
         self._noise = stream_key(lab.seed, f"{name}.white")
         self._stack: deque[float] = deque()  # of the moving filter
         self._last: float | None = None
         self._is_fresh = False
         self._buffer: list[float] = []
         self._run = 0  # counts acquisitions, so that one that was aborted knows it
+
+    @property
+    def _names(self) -> "_Names":
+        return _NAMES[1] if self.channel == 2 else _NAMES[0]
 
     # --- settings -------------------------------------------------------------------------------------
 
@@ -122,24 +139,24 @@ class K2182A(ScpiDevice):
     @command(f"{_VOLT}:RANGe:AUTO", Boolean())
     def set_auto(self, t: float, on: bool) -> None:
         """Switch autoranging of the active channel."""
-        self.assign(f"auto_{2 if self.channel == 2 else 1}", on, t)
+        self.assign(self._names.auto, on, t)
 
     @query(f"{_VOLT}:RANGe:AUTO")
     def get_auto(self, t: float) -> str:
         """Return whether the active channel ranges by itself."""
         del t
-        return "1" if self._active("auto_{}") else "0"
+        return "1" if vars(self)[self._names.auto] else "0"
 
     @command(f"{_VOLT}:RANGe[:UPPer]", Number(0.0, 120.0))
     def set_range(self, t: float, volts: float) -> None:
         """Set the range of the active channel."""
-        self.assign(f"range_{2 if self.channel == 2 else 1}_v", volts, t)
+        self.assign(self._names.range, volts, t)
 
     @query(f"{_VOLT}:RANGe[:UPPer]")
     def get_range(self, t: float) -> str:
         """Return the range of the active channel, V."""
         del t
-        return f"{self._active('range_{}_v'):+.6E}"
+        return f"{vars(self)[self._names.range]:+.6E}"
 
     @command(f"{_VOLT}:APERture", Number(1e-4, 1.2))
     def set_aperture(self, t: float, seconds: float) -> None:
@@ -164,18 +181,6 @@ class K2182A(ScpiDevice):
         del t
         return f"{_INSIDE_C:+.8E}"
 
-    def _active(self, name: str) -> float:
-        """Return a setting of the active channel; ``name`` has ``{}`` where its number stands."""
-        value: float = vars(self)[name.format(2 if self.channel == 2 else 1)]
-        return value
-
-    def _choose_range(self, volts: float) -> None:
-        if self._active("auto_{}"):
-            channel = 2 if self.channel == 2 else 1
-            ranges = _RANGES_V[channel]
-            fits = (full for full in ranges if abs(volts) <= full * _OVER_RANGE)
-            vars(self)[f"range_{channel}_v"] = next(fits, ranges[-1])
-
     # --- conversions ----------------------------------------------------------------------------------
 
     def _conversion_s(self) -> float:
@@ -192,7 +197,7 @@ class K2182A(ScpiDevice):
         """Return one conversion that begins at ``start``, V; noise is keyed by the time it ends at."""
         end = start + self._conversion_s()
         begin = start + (_LOW_PASS_S if self.low_pass else 0.0)
-        volts = self.lab.wiring.mean_voltage(f"{self.name}.ch{self.channel:.0f}", begin, end)
+        volts = self.lab.wiring.mean_voltage(self._ports[2 if self.channel == 2 else 1], begin, end)
         return volts + _NOISE_V / math.sqrt(self.nplc) * white(self._noise, round(end * 1e6))
 
     def _measure(self, start: float) -> float:
@@ -202,11 +207,15 @@ class K2182A(ScpiDevice):
             value = _INSIDE_C if self.channel == 0 or self.junction == "INT" else self.junction_c
         else:
             value = self._filtered(start)
-            self._choose_range(value)
-            if abs(value) > self._active("range_{}_v") * _OVER_RANGE:
+            settings = vars(self)
+            auto, span, relative, reference = self._names
+            if settings[auto]:
+                ranges = _RANGES_V[2 if self.channel == 2 else 1]
+                settings[span] = next((v for v in ranges if abs(value) <= v * _OVER_RANGE), ranges[-1])
+            if abs(value) > settings[span] * _OVER_RANGE:
                 value = float("inf")
-            elif self._active("relative_{}"):
-                value -= self._active("reference_{}_v")
+            elif settings[relative]:
+                value -= settings[reference]
         self._last, self._is_fresh = value, True
         return value
 
@@ -221,7 +230,7 @@ class K2182A(ScpiDevice):
         # instrument would then fill it anew before it answers.
         new = self._convert(start)
         if self._stack:
-            window = self.filter_window_percent / 100 * self._active("range_{}_v")
+            window = self.filter_window_percent / 100 * vars(self)[self._names.range]
             if abs(new - statistics.fmean(self._stack)) > window:
                 self._stack.clear()
         self._stack.append(new)

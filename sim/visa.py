@@ -204,19 +204,21 @@ class OnnesVisaLibrary(VisaLibraryBase):
 
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes."""
-        at = self._session(session)
+        at = self._sessions.get(session) or self._session(session)
         at.link.write(data, at.send_end)
-        return len(data), self._done(session)
+        self._last_status = self._last_status_in_session[session] = StatusCode.success
+        return len(data), StatusCode.success
 
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """Read until the instrument ends its message, a terminator, ``count`` bytes or the time-out."""
-        at = self._session(session)
+        at = self._sessions.get(session) or self._session(session)
         data, end = at.link.read(count, at.timeout_s, at.terminator)
         if end is ReadEnd.TIMEOUT:
             self._fail(session, StatusCode.error_timeout)
         if end is ReadEnd.END and at.terminator is not None and data[-1:] != bytes([at.terminator]):
             at.note_terminator()
-        return data, self._done(session, _STATUS[end])
+        status = self._last_status = self._last_status_in_session[session] = _STATUS[end]
+        return data, status
 
     def read_stb(self, session: VISASession) -> tuple[int, StatusCode]:
         """Poll the status byte."""

@@ -1,12 +1,18 @@
 """The message exchange: late replies, the shared output queue, and what the wire does to replies."""
 
-from typing import Any
+import threading
+from typing import Any, cast
 
 import pytest
+import pyvisa
 from pyvisa.errors import VisaIOError
+from pyvisa.resources import MessageBasedResource
 
+from onnes.instruments.clock import WallClock
 from onnes.sim.device import Deferred, Device, InstrumentSettings, Reply
 from onnes.sim.faults import Faults, duration_s
+from onnes.sim.lab import forget_lab, set_lab
+from onnes.sim.lab_file import load_lab
 from onnes.sim.link import Link, ReadEnd
 from tests.sim.conftest import METER, PPMS, SOURCE, Bench, MakeBench
 
@@ -236,3 +242,41 @@ def test_a_fault_that_makes_no_sense_is_refused(arguments: dict[str, Any], text:
 )
 def test_times_are_read(text: str | float, seconds: float) -> None:
     assert duration_s(text) == seconds
+
+
+def test_a_stale_reply_of_a_scpi_instrument_spoils_one_question_only(bench: Bench) -> None:
+    source = bench.open(SOURCE)
+    identity = source.query("*IDN?")
+    bench.lab.faults.add("stale", "k6221")
+    assert source.query("OUTP?") == identity
+    assert source.query("SYST:ERR?") == '-410,"Query INTERRUPTED"\n'
+
+
+def test_two_threads_on_one_instrument_get_each_others_answers(bench: Bench) -> None:
+    # As on hardware: nothing locks, and nothing says so. It is why one thread owns the instruments.
+    key = f"{bench.key}-real-time"
+    set_lab(key, load_lab("default", WallClock(speed=50.0)))
+    manager = pyvisa.ResourceManager(f"{key}@onnes")
+    wrong: list[str] = []
+
+    def ask(question: str, right: str) -> None:
+        ppms = cast(MessageBasedResource, manager.open_resource(PPMS, timeout=5000))
+        for _ in range(30):
+            try:
+                reply = ppms.query(question)
+            except VisaIOError:
+                reply = "none"
+            if not reply.startswith(right):
+                wrong.append(reply)
+
+    threads = [
+        threading.Thread(target=ask, args=arguments)
+        for arguments in (("TEMP?", "300,"), ("*IDN?", "QUANTUM"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    manager.close()
+    forget_lab(key)
+    assert len(wrong) > 2

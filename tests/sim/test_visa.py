@@ -77,6 +77,12 @@ def test_an_unknown_lab_is_an_error_and_never_the_default(name: str) -> None:
         pyvisa.ResourceManager(f"{name}@onnes")
 
 
+def test_a_lab_that_nobody_registered_is_not_found() -> None:
+    with pytest.raises(ConfigurationError, match="no virtual lab is registered as 'nobody'"):
+        get_lab("nobody")
+    forget_lab("nobody")
+
+
 def test_two_labs_share_nothing(make_bench: MakeBench) -> None:
     first, second = make_bench(), make_bench()
     first.open(SOURCE).write("SOUR:CURR 1e-3")
