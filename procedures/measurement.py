@@ -126,7 +126,9 @@ class Measurement(Procedure):
 
         Raises:
             ConfigurationError: if no station is named, or its file or instruments are not as they should be.
+            ValueError: if the parameters contradict each other.
         """
+        self.check()
         if self.station is None:
             if not self.station_file:
                 raise ConfigurationError(

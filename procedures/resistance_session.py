@@ -110,19 +110,15 @@ class Session:
         )
         self._kelvin = kelvin
 
-    def at_field(self, field_oe: float, kelvin: float) -> Iterator[Event]:
-        """Settle at ``field_oe`` unless it is there; a station without magnet is at 0 Oe.
-
-        Args:
-            field_oe: Oe.
-            kelvin: temperature of the sample space, K, which limits the rate.
-        """
+    def at_field(self, field_oe: float) -> Iterator[Event]:
+        """Settle at ``field_oe``, in Oe, unless it is there; a station without magnet is at 0 Oe."""
         if field_oe == self._field_oe or not self._needs_magnet(field_oe):
             return
         self._field_oe = None
         use = self._magnet
         rate = use.rate_oe_per_s
-        if rate is None and kelvin < COLD_K:
+        kelvin = self._watch.snapshot()[0].value if self._kelvin is None else self._kelvin
+        if rate is None and not kelvin >= COLD_K:
             rate = min(COLD_RATE_OE_PER_S, magnet_of(self._station)[2].high)
         yield settle_field(
             self._station,

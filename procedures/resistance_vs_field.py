@@ -63,14 +63,12 @@ class ResistanceVsField(ResistanceMeasurement):
         legs = self._passes()
         start_oe = program.targets()[0]
         curve = 0
-        before_k = None
         try:
             for kelvin in self._ordered():
-                yield from session.at_field(start_oe, kelvin if before_k is None else min(before_k, kelvin))
+                yield from session.at_field(start_oe)
                 yield from session.at_temperature(kelvin)
-                if before_k is None:
+                if curve == 0:
                     session.start_source()
-                before_k = kelvin
                 for leg in legs:
                     curve += 1
                     yield from self._isotherm(session, leg, curve, kelvin)
@@ -80,12 +78,12 @@ class ResistanceVsField(ResistanceMeasurement):
     def _isotherm(self, session: Session, leg: Pass, curve: int, kelvin: float) -> Iterator[Point | Event]:
         part = leg.program
         if isinstance(part, Sweep):
-            yield from session.at_field(part.start, kelvin)
+            yield from session.at_field(part.start)
             yield from session.at_temperature(kelvin)
             yield from session.field_sweep(part, curve, kelvin)
             return
         for field_oe in part.values:
-            yield from session.at_field(field_oe, kelvin)
+            yield from session.at_field(field_oe)
             yield from session.settled_point(_direction(leg), curve, kelvin, field_oe)
 
     def _passes(self) -> list[Pass]:

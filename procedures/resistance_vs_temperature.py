@@ -39,7 +39,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         )
         try:
             yield from session.at_temperature(first)
-            yield from session.at_field(self.field_oe, first)
+            yield from session.at_field(self.field_oe)
             session.start_source()
             for curve, leg in enumerate(self._passes(), start=1):
                 part = leg.program

@@ -251,6 +251,14 @@ def test_below_4_k_the_field_moves_slowly(clock: VirtualClock, make_station: Mak
     assert {command[1] for command in station.cryostat.h.commands} == {20.0}
 
 
+def test_a_warm_magnet_moves_fast_to_the_start_of_cold_isotherms(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(kelvin=300.0)
+    list(isotherms(temperatures=[3.0], both_directions=False).points(station, clock))
+    assert [command[1] for command in station.cryostat.h.commands] == [190.0, 20.0, 20.0]
+
+
 def test_a_point_during_which_the_temperature_moved_is_rejected_and_repeated(
     clock: VirtualClock, make_station: MakeStation
 ) -> None:
