@@ -162,3 +162,7 @@ def main() -> None:
         sys.exit(2)
     except click.Abort:
         sys.exit(4)
+
+
+if __name__ == "__main__":
+    main()

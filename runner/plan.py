@@ -159,7 +159,7 @@ class _Planner:
         samples: dict[str, SampleFile] = {}
         for wiring, reference, place in self._sample_references():
             mounted = self._wiring(wiring, wirings, place)
-            path = self._find("sample", reference, self._asked_sample, place)
+            path = self._find("sample", reference, self._asked_sample, getattr(reference, "place", place))
             if path is None:
                 continue
             try:
