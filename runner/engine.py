@@ -307,7 +307,11 @@ class RunEngine:
             if finish.field_oe is not None:
                 self._keep(
                     ramping.settle_field(
-                        self._station, self._run_clock, finish.field_oe, approach=finish.approach
+                        self._station,
+                        self._run_clock,
+                        finish.field_oe,
+                        rate_oe_per_s=finish.field_rate_oe_per_s,
+                        approach=finish.approach,
                     )
                 )
         except Interrupted as interruption:

@@ -55,7 +55,8 @@ def answer(result: Result) -> dict[str, Any]:
     return found
 
 
-def test_a_night_runs_and_answers_with_one_json_object(folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_a_night_runs_and_answers_with_one_json_object() -> None:
     result = onnes("run", "night.yaml", "--json")
     found = answer(result)
     assert (result.exception, result.return_value) == (None, 0)
@@ -70,7 +71,8 @@ def test_a_person_reads_where_the_night_is_and_that_it_is_simulated(folder: Path
     assert str(folder / "runs") in result.stdout
 
 
-def test_a_night_is_analysed_again_by_its_number(folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_a_night_is_analysed_again_by_its_number() -> None:
     first = answer(onnes("run", "night.yaml", "--json"))
     again = answer(onnes("analyse", "1", "--json"))
     assert again["results"] == first["results"]
@@ -116,8 +118,9 @@ def test_a_real_station_is_refused_where_the_environment_selects_the_virtual_lab
     assert "unset PYVISA_LIBRARY" in answer(result)["messages"][0]
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_simulated_station_is_refused_where_the_environment_selects_another_library(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYVISA_LIBRARY", "@sim")
     result = onnes("run", "night.yaml", "--json")
@@ -148,7 +151,8 @@ def test_speed_and_seed_are_refused_for_a_real_station(folder: Path) -> None:
         assert "has no virtual lab" in result.stderr
 
 
-def test_an_unknown_night_is_one_message(folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_an_unknown_night_is_one_message() -> None:
     result = onnes("analyse", "42")
     assert result.return_value == 2
     assert "there is no night 0042" in result.stderr

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,8 +16,11 @@ from onnes.runner.live_bar import StopButton
 from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import make_plan
 from onnes.runner.progress import Progress
+from onnes.runner.run_clock import Request
 from onnes.runner.virtual_night import LabChoice, prepared
+from onnes.sim.faults import WireFault
 from onnes.sim.lab import VirtualLab, get_lab
+from onnes.storage.night import NightFolder
 from onnes.storage.reader import Night
 from onnes.storage.run import RunFolder
 
@@ -78,7 +82,10 @@ class Evening:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         found = self.night.events
-        return list(found[found.kind == kind].to_dict("records"))
+        return [
+            {str(key): value for key, value in row.items()}
+            for row in found[found.kind == kind].to_dict("records")
+        ]
 
 
 @pytest.fixture
@@ -97,7 +104,11 @@ def test_a_night_ends_finished_with_its_safe_state_read_back(evening: Evening) -
     assert night.status == "finished"
     assert [run.status for run in night.runs] == ["finished"]
     assert list(night.runs[0].data["Field setpoint (Oe)"]) == [0, 200, 400, 400, 200, 0]
-    assert {step["values"]["instrument"] for step in evening.events("safe_state")} == {"ppms", "k6221", "k2182a"}
+    assert {step["values"]["instrument"] for step in evening.events("safe_state")} == {
+        "ppms",
+        "k6221",
+        "k2182a",
+    }
 
 
 def test_the_finish_takes_field_and_temperature_where_the_sequence_says(evening: Evening) -> None:
@@ -199,7 +210,9 @@ def test_a_fault_state_ends_the_night_without_moving_anything(evening: Evening) 
     assert (outcome.status, outcome.exit_code) == ("failed", 3)
     assert "general failure" in evening.events("fault")[0]["message"]
     assert not evening.events("finish_failed")
-    left = [event["message"] for event in evening.events("safe_state") if event["values"]["instrument"] == "ppms"]
+    left = [
+        event["message"] for event in evening.events("safe_state") if event["values"]["instrument"] == "ppms"
+    ]
     assert "nothing was sent" in left[0]
 
 
@@ -214,7 +227,7 @@ def test_an_unknown_status_code_is_a_fault_that_names_the_code(evening: Evening)
 
 
 @pytest.mark.parametrize("kind", ["timeout", "garbage", "partial", "stale"])
-def test_one_bad_reply_costs_no_point_and_is_recorded(evening: Evening, kind: str) -> None:
+def test_one_bad_reply_costs_no_point_and_is_recorded(evening: Evening, kind: WireFault) -> None:
     evening.spoil = lambda lab: lab.faults.add(kind=kind, target="ppms", match="GETDAT*", at=240.0)
     outcome = evening.run()
     assert outcome.status == "finished"
@@ -244,7 +257,10 @@ def test_a_safe_state_that_cannot_be_confirmed_is_exit_code_5(evening: Evening) 
     evening.after_point = after
     outcome = evening.run()
     assert (outcome.safe, outcome.exit_code) == (False, 5)
-    assert [event["values"]["instrument"] for event in evening.events("safe_state_failed")] == ["k6221", "k6221"]
+    assert [event["values"]["instrument"] for event in evening.events("safe_state_failed")] == [
+        "k6221",
+        "k6221",
+    ]
     assert any(event["values"]["instrument"] == "ppms" for event in evening.events("safe_state"))
 
 
@@ -270,11 +286,9 @@ def test_a_full_disk_suspends_the_night_and_loses_no_point(
 def test_a_disk_that_stays_full_fails_the_night_and_never_finishes_it(
     evening: Evening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: RunFolder, point: Any) -> None:
-        raise StorageError("no space left on the disk")
-
+    full = Mock(side_effect=StorageError("no space left on the disk"))
     monkeypatch.setattr(RunFolder, "append", full)
-    monkeypatch.setattr("onnes.storage.night.NightFolder.flush", lambda self: full(None, None))  # type: ignore[arg-type]
+    monkeypatch.setattr(NightFolder, "flush", full)
     outcome = evening.run()
     assert (outcome.status, outcome.exit_code) == ("failed", 3)
     assert "no space left" in outcome.message
@@ -300,9 +314,7 @@ def test_a_second_press_within_five_seconds_aborts_and_a_later_one_does_not(even
         assert "stopping safely" in button.press()
         wall.time = 6.0
         button.press()
-        assert night.requests.latest is not None
-        assert night.requests.latest.kind == "stop"
+        assert night.requests.latest == Request("stop", "Ctrl-C")
         wall.time = 10.0
         assert "aborting" in button.press()
-        assert night.requests.latest.kind == "abort"
-
+        assert night.requests.latest == Request("abort", "Ctrl-C")
