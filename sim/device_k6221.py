@@ -18,6 +18,7 @@ _RANGES_A = (2e-9, 2e-8, 2e-7, 2e-6, 2e-5, 2e-4, 2e-3, 2e-2, 1e-1)  # (k)
 _OVER_RANGE = 1.05  # a range sources 5 % beyond its name, hence 105 mA (k)
 _IN_COMPLIANCE = 8  # bit 3 of the measurement register (k)
 _INFINITE = 9.9e37
+_DRIVING = frozenset({"level_a", "output", "compliance_v"})  # what reaches the wiring
 
 
 _MOST_A = tuple(full * _OVER_RANGE for full in _RANGES_A)
@@ -94,9 +95,9 @@ class K6221(ScpiDevice):
         elif name == "auto_range" and value:
             self._range_a = _range_of(self.level_a)
         elif name == "delta_high_a":
-            super().assign("delta_low_a", -value, t)
-        super().assign(name, value, t)
-        if name in {"level_a", "output", "compliance_v"}:
+            vars(self)["delta_low_a"] = -value
+        vars(self)[name] = value
+        if name in _DRIVING:
             self._drive(t)
 
     def _drive(self, t: float) -> None:
@@ -109,7 +110,7 @@ class K6221(ScpiDevice):
         wanted = _range_of(amps)
         if abs(self.level_a) > wanted * _OVER_RANGE:
             raise ScpiError(-221)
-        super().assign("auto_range", False, t)
+        self.assign("auto_range", False, t)
         self._range_a = wanted
 
     @query("[SOURce[1]]:CURRent:RANGe")

@@ -188,7 +188,10 @@ class Link:
         if reply is None:
             return
         fault = self.lab.faults.strike(device.name, message, t) if self.lab.faults.armed else None
-        if fault is None:
+        if fault is None and isinstance(reply, str):  # nearly always
+            self._last_reply = data = reply.encode("latin-1") + device.terminator
+            self._queue.append(_Pending(t + device.query_latency_s, data))
+        elif fault is None:
             self._answer(reply, t, None)
         elif fault.kind == "stale":
             if self._last_reply:
