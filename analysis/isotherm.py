@@ -13,8 +13,8 @@ Floats = NDArray[np.float64]
 class Isotherm:
     """R(H) at one temperature, sorted by field.
 
-    Average the rising and the falling curve first (``onnes.analysis.field_pairs``): the remanence of the magnet
-    moves them apart, and their mean is free of it to first order.
+    Average the rising and the falling curve first (``onnes.analysis.field_pairs``): the remanence of the
+    magnet moves them apart, and their mean is free of it to first order.
 
     Args:
         temperature: mean of the readings, K
@@ -39,8 +39,8 @@ class Isotherm:
         sigma = np.broadcast_to(_floats(self.sigma), resistance.shape)
         if field.ndim != 1 or field.shape != resistance.shape:
             raise ValueError(
-                f"isotherm at {self.temperature:.9g} K: {field.shape} fields and {resistance.shape} resistances; "
-                "give one of each a point"
+                f"isotherm at {self.temperature:.9g} K: {field.shape} fields and "
+                f"{resistance.shape} resistances; give one of each a point"
             )
         if not np.all(np.isfinite(field)) or not np.all(np.isfinite(resistance) & (resistance > 0)):
             raise ValueError(
@@ -48,7 +48,9 @@ class Isotherm:
                 "leave these points out"
             )
         if not np.all(sigma >= 0):  # NaN fails too
-            raise ValueError(f"isotherm at {self.temperature:.9g} K: a sigma of the resistance is negative or NaN")
+            raise ValueError(
+                f"isotherm at {self.temperature:.9g} K: a sigma of the resistance is negative or NaN"
+            )
         order = np.argsort(field, kind="stable")
         object.__setattr__(self, "temperature", float(self.temperature))
         object.__setattr__(self, "field", field[order])
