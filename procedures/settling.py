@@ -268,8 +268,8 @@ def wait_until_settled(
 ) -> Settled:
     """Wait until ``what`` has settled at ``target`` and ``then_wait_s`` has passed; return the record of it.
 
-    Phase 1, after a set: the setpoint reads back as asked, and the state has left "stable" once, or the value
-    lies within the tolerance when the leave deadline has passed; then three stable polls in a row. Phase 2:
+    Phase 1, after a set: the setpoint reads back as asked, and the state has left "stable" once, or the leave
+    deadline has passed with the value within the tolerance; then three stable polls in a row. Phase 2:
     a straight line over ``for_s`` of stable readings, with its mean within the tolerance and its slope below
     the limit. With ``just_set = False`` only phase 2 is asked, on what has been read already: an undisturbed
     value costs nothing.
@@ -294,8 +294,7 @@ def wait_until_settled(
         now = clock.now()
         is_confirmed = is_confirmed or abs(what.setpoint() - target) <= 0.1 * criterion.within
         has_left = has_left or not (reading.is_stable or reading.state == "unknown")
-        if not has_left and now - started >= what.leave_deadline_s:
-            has_left = abs(reading.value - target) <= criterion.within
+        has_left = has_left or now - started >= what.leave_deadline_s  # phase 2 judges the value
         if not (is_confirmed and has_left and _is_settled(what, target, criterion)):
             settled_at = None
         elif settled_at is None:

@@ -125,6 +125,14 @@ def test_a_sweep_ends_where_the_thermometer_comes_to_rest_beside_the_end(
     assert points[-1].temperature == pytest.approx(25.97, abs=0.02)
 
 
+def test_the_stable_from_before_a_short_sweep_does_not_end_it(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    program = {"sweep_k": [20.0, 20.08], "rate_k_per_min": 0.2, "every_s": 1.0}
+    points = points_of(list(sweep(temperature_program=program).points(make_station(kelvin=20.0), clock)))
+    assert len(points) == pytest.approx(24 - 3, abs=1)  # the last 10 mK are within the tolerance of the end
+
+
 def test_a_sweep_that_never_arrives_times_out(clock: VirtualClock, make_station: MakeStation) -> None:
     station = make_station(kelvin=20.0)
     measurement = sweep()

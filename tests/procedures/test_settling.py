@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from onnes.instruments.protocols import Reading
 from onnes.procedures.options import Settle
 from onnes.procedures.ramping import settle_field, settle_temperature, wait_until_stable
 from onnes.procedures.settling import Track, temperature_criterion
+from onnes.procedures.watch import Watch
 
 MakeStation = Callable[..., Any]
 
@@ -84,6 +86,41 @@ def test_noise_of_the_thermometer_does_not_keep_it_from_settling(
     station.cryostat.t.noise = 1.8e-3
     event = settle_temperature(station, clock, 2.0, rate_k_per_min=2.0)
     assert event.values["waited_s"] < 66.0 + 20.0 + 60.0 + 30.0 + 60.0
+
+
+def test_a_rest_beside_the_setpoint_does_not_count_as_settled(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(kelvin=4.2)
+    station.cryostat.t.offset = 10e-3
+    with pytest.raises(SettleTimeout, match=r"off by \+0\.01 K\), slope [+-]\S+ K/min, state stable"):
+        settle_temperature(station, clock, 5.0, settle=Settle(timeout_s=400.0))
+
+
+def test_what_was_read_at_the_old_setpoint_says_nothing_about_a_new_one_beside_it(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(kelvin=5.0)
+    watch = Watch(station)
+    settle_temperature(station, clock, 5.0, watch=watch)
+    station.cryostat.t.settle_s = 0.0
+    event = settle_temperature(station, clock, 5.004, settle=Settle(then_wait_s=0.0), watch=watch)
+    assert event.values["waited_s"] >= 60.0
+    assert event.values["mean"] == pytest.approx(5.004, abs=5e-4)
+
+
+def test_a_state_that_flickers_is_not_stable(clock: VirtualClock, make_station: MakeStation) -> None:
+    station = make_station()
+
+    def flicker(now: float, kelvin: Reading, oersted: Reading) -> tuple[Reading, Reading]:
+        is_stable = math.floor(now / 4.0) % 2 == 0
+        return kelvin, replace(
+            oersted, is_stable=is_stable, state="driven" if is_stable else "final approach"
+        )
+
+    station.cryostat.hook = flicker
+    with pytest.raises(SettleTimeout, match="field not settled"):
+        settle_field(station, clock, 0.0)
 
 
 def test_a_time_out_tells_the_last_reading_slope_and_state(
