@@ -120,7 +120,7 @@ def test_a_state_that_flickers_is_not_stable(clock: VirtualClock, make_station: 
 
     station.cryostat.hook = flicker
     with pytest.raises(SettleTimeout, match="field not settled"):
-        settle_field(station, clock, 0.0)
+        settle_field(station, clock, 0.0, then_wait_s=0.0)
 
 
 def test_a_time_out_tells_the_last_reading_slope_and_state(
