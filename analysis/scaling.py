@@ -254,8 +254,8 @@ def _refusal(judged: Consistency, shared: SharedErrors) -> str:
     if judged.isotherms > _WORST_CHI2 and judged.isotherms_probability < _UNLIKELY:
         return (
             f"the isotherms disagree by more than {shared.gain:.3g} in gain, {shared.temperature_k:.3g} K "
-            f"and {shared.field_oe:.3g} Oe explain: chi^2/dof = {judged.isotherms:.3g} of these errors with a "
-            f"background free (at most {_WORST_CHI2:.3g}); look for drift, a change of range or of contacts"
+            f"and {shared.field_oe:.3g} Oe explain: chi^2/dof = {judged.isotherms:.3g} of these errors with "
+            f"a background free (at most {_WORST_CHI2:.3g}); look for drift, a change of range or of contacts"
         )
     return ""
 

@@ -1,4 +1,4 @@
-"""What stands beside a collapse: fixed exponents, the map of rms, z*nu per temperature window and by slopes."""
+"""What stands beside a collapse: fixed exponents, the map of rms, z*nu per window and by slopes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
