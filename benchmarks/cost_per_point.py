@@ -17,17 +17,17 @@ from pathlib import Path
 import contestants
 from contestants import bare_loop, bare_loop_fsync, engine, pymeasure_worker, storage
 from dummies import points, values
-from timing import machine, medians
+from timing import best, machine
 
 from onnes.procedures.transport import ResistancePoint
 
-COUNT, ROUNDS = 30_000, 5
+COUNT, ROUNDS = 20_000, 9
 LONG, BLOCK = 100_000, 10_000
 BASELINE = "PyMeasure 0.16 Worker + Results"
 
 
 def main() -> None:
-    found = medians(
+    found = best(
         {
             "the dummy values alone": lambda count, _: deque(values(count), 0).clear(),
             "the dummy points alone": lambda count, _: deque(points(count), 0).clear(),
@@ -39,8 +39,8 @@ def main() -> None:
         COUNT,
         ROUNDS,
     )
-    found |= medians({"bare loop, csv.writer, fsync each": bare_loop_fsync}, COUNT // 20, ROUNDS)
-    print(f"cost per point, {COUNT} points of 21 columns, median of {ROUNDS} rounds ({machine()})")
+    found |= best({"bare loop, csv.writer, fsync each": bare_loop_fsync}, COUNT // 20, ROUNDS)
+    print(f"cost per point, {COUNT} points of 21 columns, best of {ROUNDS} rounds ({machine()})")
     for name, cost in sorted(found.items(), key=lambda item: item[1]):
         print(f"  {name:34} {cost:7.1f} us  {cost / found[BASELINE]:5.2f} x {BASELINE}")
     first, last = growth()

@@ -99,7 +99,7 @@ class NightFolder:
         try:
             beside.mkdir(parents=True)
             replace_file(beside / SEQUENCE, sequence, wall)
-            replace_file(beside / NIGHT_MANIFEST, json_bytes(entries.entries, indent=2) + b"\n", wall)
+            replace_file(beside / NIGHT_MANIFEST, entries.content(), wall)
             rename(beside, path, wall)
             entries.dirty = False
             sync_folder(path.parent)

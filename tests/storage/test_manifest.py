@@ -52,6 +52,32 @@ def test_what_json_has_no_word_for_is_made_plain(value: Any, plain: Any) -> None
     assert json.loads(json_bytes({"value": value})) == {"value": plain}
 
 
+def test_a_manifest_is_legible(tmp_path: Path, wall: VirtualClock) -> None:
+    entries = {
+        "status": "running",
+        "steps": [{"number": 1, "note": "µ"}, {"number": 2}],
+        "x": [1, 2],
+        "empty": [],
+    }
+    Manifest(tmp_path / "night.json", wall, entries).write()
+    assert (
+        (tmp_path / "night.json").read_bytes().decode()
+        == """{
+  "status": "running",
+  "steps": [
+    {"number": 1, "note": "µ"},
+    {"number": 2}
+  ],
+  "x": [1, 2],
+  "empty": []
+}
+"""
+    )
+    assert read_manifest(tmp_path / "night.json") == entries
+    Manifest(tmp_path / "night.json", wall, {"note": "\udc80", "steps": [{"a": "\udc80"}]}).write()
+    assert read_manifest(tmp_path / "night.json") == {"note": "\udc80", "steps": [{"a": "\udc80"}]}
+
+
 def test_text_is_utf_8_and_half_a_surrogate_pair_survives() -> None:
     assert json_bytes({"note": "µ Ω é"}) == '{"note": "µ Ω é"}'.encode()
     assert json.loads(json_bytes({"note": "\udc80"})) == {"note": "\udc80"}
