@@ -10,7 +10,7 @@ def symmetrised(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the even and the odd part of R(H) of each isotherm; ``frame`` has the columns of ``data.csv``.
 
     Columns: temperature setpoint (K), field >= 0 (Oe), even and odd resistance (ohm), their error (ohm).
-    An isotherm of which one direction has fewer than two points is left out.
+    An isotherm that was left before it had fields of both signs in both directions is left out.
     """
     tables = []
     for kelvin, isotherm in frame.groupby("Temperature setpoint (K)", sort=False):
@@ -23,7 +23,10 @@ def symmetrised(frame: pd.DataFrame) -> pd.DataFrame:
             ]
         if min(len(curve) for curve in curves) < 2:
             continue
-        found = symmetrise(*curves)
+        try:
+            found = symmetrise(*curves)
+        except ValueError:  # no field was measured with both signs: the run was ended early
+            continue
         tables.append(
             pd.DataFrame(
                 {

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from onnes.instruments.clock import VirtualClock
@@ -406,7 +407,6 @@ def test_labels_name_what_a_run_holds_fixed() -> None:
 
 def test_a_metal_has_an_even_part_alone(clock: VirtualClock, make_station: MakeStation) -> None:
     station = make_station(kelvin=5.0, oersted=-500.0, ohms=lambda _, h: 2.0 + 1e-7 * h * h + 1e-4 * h)
-    pd = pytest.importorskip("pandas")
     measurement = isotherms(temperatures=[5.0, 6.0])
     frame = pd.DataFrame([row_of(point) for point in points_of(list(measurement.points(station, clock)))])
     table = measurement.derived(frame)["symmetrised"]
@@ -414,6 +414,19 @@ def test_a_metal_has_an_even_part_alone(clock: VirtualClock, make_station: MakeS
     row = table[(table["Field (Oe)"] > 400) & (table["Temperature setpoint (K)"] == 6.0)].iloc[0]
     assert row["Resistance even (ohm)"] == pytest.approx(2.025)
     assert row["Resistance odd (ohm)"] == pytest.approx(0.05)
+
+
+def test_an_isotherm_that_was_left_early_is_not_symmetrised(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(kelvin=5.0, oersted=-500.0)
+    measurement = isotherms(temperatures=[5.0, 6.0])
+    points = points_of(list(measurement.points(station, clock)))
+    frame = pd.DataFrame([row_of(point) for point in points[:-2]])
+    assert set(measurement.derived(frame)["symmetrised"]["Temperature setpoint (K)"]) == {5.0}
+    assert list(measurement.derived(frame[:2])["symmetrised"]) == list(
+        measurement.derived(frame)["symmetrised"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -426,7 +439,6 @@ def test_a_metal_has_an_even_part_alone(clock: VirtualClock, make_station: MakeS
     ],
 )
 def test_fields_without_partners_give_no_symmetrised_table(change: dict[str, Any]) -> None:
-    pd = pytest.importorskip("pandas")
     assert isotherms(**change).derived(pd.DataFrame()) == {}
     with pytest.raises(ValueError, match="does not go both ways over a range symmetric about 0 Oe"):
         isotherms(**(change | {"symmetrise": "true", "both_directions": False}))
