@@ -16,9 +16,8 @@ from onnes.analysis.isotherm import Floats
 from onnes.analysis.result import Result, refused
 
 _QUANTITY, _UNIT = "sample lag", "s"
-_TRANSIENT_S = (
-    120.0  # four time constants (30 s) of a block behind its ramp: until then the rate itself changes
-)
+# Four time constants (30 s) of a block behind its ramp: until then the rate itself changes.
+_TRANSIENT_S = 120.0
 _LONGEST_S = 600.0  # a sample that lags by more is not in contact
 _FEWEST = 8  # points of each curve in the common range
 _STEPS = 5  # of Gauss-Newton, from a grid point some tenths of the lag away
@@ -55,17 +54,17 @@ def sample_lag(
     """Return the lag, s: R of warming and of cooling coincide at T_sample = T - rate * lag.
 
     Rates are signed dT/dt of the reported temperature, K/s: positive when warming, negative when cooling.
-    Points stand in the order in which they were measured. The first two minutes of each pass are left out (at most a
-    quarter of the common range): there the rate still changes, and the sample has not reached its steady lag.
+    Points stand in the order in which they were measured. The first two minutes of each pass are left out
+    (at most a quarter of the common range): there the rate changes and the lag is not yet steady.
 
     Each curve is interpolated at the points of the other. The noise of a point, constant plus |dR/dT| times
     that of the temperature, comes from the scatter within each curve: chi2_per_dof tests the coincidence.
 
     goodness: difference_before_k, difference_after_k (rms of R_up - R_down over rms |dR/dT|, noise-weighted),
     noise_k (what the scatter within the curves lets expect of difference_after_k), chi2_per_dof,
-    sigma_bootstrap (noise of both curves; times sqrt(chi2_per_dof) where that is above 1), sigma_interpolation (half the
-    difference between interpolating one curve and the other) and sigma_timing (T and R of a point are centred
-    alike to this, s).
+    sigma_bootstrap (noise of both curves; times sqrt(chi2_per_dof) where that is above 1),
+    sigma_interpolation (half the difference between interpolating one curve and the other), sigma_timing
+    (T and R of a point are centred alike to this, s) and outliers (points beyond 6 sigma).
 
     Raises:
         ValueError: if the arrays of one curve differ in length.
