@@ -206,17 +206,9 @@ def _colours(axes: Axes, name: str, values: Sequence[float], label: str, *, key:
 
 
 def _points(axes: Axes, x: Floats, y: Floats, colour: Colour, *, filled: bool) -> None:
-    face = colour if filled else "white"
-    axes.plot(
-        x,
-        y,
-        "o",
-        color=colour,
-        markerfacecolor=face,
-        markersize=_MARKER,
-        markeredgewidth=0.6,
-        rasterized=True,
-    )
+    face = colour if filled else "none"
+    size = _MARKER if filled else 1.5 * _MARKER  # so that neither hides the other where they coincide
+    axes.plot(x, y, "o", color=colour, markerfacecolor=face, markersize=size, markeredgewidth=0.6)
 
 
 def _rejected(axes: Axes, x: Floats, y: Floats) -> None:

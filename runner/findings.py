@@ -181,7 +181,7 @@ def _lag(measured: TemperatureRun) -> Result | None:
 
 def _resistivity(measured: TemperatureRun, temperature: Floats, resistance: Floats, sigma: Floats) -> Result:
     hottest = int(np.argmax(temperature))
-    quantity = f"resistivity at {temperature[hottest]:.4g} K"
+    quantity = f"resistivity at {temperature[hottest]:.3g} K"
     if measured.geometry is None:
         return refused(quantity, "ohm*cm", "R w t / l", "the manifest of the run has no geometry")
     size = measured.geometry
@@ -208,7 +208,7 @@ def _over_field(measured: FieldRun) -> tuple[FieldFindings, Keyed]:
         ("znu", collapsed.z_nu),
         ("crossing", crossed.median),
         ("crossing-drift", crossed.drift),
-        ("znu-model", _model(collapsed)),
+        ("znu-model", collapsed.model),
         ("znu-slope", collapsed.slope),
         ("sheet-resistance-hc", _sheet_resistance(measured, collapsed)),
     ]
@@ -216,27 +216,6 @@ def _over_field(measured: FieldRun) -> tuple[FieldFindings, Keyed]:
     if hysteresis is not None:
         keyed.append(("hysteresis", hysteresis))
     return FieldFindings(measured, crossed, collapsed), keyed
-
-
-def _model(collapsed: Collapse) -> Result:
-    quantity, criterion = (
-        "z*nu of 7/3, 4/3 and 2/3",
-        "least rms of ln R about the common curve with z*nu held",
-    )
-    if collapsed.hc.value is None:
-        return refused(quantity, "1", criterion, f"no collapse: {collapsed.hc.reason}")
-    ratios = {f"rms_ratio_{name}": ratio for name, ratio in collapsed.models.items()}
-    numerator, denominator = collapsed.chosen.split("/")
-    chosen = int(numerator) / int(denominator)
-    return Result(
-        quantity,
-        chosen,
-        None,
-        "1",
-        criterion,
-        goodness=ratios,
-        flags=("a choice among fixed values has no sigma",),
-    )
 
 
 def _sheet_resistance(measured: FieldRun, collapsed: Collapse) -> Result:
@@ -258,7 +237,10 @@ def _sheet_resistance(measured: FieldRun, collapsed: Collapse) -> Result:
     )
     fraction = (found.value or 0.0) / _H_OVER_4E2_OHM
     return replace(
-        found, quantity=quantity, criterion=criterion, goodness={**found.goodness, "of_h_over_4e2": fraction}
+        found,
+        quantity=quantity,
+        criterion=f"{criterion} ({found.criterion})",
+        goodness={**found.goodness, "of_h_over_4e2": fraction},
     )
 
 

@@ -109,8 +109,8 @@ def field_run(run: Run) -> FieldRun:
 
 def _isotherm(setpoint_k: float, rows: pd.DataFrame) -> IsothermCurves:
     branches = tuple(_branch(part, "rising", "falling", "Field (Oe)") for part in _passes(rows))
-    rising = [branch for branch in branches if branch.direction == "rising"]
-    falling = [branch for branch in branches if branch.direction == "falling"]
+    rising = [_approached(branch) for branch in branches if branch.direction == "rising"]
+    falling = [_approached(branch) for branch in branches if branch.direction == "falling"]
     averaged = None
     if rising and falling:
         up, down = _joined(rising), _joined(falling)
@@ -158,6 +158,18 @@ def _branch(rows: pd.DataFrame, up: str, down: str, along: str) -> Branch:
         swept = rows[along].to_numpy(dtype=np.float64)
         direction = up if len(swept) < 2 or swept[-1] >= swept[0] else down
     return _arrays(rows, direction)
+
+
+def _approached(branch: Branch) -> Branch:
+    """Return a pass without its first point: that field was reached the other way round, or not moved at all.
+
+    The remanence of the magnet has the sign of the last change, so this point belongs to the other direction:
+    left in, the two ends of an averaged isotherm keep all of it.
+    """
+    if len(branch.field) < 2:
+        return branch
+    arrays = (branch.temperature, branch.rate, branch.field, branch.resistance, branch.sigma)
+    return Branch(branch.direction, *(array[1:] for array in arrays))
 
 
 def _arrays(rows: pd.DataFrame, direction: str) -> Branch:

@@ -1,5 +1,6 @@
 """The numbers printed in the papers, by their stable key."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class PaperValue:
     @property
     def text(self) -> str:
         """Return relation, number and unit as one reads them: ``~ 32000 Oe``, ``2 to 6 K``."""
+        if re.fullmatch(r"\d+/\d+", self.printed):
+            return self.printed  # a fraction: 7/3 says more than 2.33333
         unit = "" if self.unit == "1" else f" {self.unit}"
         if isinstance(self.value, tuple):
             joint = " to " if self.relation == "range" else ", "

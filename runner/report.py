@@ -52,7 +52,8 @@ def with_uncertainty(value: float | None, sigma: float | None, unit: str) -> str
 def print_results(results: Sequence[NightResult], console: Console) -> None:
     """Print quantity, paper and this run: a table on a terminal, else aligned text; flags as notes below.
 
-    The plain form has no colours, boxes or wrapped cells, so that it can be pasted and searched.
+    What the paper has comes first. The plain form has no colours, boxes or wrapped cells, so that it can be
+    pasted and searched.
     """
     rows, notes = _rows(results)
     if console.is_terminal:
@@ -73,7 +74,7 @@ def print_results(results: Sequence[NightResult], console: Console) -> None:
 def _rows(results: Sequence[NightResult]) -> tuple[list[tuple[str, str, str]], list[str]]:
     rows: list[tuple[str, str, str]] = []
     notes: list[str] = []
-    for result in results:
+    for result in sorted(results, key=lambda result: result.paper is None):
         found = "none" if result.value is None else with_uncertainty(result.value, result.sigma, result.unit)
         if result.flags:
             note = "; ".join(result.flags)

@@ -149,7 +149,7 @@ class NightMaker:
         """Sweep the temperature through ``kelvin``; the sample lags by ``lag_s``."""
         points = []
         for curve, way in enumerate((kelvin, kelvin[::-1])[: 1 + both], start=1):
-            rate = rate_k_per_min * (1 if way[-1] > way[0] else -1)
+            rate = rate_k_per_min * (1 if way.size and way[-1] > way[0] else -1)
             sample = way - rate / 60 * self.lag_s
             direction = "warming" if rate > 0 else "cooling"
             points += self._points(way, np.full(len(way), field_oe), sample, field_oe, rate, direction, curve)
@@ -187,7 +187,7 @@ class NightMaker:
         setpoint_k: float = float("nan"),
     ) -> list[StoredPoint]:
         true = self.film.resistance(sample_k, sample_oe)
-        sigma = self.noise * np.maximum(true, 1e-3 * true.max())
+        sigma = self.noise * np.maximum(true, 1e-3 * true.max(initial=0.0))
         ohms = true + sigma * self._random.standard_normal(len(true))
         return [
             StoredPoint(

@@ -22,7 +22,7 @@ def test_a_field_is_in_oersted() -> None:
     [
         ("000-hc", "~ 32000 Oe"),
         ("000-crossing-006", "32000 Oe"),
-        ("000-znu", "2.33333"),
+        ("000-znu", "7/3"),
         ("000-rq", "<< 6450 ohm"),
         ("000-isotherm-range", "2 to 6 K"),
         ("000-gamma-t-215", "0.54, 0.3, 0.12, 0.06"),
