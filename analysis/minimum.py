@@ -8,6 +8,7 @@ from onnes.analysis.result import Result, refused
 _QUANTITY = "temperature of the resistance minimum"
 _DEGREE = 4
 _FEWEST = 10
+_DEEP = 4.0  # sigma of the fitted curve: a shallower minimum is noise
 _EDGE_K = 3.0  # a minimum this near to the edge of the window is the polynomial's, not the sample's
 
 
@@ -58,6 +59,16 @@ def resistance_minimum(
         "sigma_scatter": statistical,
         "sigma_window": change,
     }
+    noise = max(rms, reported)
+    # A fit of n points knows the difference of two places on it to about this; the root does not.
+    depth_sigma = noise * float(np.sqrt((_DEGREE + 1) / n))
+    goodness["depth_sigmas"] = min(depth / max(depth_sigma, 1e-300), 1e9)
+    if depth < _DEEP * depth_sigma:
+        reason = (
+            f"the minimum at {minimum:.4g} K is {depth:.2g} ohm deep, "
+            f"less than {_DEEP:g} sigma of {depth_sigma:.2g} ohm"
+        )
+        return refused(_QUANTITY, "K", criterion, reason, window=window, n=n, goodness=goodness)
     if again is None or statistical > (high - low) / 10:
         reason = f"the minimum at {minimum:.4g} K is not resolved (sigma {statistical:.2g} K)"
         return refused(_QUANTITY, "K", criterion, reason, window=window, n=n, goodness=goodness)
@@ -68,7 +79,7 @@ def resistance_minimum(
 def _minimum(
     t: Floats, r: Floats, window_k: tuple[float, float], reported: float
 ) -> tuple[float, float, float, float] | None:
-    """Return the minimum, its sigma (K), the rise of R from it to the lower edge, and the rms; None without one."""
+    """Return the minimum, its sigma (K), the rise of R to the lower edge, and the rms; None without one."""
     low, high = window_k
     x = (2 * t - low - high) / (high - low)
     columns = np.vander(x, _DEGREE + 1, increasing=True)

@@ -48,7 +48,7 @@ def one_curve(temperature: Floats, resistance: Floats, sigma: Floats, temperatur
     """Return the points sorted by temperature, those at one temperature averaged.
 
     Raises:
-        NoTransition: if points at one temperature, or neighbours in a merged sweep, disagree beyond the errors.
+        NoTransition: if points at one temperature, or neighbours in a merged sweep, disagree.
     """
     order = np.argsort(temperature, kind="stable")
     t, r, s = temperature[order], resistance[order], sigma[order]
@@ -68,8 +68,8 @@ def one_curve(temperature: Floats, resistance: Floats, sigma: Floats, temperatur
     if np.any(off & (s > 0)):
         k = int(np.argmax(np.abs(r - mean_r[groups]) / allowed))
         raise NoTransition(
-            f"points at {t[k]:.6g} K disagree by {2 * abs(r[k] - mean_r[groups][k]):.2g} ohm, more than their "
-            "errors; analyse the sweeps apart"
+            f"points at {t[k]:.6g} K disagree by {2 * abs(r[k] - mean_r[groups][k]):.2g} ohm, "
+            "more than their errors; analyse the sweeps apart"
         )
     curve = Curve(mean_t, mean_r, mean_s)
     _check_merged(curve, temperature_sigma_k)
@@ -84,12 +84,9 @@ def _check_merged(curve: Curve, temperature_sigma_k: float) -> None:
     # Noise where nothing happens: the quieter half of the second differences (weights 1, -2, 1).
     quiet = float(np.percentile(np.abs(np.diff(r, 2)), 50)) / 0.6745 / 6**0.5
     smooth_t, smooth_r = _running(t, 6), _running(r, 6)
-    slope = np.interp(
-        t[:-1], smooth_t, np.abs(np.gradient(smooth_r, smooth_t + 1e-9 * np.arange(len(smooth_t))))
-    )
-    limit = (
-        _DISAGREE * 2**0.5 * np.hypot(max(quiet, float(np.median(curve.sigma))), slope * temperature_sigma_k)
-    )
+    slope = np.interp((t[1:] + t[:-1]) / 2, smooth_t, np.gradient(smooth_r, smooth_t))
+    from_r, from_t = max(quiet, float(np.median(curve.sigma))), slope * temperature_sigma_k
+    limit = _DISAGREE * 2**0.5 * np.hypot(from_r, from_t)
     drops = (-np.diff(r) > limit) & (slope > max(0.3 * float(slope.max()), 0.0))
     # 20 mK, the agreement asked of two sweeps, is no disagreement whatever the errors say.
     drops &= -np.diff(r) > 0.02 * slope
@@ -97,7 +94,8 @@ def _check_merged(curve: Curve, temperature_sigma_k: float) -> None:
         k = int(np.argmax(np.where(drops, -np.diff(r), 0)))
         raise NoTransition(
             f"R falls {np.count_nonzero(drops)} times with rising T, by up to {r[k] - r[k + 1]:.2g} ohm at "
-            f"{t[k]:.6g} K, more than the errors: merged sweeps disagree; analyse them apart, or correct the lag"
+            f"{t[k]:.6g} K, more than the errors: "
+            "merged sweeps disagree; analyse them apart, or correct the lag"
         )
 
 

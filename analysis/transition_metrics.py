@@ -120,7 +120,7 @@ def noise_of(curve: Curve, metrics: Metrics) -> Floats:
 
 
 def _guess(t: Floats, r: Floats) -> float:
-    """Return the temperature where R rises most steeply, of points merged so that their noise does not count."""
+    """Return the temperature where R rises most steeply, of points merged to even out their noise."""
     span = max(0.05, 0.0005 * float(t[-1] - t[0]))  # K; 10 times the noise of a good thermometer
     groups = np.floor((t - t[0]) / span).astype(int)
     count = np.bincount(groups)
@@ -148,8 +148,8 @@ def _normal(
     n = int(inside.sum())
     if n < _FEWEST_NORMAL or np.ptp(t[inside]) < 0.1 * onset:
         raise NoTransition(
-            f"{n} points in {chosen[0] * onset:.4g} to {chosen[1] * onset:.4g} K, too few or too narrow for the "
-            f"normal line above a steepest point near {onset:.4g} K; measure up to {1.5 * onset:.3g} K"
+            f"{n} points in {chosen[0] * onset:.4g} to {chosen[1] * onset:.4g} K, too few or too narrow for "
+            f"the normal line above a steepest point near {onset:.4g} K; measure up to {1.5 * onset:.3g} K"
         )
     line = Polynomial.fit(t[inside], r[inside], 1)
     insulating = False
@@ -169,7 +169,7 @@ def _normal(
 
 
 def _positive(normal: Polynomial, t: Floats) -> Floats:
-    """Return R_n(T), held at a hundredth of its largest value where the extrapolation would pass through zero."""
+    """Return R_n(T), held at a hundredth of its largest value where it would pass through zero."""
     values = np.asarray(normal(t))
     top = float(values.max())
     if not top > 0:
@@ -224,7 +224,7 @@ def _judge(t: Floats, ratio: Floats, onset: float, slope: float) -> None:
 
 
 def _crossing(t: Floats, ratio: Floats, level: float, onset: float) -> tuple[float, float] | None:
-    """Return the highest temperature where the ratio crosses the level, and the resolution of the grid there."""
+    """Return the highest temperature where the ratio crosses the level, and the resolution there."""
     under = np.flatnonzero((ratio < level) & (t < 1.2 * onset))
     if not len(under) or under[-1] + 1 >= len(t):
         return None

@@ -47,17 +47,17 @@ def test_noise_leaves_the_minimum_within_1_k_and_within_its_sigma(seed: int) -> 
     assert found.value == pytest.approx(112.03, abs=1.0)
     assert found.sigma is not None
     assert abs(found.value - 112.0) < 3 * found.sigma
-    assert found.goodness["chi2_per_dof"] == pytest.approx(1.0, abs=0.6)
+    assert found.goodness["rms_relative"] == pytest.approx(2e-5, rel=0.4)
 
 
-def test_the_bootstrap_covers_the_scatter() -> None:
+def test_the_sigma_of_the_scatter_covers_the_scatter() -> None:
     values, quoted = [], []
     for seed in range(30):
         noise = 5e-5 * np.random.default_rng(seed).standard_normal(len(KELVIN))
         found = resistance_minimum(KELVIN, CLEAN * (1 + noise), 0.0)
         assert found.value is not None
         values.append(found.value)
-        quoted.append(found.goodness["sigma_bootstrap"])
+        quoted.append(found.goodness["sigma_scatter"])
     assert 0.6 < float(np.std(values)) / float(np.mean(quoted)) < 1.6  # 30 draws know their spread to 13 %
 
 
@@ -73,13 +73,13 @@ def test_order_and_points_without_a_number_do_not_matter() -> None:
 def test_a_metal_has_no_minimum() -> None:
     found = resistance_minimum(KELVIN, 1 + phonons(KELVIN), 1e-6)
     assert found.value is None
-    assert "no minimum inside" in found.reason
+    assert "no minimum between" in found.reason
 
 
 def test_a_minimum_at_the_edge_of_the_window_is_refused() -> None:
     found = resistance_minimum(KELVIN, 1 + 1e-5 * (KELVIN - 61.0) ** 2, 1e-6)
     assert found.value is None
-    assert "no minimum inside 60 to 170 K" in found.reason
+    assert "no minimum between 63 and 167 K" in found.reason
 
 
 def test_a_minimum_that_drowns_in_noise_is_refused() -> None:
@@ -97,14 +97,12 @@ def test_a_quoted_error_larger_than_the_depth_refuses_even_a_smooth_curve() -> N
 
 
 def test_too_few_points_or_half_a_window_are_refused() -> None:
-    assert "5 points in 60 to 170 K" in resistance_minimum(KELVIN[60:65], CLEAN[60:65], 0.0).reason
+    assert "5 points from 60 to 170 K" in resistance_minimum(KELVIN[60:65], CLEAN[60:65], 0.0).reason
     half = KELVIN > 100
-    assert "too little of the window" in resistance_minimum(KELVIN[half], CLEAN[half], 0.0).reason
+    assert "K only" in resistance_minimum(KELVIN[half], CLEAN[half], 0.0).reason
     assert "0 points" in resistance_minimum(np.empty(0), np.empty(0), np.empty(0)).reason
 
 
 def test_wrong_arguments_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"\(2,\) temperatures and \(3,\) resistances"):
         resistance_minimum(np.ones(2), np.ones(3), 0.0)
-    with pytest.raises(ValueError, match="window = .* K is not a rising pair"):
-        resistance_minimum(KELVIN, CLEAN, 0.0, window_k=(170.0, 60.0))
