@@ -7,8 +7,8 @@ the station's safe state, always; then the manifest says how it ended.
 import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
@@ -88,7 +88,13 @@ class RunEngine:
         self._tell(state="stopping")
         safe = self._make_safe(may_finish, abort=status == "aborted")
         self._event("ended", message or status, {"status": status, "safe_state_confirmed": safe})
-        self._close_night(status, message, safe)
+        try:
+            self._close_night(status, message, safe)
+        except StorageError as error:
+            status, message = "failed", message or str(error)  # never finished while something is not written
+            self._update(message=message)
+            with suppress(StorageError):
+                self._night.close(status)
         self._tell(state=status, message=message)
         return Outcome(status, safe, message)
 
@@ -265,6 +271,8 @@ class RunEngine:
     def _monitors(self) -> None:
         """Show the heartbeat and log the environment; nothing is logged while nothing can be written."""
         if self._suspended:
+            with suppress(StorageError):  # that it cannot be written is known; that the owner lives should be
+                self._night.beat()
             return
         try:
             self._night.beat()
@@ -279,6 +287,8 @@ class RunEngine:
             self._event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
 
     def _derive(self, run: RunFolder, measurement: Measurement) -> None:
+        if type(measurement).derived is Measurement.derived:
+            return  # nothing follows from the data, so there is no need to read them back
         for name, frame in measurement.derived(Run.open(run.path).data).items():
             run.write_derived(f"{name}.csv", frame)
 
@@ -343,10 +353,7 @@ class RunEngine:
 
     def _close_night(self, status: Ending, message: str, safe: bool) -> None:
         self._update(message=message, safe_state_confirmed=safe, ended_lab=self._clock.datetime().isoformat())
-        try:
-            self._night.close(status)
-        except StorageError as error:
-            self._tell(message=str(error))
+        self._night.close(status)
 
     def _update(self, **entries: Any) -> None:
         try:
@@ -355,7 +362,7 @@ class RunEngine:
             self._tell(message=str(error))
 
     def _tell(self, **changes: Any) -> None:
-        self._progress = replace(self._progress, lab_time=self._clock.datetime(), **changes)
+        self._progress = self._progress._replace(lab_time=self._clock.datetime(), **changes)
         self._show(self._progress)
 
 

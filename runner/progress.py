@@ -1,17 +1,15 @@
 """What a running night shows: an immutable snapshot that any thread may read."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 State = Literal[
     "queued", "preparing", "running", "suspended", "stopping", "finished", "failed", "stopped", "aborted"
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where the night is.
+class Progress(NamedTuple):
+    """Where the night is; a named tuple, since one is made for every point.
 
     ``done_s`` and ``total_s`` are lab seconds of the plan's own estimate, ``lab_time`` is the clock's UTC;
     ``temperature_k`` and ``field_oe`` are the last stored point's, NaN before there is one.
