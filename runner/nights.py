@@ -56,7 +56,7 @@ def analyse_folder(folder: str) -> NightAnswer:
         ConfigurationError: if there is no such night or run.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(find_night(folder, Path("runs")))
+    report = analyse(find_night(folder, Path("runs")).resolve())
     return NightAnswer(
         report.simulated, report.night, report.runs, report.results, report.messages, report.figure
     )
@@ -67,7 +67,7 @@ def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...
         night = NightThread(plan, runs, clock, key, compare_with=compare_with)
         watch(night, Console(stderr=True))
         outcome = night.outcome()
-    folder = night.folder
+    folder = night.folder.resolve()
     messages = [*plan.messages, *([outcome.message] if outcome.message else [])]
     if not outcome.safe:
         messages.append("SAFE STATE NOT CONFIRMED: look at the instruments now; events.jsonl has each step")
