@@ -5,6 +5,7 @@ Matplotlib by its objects alone: no pyplot, no global state, so that it can be d
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from onnes.analysis.isotherm import Floats
-from onnes.analysis.lag import at_sample
+from onnes.instruments.clock import WallClock
 from onnes.runner.findings import FieldFindings, Findings, TemperatureFindings
 from onnes.runner.measured import Geometry
 from onnes.runner.report import with_uncertainty
 from onnes.runner.results import NightResult
+from onnes.storage.manifest import replace_file
 
 _DPI = 160
 _PANEL_IN = (4.9, 4.5)
@@ -36,7 +38,11 @@ Colour = tuple[float, float, float, float]
 
 
 def draw(findings: Findings, path: Path) -> bool:
-    """Draw what was found to ``path`` as PNG; return False where there is nothing to draw."""
+    """Draw what was found to ``path`` as PNG; return False where there is nothing to draw.
+
+    Raises:
+        StorageError: if the file cannot be written.
+    """
     panels: list[Callable[[Axes], None]] = []
     runs = [found for found in findings.temperature_runs if found.measured.branches]
     if runs:
@@ -48,9 +54,13 @@ def draw(findings: Findings, path: Path) -> bool:
         panels.append(lambda axes: _collapse(axes, richest))
     if not panels:
         return False
-    width, height = _PANEL_IN
-    figure = Figure(figsize=(max(width * len(panels), 6.0), height), dpi=_DPI, layout="constrained")
+    width, height = max(_PANEL_IN[0] * len(panels), 6.0), _PANEL_IN[1]
+    figure = Figure(figsize=(width, height), dpi=_DPI)
     FigureCanvasAgg(figure)
+    # Fixed margins, in inches: a layout engine would draw everything twice.
+    figure.subplots_adjust(
+        0.62 / width, 0.56 / height, 1 - 0.1 / width, 1 - 0.55 / height, wspace=0.68 / _PANEL_IN[0] * 1.2
+    )
     for letter, axes, panel in zip(
         "abc", figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=False
     ):
@@ -59,16 +69,15 @@ def draw(findings: Findings, path: Path) -> bool:
         axes.set_title("")
         _dress(axes)
         _watermark(axes, findings.provenance)
-    figure.suptitle(findings.path.name, x=0.995, ha="right", fontsize=_SMALL, color=_GREY)
+    figure.text(0.995, 0.985, findings.path.name, ha="right", va="top", fontsize=_SMALL, color=_GREY)
     if findings.provenance.get("backend") == "simulated":
         figure.text(
-            0.005, 0.99, _origin(findings.provenance), va="top", fontsize=_SMALL, color=_AMBER, weight="bold"
+            0.005, 0.985, _origin(findings.provenance), va="top", fontsize=_SMALL, color=_AMBER, weight="bold"
         )
-    beside = path.with_name(f".{path.name}.new")
-    figure.savefig(
-        beside, format="png", metadata={"Software": "onnes", "Description": _origin(findings.provenance)}
-    )
-    beside.replace(path)
+    image = BytesIO()
+    about = {"Software": "onnes", "Description": _origin(findings.provenance)}
+    figure.savefig(image, format="png", metadata=about)
+    replace_file(path, image.getvalue(), WallClock())
     return True
 
 
@@ -81,8 +90,7 @@ def _over_temperature(
     colours = _colours(axes, "cividis", [found.measured.field_oe / 1000 for found in runs], "H (kOe)")
     coldest, hottest = np.inf, 0.0
     for found, colour in zip(runs, colours, strict=True):
-        for branch in found.measured.branches:
-            temperature = at_sample(branch.temperature, branch.rate, found.lag_s)
+        for branch, temperature in zip(found.measured.branches, found.temperatures(), strict=True):
             _points(
                 axes, temperature, branch.resistance * scale, colour, filled=branch.direction == "warming"
             )
@@ -119,7 +127,7 @@ def _magnified(
     axes: Axes, found: FieldFindings, crossing_koe: float, colours: Sequence[Colour], scale: float
 ) -> None:
     """Draw what surrounds the crossing into the empty corner below the isotherms."""
-    inset = axes.inset_axes((0.5, 0.14, 0.47, 0.4))
+    inset = axes.inset_axes((0.57, 0.13, 0.4, 0.4))
     low, high = crossing_koe - _AROUND_CROSSING_KOE, crossing_koe + _AROUND_CROSSING_KOE
     for isotherm, colour in zip(found.measured.isotherms, colours, strict=True):
         near = (isotherm.field / 1000 >= low) & (isotherm.field / 1000 <= high)

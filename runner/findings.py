@@ -5,6 +5,7 @@ of keys of ``paper_values.toml`` that the demo sets. A quantity that is not amon
 as ``tc-onset``.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,13 +41,20 @@ _H_OVER_4E2_OHM = 25812.80745 / 4  # exact since the SI of 2019
 
 Keyed = list[tuple[str, Result]]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class TemperatureFindings:
-    """A run R(T); ``lag_s`` is what its temperatures are corrected by, 0 where it is not known."""
+    """A run R(T); ``lag_s`` is what its temperatures are corrected by, None where it is not known."""
 
     measured: TemperatureRun
-    lag_s: float
+    lag_s: float | None
+
+    def temperatures(self) -> list[Floats]:
+        """Return the temperature of the sample, K, for each branch; settled points do not lag."""
+        lag_s = (self.measured.swept and self.lag_s) or 0.0
+        return [at_sample(branch.temperature, branch.rate, lag_s) for branch in self.measured.branches]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +78,33 @@ class Findings:
 
 
 def find(folder: Night | Run) -> Findings:
-    """Analyse every run of a night, or one run; a run of a kind without an analysis is left out."""
+    """Analyse every run of a night, or one run; a run of a kind without an analysis is left out.
+
+    A sample has one lag: that of its first sweep with both directions corrects all its sweeps from there on.
+    """
     compare_with = frozenset(_night_manifest(folder).get("compare_with", ()))
     results: list[NightResult] = []
     temperature_runs: list[TemperatureFindings] = []
     field_runs: list[FieldFindings] = []
+    lags_s: dict[str, float] = {}
     for run in folder.runs if isinstance(folder, Night) else [folder]:
-        kind = _kind(run)
-        if kind == "resistivity-temperature":
-            over_temperature, keyed = _over_temperature(temperature_run(run), compare_with)
-            temperature_runs.append(over_temperature)
-        elif kind == "resistivity-field":
-            over_field, keyed = _over_field(field_run(run))
-            field_runs.append(over_field)
-        else:
-            continue
+        keyed: Keyed = []
+        try:
+            if _kind(run) == "resistivity-temperature":
+                sample = str(run.manifest.get("sample"))
+                over_temperature, keyed = _over_temperature(
+                    temperature_run(run), compare_with, lags_s.get(sample)
+                )
+                temperature_runs.append(over_temperature)
+                if over_temperature.lag_s is not None:
+                    lags_s[sample] = over_temperature.lag_s
+            elif _kind(run) == "resistivity-field":
+                over_field, keyed = _over_field(field_run(run))
+                field_runs.append(over_field)
+        except Exception as error:  # noqa: BLE001 - a run that cannot be analysed must not hide the others
+            _log.warning("%s cannot be analysed", run.path, exc_info=True)
+            reason = f"{type(error).__name__}: {error}"
+            keyed = [("analysis", refused(f"analysis of {run.path.name}", "1", _kind(run), reason))]
         ended = () if run.status == "finished" else (f"run {run.status}",)
         results += [_night_result(key, result, ended, compare_with) for key, result in keyed]
     origin: dict[str, Any] = {
@@ -129,24 +149,28 @@ def _night_result(
 
 
 def _over_temperature(
-    measured: TemperatureRun, compare_with: frozenset[str]
+    measured: TemperatureRun, compare_with: frozenset[str], lag_s: float | None
 ) -> tuple[TemperatureFindings, Keyed]:
-    """Return the run with its lag, and what it says; no transition or no minimum is no result."""
-    in_field = abs(measured.field_oe) >= 1
-    keyed: Keyed = []
-    lag = _lag(measured)
-    if lag is not None:
-        keyed.append(("sample-lag", lag))
-    lag_s = (lag and lag.value) or 0.0
-    findings = TemperatureFindings(measured, lag_s)
+    """Return the run with its lag, and what it says; no transition or no minimum is no result.
+
+    Args:
+        lag_s: of the sample, where an earlier run has told.
+    """
     if not measured.branches:
-        return findings, [
-            ("resistivity", refused("resistivity", "ohm*cm", "R w t / l", "the run has no good point"))
+        reason = "the run has no good point"
+        return TemperatureFindings(measured, None), [
+            ("resistivity", refused("resistivity", "ohm*cm", "R w t / l", reason))
         ]
-    temperature = np.concatenate([at_sample(b.temperature, b.rate, lag_s) for b in measured.branches])
+    lag = _lag(measured) if lag_s is None else None
+    if lag is not None:
+        lag_s = lag.value
+    findings = TemperatureFindings(measured, lag_s)
+    keyed: Keyed = []
+    in_field = abs(measured.field_oe) >= 1
+    temperature = np.concatenate(findings.temperatures())
     resistance = np.concatenate([branch.resistance for branch in measured.branches])
     sigma = np.concatenate([branch.sigma for branch in measured.branches])
-    lagging = ("lag_not_corrected",) if measured.swept and not lag_s else ()
+    lagging = ("lag_not_corrected",) if measured.swept and lag_s is None else ()
     if not in_field:
         keyed.append(("resistivity", _resistivity(measured, temperature, resistance, sigma)))
         order = np.argsort(temperature, kind="stable")
@@ -158,7 +182,8 @@ def _over_temperature(
         for name, metric in metrics.items():
             key = name if name == "rrr" else f"tc-{name}"
             keyed.append((key, replace(metric, flags=(*metric.flags, *lagging))))
-    return findings, _in_field(keyed, measured.field_oe) if in_field else keyed
+    keyed = _in_field(keyed, measured.field_oe) if in_field else keyed
+    return findings, keyed if lag is None else [("sample-lag", lag), *keyed]
 
 
 def _in_field(keyed: Keyed, field_oe: float) -> Keyed:

@@ -11,7 +11,10 @@ import pytest
 
 from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.runner.analyse import analyse, find_night
+from onnes.runner.figure import draw
+from onnes.runner.findings import find
 from onnes.runner.results import NightResult, write_results
+from onnes.storage.reader import Night
 from tests.runner.conftest import NightMaker
 
 MakeNight = Callable[..., NightMaker]
@@ -86,6 +89,11 @@ def test_a_folder_that_is_neither_night_nor_run_is_refused(tmp_path: Path) -> No
 def test_results_that_cannot_be_written_are_an_error(small_night: Path) -> None:
     with pytest.raises(StorageError, match="cannot replace"):
         write_results(small_night / "gone", [], {"backend": "visa"})
+
+
+def test_a_figure_that_cannot_be_written_is_an_error(small_night: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot replace"):
+        draw(find(Night.open(small_night)), tmp_path / "gone" / "figure.png")
 
 
 def test_a_night_is_found_by_its_folder_and_by_its_number(small_night: Path) -> None:

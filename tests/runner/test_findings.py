@@ -1,10 +1,13 @@
 """From stored runs to results; the truth of every night is known."""
 
+import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from onnes.runner.findings import Findings, find
 from onnes.runner.results import NightResult
@@ -132,6 +135,36 @@ def test_one_direction_alone_is_flagged_for_its_lag(make_night: MakeNight) -> No
     named = _named(find(Night.open(night)))
     assert "sample-lag" not in named
     assert "lag_not_corrected" in named["tc-onset"].flags
+
+
+def test_the_lag_of_the_sample_is_found_once_and_corrects_the_sweeps_after_it(make_night: MakeNight) -> None:
+    maker = make_night(film=Film(tc_k=39.3), lag_s=30.0)
+    maker.sweep(NEAR_TC, 0.0, both=True).sweep(NEAR_TC, 10e3)
+    named = _named(find(Night.open(maker.close())))
+    assert [key for key in named if "lag" in key] == ["sample-lag"]
+    assert named["sample-lag"].value == pytest.approx(30.0, abs=3.0)
+    assert named["tc-onset-10000Oe"].value == pytest.approx(39.3, abs=0.1)
+    assert "lag_not_corrected" not in named["tc-onset-10000Oe"].flags
+
+
+def test_a_damaged_run_does_not_hide_the_others(make_night: MakeNight) -> None:
+    night = make_night().sweep(KELVIN, 0.0).sweep(KELVIN, 10e3).close()
+    data = night / "02_resistivity-temperature_10000Oe" / "data.csv"
+    data.write_text(data.read_text(encoding="utf-8").replace(",1.0,", ",one,"), encoding="utf-8")
+    named = _named(find(Night.open(night)))
+    assert named["rho-minimum"].value is not None
+    assert named["analysis"].value is None
+    assert named["analysis"].quantity == "analysis of 02_resistivity-temperature_10000Oe"
+    assert "is damaged" in named["analysis"].flags[0]
+
+
+def test_every_result_fits_the_shipped_schema(paper: Findings, make_night: MakeNight) -> None:
+    schema = json.loads(files("onnes.runner").joinpath("output.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/result"})
+    refused = find(Night.open(make_night().isotherms([2.0, 6.0], FIELDS).close()))
+    for result in (*paper.results, *refused.results):
+        entries = json.loads(json.dumps(result.as_json(), allow_nan=False))
+        assert [error.message for error in validator.iter_errors(entries)] == []
 
 
 def test_a_run_in_field_has_its_field_in_its_keys(make_night: MakeNight) -> None:
