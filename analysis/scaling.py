@@ -6,6 +6,7 @@ field and a gain error of 0.1 % explain are not one curve, and no number is give
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -129,7 +130,7 @@ def collapse(
 def _too_little(isotherms: Sequence[Isotherm]) -> str:
     """Return why these isotherms cannot be scaled, "" if they can."""
     temperatures = sorted(isotherm.temperature for isotherm in isotherms)
-    apart = sum(1 for a, b in zip(temperatures, [*temperatures[1:], np.inf], strict=True) if b > 1.01 * a)
+    apart = sum(b > 1.01 * a for a, b in pairwise([*temperatures, float("inf")]))
     if apart < _LEAST_ISOTHERMS:
         return f"{apart} isotherms; at least {_LEAST_ISOTHERMS} at different temperatures are needed"
     if temperatures[-1] < _LEAST_FACTOR * temperatures[0]:
