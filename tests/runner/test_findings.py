@@ -53,6 +53,13 @@ def test_a_night_like_the_papers_finds_what_the_film_was_given(
     assert abs(result.value - truth) < 3 * result.sigma + 1e-9
 
 
+def test_the_exponent_by_slopes_is_a_check_and_no_result(make_night: MakeNight) -> None:
+    fields = np.arange(20e3, 44e3, 500.0)
+    named = _named(find(Night.open(make_night().isotherms(ISOTHERMS, fields, both=False).close())))
+    assert named["znu"].goodness["z_nu_by_slopes"] == pytest.approx(7 / 3, abs=0.25)
+    assert "znu-slope" not in named
+
+
 def test_the_sheet_resistance_is_far_below_the_quantum_of_resistance(paper: Findings) -> None:
     result = _named(paper)["000-rq"]
     assert result.value == pytest.approx(1.5e-4 / 2.15e-5, rel=0.005)
