@@ -96,6 +96,7 @@ class PPMS(StrictInstrument, Instrument):
         self._temperature = _Regulated()
         self._field = _Regulated()
         self._last = _LastData()
+        self._sampled = self.link.clock.now()
         self._mode: FieldMode | None = None
         self._held: FieldSetpoint | None = None
         self._field_limits: Limits | None = None
@@ -351,10 +352,10 @@ class PPMS(StrictInstrument, Instrument):
     def _reading(
         self, known: _Regulated, value: float, word: int, words: str, *, rests: bool, stable: bool
     ) -> Reading:
-        now = self.link.clock.now()
         if not rests:
             known.doubted_until = -math.inf
-        return Reading(value, now, words, stable and now >= known.doubted_until, word)
+        is_stable = stable and self.link.clock.now() >= known.doubted_until
+        return Reading(value, self._sampled, words, is_stable, word)
 
     def _data(self, mask: int) -> list[float]:
         """Return the values of ``GETDAT?`` in ascending order of the bits in ``mask``."""
@@ -364,7 +365,11 @@ class PPMS(StrictInstrument, Instrument):
             self._check_stamp(stamp, reply)
             return values
 
-        return self.link.query(f"GETDAT? {mask}", parse)
+        asked = self.link.clock.now()
+        values = self.link.query(f"GETDAT? {mask}", parse)
+        # When the controller looked, between question and reply, it does not tell: the middle is nearest.
+        self._sampled = 0.5 * (asked + self.link.clock.now())
+        return values
 
     def _check_stamp(self, stamp: float, reply: str) -> None:
         last, now = self._last, self.link.clock.now()

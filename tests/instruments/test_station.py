@@ -230,7 +230,9 @@ def test_what_was_opened_and_only_that_becomes_safe_and_is_closed(
     with pytest.raises(CommunicationError, match=r"no instrument at GPIB0::9::INSTR \(k2182a\)"):
         open_it(file)
     assert safe == ["k6221", "ppms"]
-    assert closed[:2] == ["GPIB0::15::INSTR", "GPIB0::12::INSTR"]
+    opened = ["GPIB0::15::INSTR", "GPIB0::12::INSTR"]
+    # An adapter that an earlier test left to the garbage collector may be closed in between.
+    assert [name for name in closed if name in opened][:2] == opened
 
 
 def test_the_error_says_which_instrument_is_not_safe(
