@@ -54,7 +54,7 @@ class Kind:
     example: str
 
 
-# nights.md of the specification, section 3.2; the first unit is the one suggested.
+# The first unit is the one that a message suggests.
 KINDS = {
     "temperature": Kind("a temperature", "K", ("K", "mK"), "10 K"),
     "field": Kind("a field", "Oe", ("Oe", "kOe", "T", "mT", "uT", "G"), "5 Oe"),

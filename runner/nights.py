@@ -30,7 +30,7 @@ def run_demo(*, lab: str | None, seed: int | None, runs: Path) -> NightAnswer:
     Raises:
         ConfigurationError: if the lab is not as it should be.
     """
-    with _demo_files() as folder:
+    with demo_files() as folder:
         plan = make_plan(folder / "demo.yaml")
         return _run(plan, runs, LabChoice(lab or "demo", seed, _DEMO_SAMPLE), compare_with=_DEMO_COMPARES)
 
@@ -84,7 +84,7 @@ def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...
 
 
 @contextmanager
-def _demo_files() -> Iterator[Path]:
+def demo_files() -> Iterator[Path]:
     """Yield the folder with the demo's files, also where the package is not unpacked."""
     package = files("onnes.runner")
     with as_file(package.joinpath(_DEMO[0])) as sequence:

@@ -1,7 +1,7 @@
 """The sealed sample space and the helium bath: what a Model 6000 knows of them.
 
 Durations and pressures of the chamber and the costs of helium are ours (a); the states are those of
-quantum-design.md 1.3.
+the Model 6000's manual.
 """
 
 import math
@@ -33,7 +33,7 @@ _TORR: Final = {
     PUMPING: 1e-2,
     FLOODING: 760.0,
 }
-_FRESH_AFTER_S: Final = 10.0  # from LEVELON to a value (s, quantum-design.md 1.2)
+_FRESH_AFTER_S: Final = 10.0  # from LEVELON to a value (seen in public drivers)
 _AUTO_OFF_S: Final = 60.0
 _HOUR_S: Final = 3600.0
 

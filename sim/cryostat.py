@@ -1,7 +1,8 @@
 """Temperature in closed form: ramped setpoint, the sensor behind it, the sample behind the sensor.
 
-Every number is of simulation.md section 6. Each command lays down a few straight pieces of setpoint; on
-each piece the two lags have an exact solution, so no clock ticks and a reading costs the same at any time.
+The lags, the overshoot and the noise were read off real logs of a PPMS; the rest is assumed. Each command
+lays down a few straight pieces of setpoint; on each piece the two lags have an exact solution, so no clock
+ticks and a reading costs the same at any time.
 """
 
 import math
@@ -38,7 +39,7 @@ class CryostatSettings(BaseModel):
 
     ``thermometer_offset_k`` is what the thermometer reads too much: the controller holds the reading at the
     setpoint, so the sample sits that much below it. The cooling capacities limit the ramp whatever was asked:
-    300 to 1.9 K takes 40 to 60 min (a, simulation.md 6).
+    300 to 1.9 K takes 40 to 60 min (assumed).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

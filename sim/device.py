@@ -49,8 +49,8 @@ class Device:
     terminals: ClassVar[tuple[str, ...]] = ()  # what a lab file may wire, as ``<name>.<terminal>``
     terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
     drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
-    write_latency_s: ClassVar[float] = 1e-3  # (a), simulation.md 3
-    query_latency_s: ClassVar[float] = 4e-3  # (a), simulation.md 3
+    write_latency_s: ClassVar[float] = 1e-3  # assumed
+    query_latency_s: ClassVar[float] = 4e-3  # assumed
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         self.name = name

@@ -1,7 +1,7 @@
 """Keithley 2182A nanovoltmeter: conversions, filters, ranges, buffer.
 
-Facts from simulation.md 12 and PyMeasure's driver; (a) is our assumption, (k) general knowledge to be checked
-against the manual.
+Facts from the manual's command tables and PyMeasure's driver; (a) is our assumption, (k) general knowledge
+to be checked against the manual.
 """
 
 import math

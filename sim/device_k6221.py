@@ -1,7 +1,8 @@
 """Keithley 6221 current source: dc sourcing, and the settings of its wave and delta modes.
 
-Facts from simulation.md 12 and the ranges in PyMeasure's driver; what is marked (k) there or here is general
-knowledge to be checked against the manual. Arming a wave, a sweep or delta is refused with -221.
+Facts from the manual's command tables and the ranges in PyMeasure's driver; what is marked (k) there or
+here is general knowledge to be checked against the manual. Arming a wave, a sweep or delta is refused with
+-221.
 """
 
 from bisect import bisect_left

@@ -8,7 +8,7 @@ from onnes.sim.noise import microseconds, uniform
 
 @dataclass(slots=True)
 class LateStatus:
-    """The old code stays up for a dead time after each command (quantum-design.md 5.2: 1 to 5 s).
+    """The old code stays up for a dead time after each command (1 to 5 s were seen).
 
     That is the classic race: "stable" read just after a command belongs to the setpoint before it. The dead
     time is drawn from the seed and the time of the command.

@@ -1,7 +1,7 @@
 """Field in closed form: a timeline of leads, switch heater, ramps and rests, for both signs of field.
 
-Every number is of simulation.md section 6 and physics.md section 5. The reported field is the current of the
-supply; the sample sees that plus what the winding has trapped.
+Times and remanence are assumed within the vendor's bounds; noise was read off real logs. The reported field
+is the current of the supply; the sample sees that plus what the winding has trapped.
 """
 
 import math
@@ -184,7 +184,7 @@ class Magnet:
         return field + self.settings.reading_noise_oe * self._noise(t)
 
     def status(self, t: float) -> int:
-        """Return the status nibble of quantum-design.md 1.3, or what was forced."""
+        """Return the nibble of the packed status word, or what was forced."""
         return self._late.shown(t, self._true_status)
 
     def force_status(self, code: int | None, t: float) -> None:

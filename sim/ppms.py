@@ -1,7 +1,8 @@
 """Quantum Design Model 6000 controller: the skin over cryostat, magnet, chamber, helium and bridges.
 
-Grammar of quantum-design.md 1.1 to 1.6. It has no error queue: what it does not understand or refuses is
-answered with silence and changes nothing, and a setpoint out of range is refused, never clipped.
+The grammar is that of the GPIB commands manual (1070-195) and of public drivers. It has no error queue:
+what it does not understand or refuses is answered with silence and changes nothing, and a setpoint out of
+range is refused, never clipped.
 """
 
 import math
@@ -60,7 +61,7 @@ class Ppms6000(Device):
     model: ClassVar[str] = "ppms6000"
     terminals: ClassVar[tuple[str, ...]] = tuple(f"bridge{n}" for n in _BRIDGES)
     terminator: ClassVar[bytes] = b""  # each reply brings its own `;`, and EOI ends it
-    query_latency_s: ClassVar[float] = 0.05  # (a), simulation.md 12
+    query_latency_s: ClassVar[float] = 0.05  # assumed
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         super().__init__(name, lab, settings)

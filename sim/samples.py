@@ -1,7 +1,7 @@
 """What a sample is to the lab, and the one table of every parameter of every model.
 
 ``make_sample`` turns the table ``[sample]`` of a lab file, or the ``[virtual]`` and ``[geometry]`` of a
-sample file, into a sample. Formulas and numbers are of physics.md section 3.
+sample file, into a sample.
 """
 
 import difflib

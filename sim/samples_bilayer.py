@@ -1,4 +1,4 @@
-"""MgB2 bilayers of paper 000: an ion-damaged layer on a pristine one (physics.md 3.1).
+"""MgB2 bilayers of paper 000: an ion-damaged layer on a pristine one.
 
 Of kind ``sc`` the film has a resistive transition; of kind ``qbs`` (a quantum breakdown of
 superconductivity, where ``hc_oe`` is given) its isotherms cross at Hc and scale below 6 K.
@@ -26,7 +26,7 @@ ROWS: Final = ("pristine", "0.54", "0.3", "0.12", "0.06")
 
 
 def _rows(*values: float | None, printed: tuple[str, ...] = ()) -> dict[str, tuple[float, Mark]]:
-    """Return the column of the table of physics.md 3.1; all of it is assumed but what is ``printed``."""
+    """Return the column of the table of films; all of it is assumed but what is ``printed``."""
     return {
         row: (value, "printed" if row in printed else "assumed")
         for row, value in zip(ROWS, values, strict=True)
@@ -207,7 +207,7 @@ class Breakdown(Bilayer):
 def make_bilayer(table: Mapping[str, Any], source: str) -> Bilayer:
     """Return the film that ``table`` describes.
 
-    A ``gamma_t`` of the table in physics.md 3.1 fills what is not given; keys given explicitly win. With
+    A ``gamma_t`` of the table fills what is not given; keys given explicitly win. With
     ``hc_oe``, given or filled, it is of kind qbs, without it sc.
 
     Raises:

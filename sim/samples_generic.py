@@ -44,7 +44,7 @@ class OhmicSample:
 
 
 class Metal(OhmicSample):
-    """A metal wire: R = R300 [1/RRR + (1 - 1/RRR) BG(T; th, 5)] (physics.md 3.7)."""
+    """A metal wire: R = R300 [1/RRR + (1 - 1/RRR) BG(T; th, 5)]."""
 
     def __init__(self, values: Mapping[str, float]) -> None:
         super().__init__(dict(values))

@@ -25,7 +25,7 @@ from onnes.sim.scpi import (
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
 
-_QUEUE_SIZE = 10  # simulation.md 5
+_QUEUE_SIZE = 10  # as a 2182A's
 _CACHE_SIZE = 4096  # messages remembered per class; setpoints make new ones all the time
 _WORD = Choice("MINimum", "MAXimum", "DEFault").parse
 

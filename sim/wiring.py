@@ -37,7 +37,7 @@ class ReadSettings(BaseModel):
 
     The thermal EMF in nV is ``emf_nv``, plus ``emf_drift_nv_per_s`` times lab time, plus a slow drift of
     ``emf_noise_nv`` rms with a 1/f spectrum, plus ``emf_nv_per_k_per_min`` times the rate at which the sample
-    warms (physics.md 5; sizes a). ``lead_ohm`` is the resistance of each contact and lead: nothing of it is
+    warms (sizes assumed). ``lead_ohm`` is the resistance of each contact and lead: nothing of it is
     in a four-probe voltage, but the source has to drive its current through two of them.
     """
 

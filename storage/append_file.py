@@ -9,7 +9,7 @@ from pathlib import Path
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import StorageError
 
-FSYNC_INTERVAL_S = 1.0  # wall time; the most that a power cut may take (design.md, "The night and its runs")
+FSYNC_INTERVAL_S = 1.0  # wall time; the most that a power cut may take
 # Rows are held until they are known to be on the disk. In virtual time a second holds a hundred thousand of
 # them, so the file is synced after this many bytes as well and the memory stays bounded.
 _FSYNC_BYTES = 1 << 20

@@ -68,7 +68,7 @@ def test_the_jackknife_sees_what_isotherms_do_not_share(isotherms: Maker) -> Non
         return pair_of(fit_common_curve(points, (32.0, 3 / 7), 9))
 
     sigmas = [jackknife(points_of(isotherms(seed, gain_error=1e-3)), measure) for seed in range(6)]
-    # the scatter that physics.md 6 gives for this gain error: 340 Oe, 0.026
+    # the scatter expected for this gain error: 340 Oe, 0.026
     assert np.sqrt(np.mean(np.square(sigmas), axis=0)) == pytest.approx([0.34, 0.026], rel=0.6)
 
 

@@ -13,13 +13,14 @@ from onnes.runner.cli import cli
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 PAGES = sorted(
-    page for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"] if BLOCK.search(page.read_text(encoding="utf-8"))
+    page
+    for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
+    if BLOCK.search(page.read_text(encoding="utf-8"))
 )
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
-    for language, title, body in BLOCK.findall(page.read_text(encoding="utf-8")):
-        yield language, title, body
+    yield from BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
 def commands(body: str) -> Iterator[list[str]]:
@@ -42,7 +43,7 @@ def test_every_snippet_of_the_page_runs(page: Path, tmp_path: Path, monkeypatch:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(body, encoding="utf-8")
         elif language == "python":
-            exec(compile(body, page.name, "exec"), names)  # noqa: S102 - the page is ours
+            exec(compile(body, page.name, "exec"), names)  # the pages are ours
         elif language == "sh":
             for arguments in commands(body):
                 result = CliRunner().invoke(cli, arguments, standalone_mode=False)

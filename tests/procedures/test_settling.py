@@ -1,4 +1,4 @@
-"""When a temperature or a field counts as settled (nights.md 3, quantum-design 1.5.2)."""
+"""When a temperature or a field counts as settled."""
 
 import math
 from collections.abc import Callable

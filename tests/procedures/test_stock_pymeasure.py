@@ -1,4 +1,4 @@
-"""Our measurements in stock PyMeasure, and the failures of its that they must not share (pymeasure.md 4)."""
+"""Our measurements in stock PyMeasure, and the failures of its that they must not share."""
 
 import math
 import os

@@ -49,7 +49,7 @@ class StoredPoint(Point):
 
 @dataclass
 class Film:
-    """The QBS film gamma_t = 0.06 of paper 000 (physics.md 3.1), or a metal or superconductor beside it."""
+    """The QBS film gamma_t = 0.06 of paper 000, or a metal or superconductor beside it."""
 
     hc_oe: float = 32000.0
     z_nu: float = 7 / 3

@@ -46,7 +46,7 @@ def test_the_shipped_labs_load(name: str) -> None:
 
 def test_the_demo_has_the_film_of_the_paper() -> None:
     default, demo = load_lab("default", VirtualClock()), load_lab("demo", VirtualClock())
-    # physics.md 3.1: rho40 and the geometry 2 x 1 mm, 215 nm
+    # rho40 and the geometry 2 x 1 mm, 215 nm
     assert volts(demo, 2.0, 32000.0) == pytest.approx(1e-3 * 1.5e-4 * 0.2 / (0.1 * 2.15e-5))
     assert volts(default, 2.0, 33000.0) == pytest.approx(1e-3 * 9.0e-5 * 0.2 / (0.1 * 2.15e-5))
 

@@ -1,4 +1,4 @@
-"""Samples: the check values of physics.md, the departures, the table of parameters."""
+"""Samples: check values computed apart from the code, the departures, the table of parameters."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Rows reach the disk once, whole and in order, whatever the drive does (pymeasure.md F5, F16)."""
+"""Rows reach the disk once, whole and in order, whatever the drive does."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Every column that the package declares can stand in a file and in a procedure (pymeasure.md F15, 3.3)."""
+"""Every column that the package declares can stand in a file and in a procedure."""
 
 import importlib
 import re

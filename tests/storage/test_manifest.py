@@ -1,4 +1,4 @@
-"""A manifest is the old one or the new one, with every digit (pymeasure.md F9)."""
+"""A manifest is the old one or the new one, with every digit."""
 
 import json
 import math

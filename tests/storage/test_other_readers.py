@@ -1,4 +1,4 @@
-"""Other programs open data.csv: PyMeasure, pandas, anything that reads CSV (pymeasure.md F9, F13, F14)."""
+"""Other programs open data.csv: PyMeasure, pandas, anything that reads CSV."""
 
 import csv
 import math

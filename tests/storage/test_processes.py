@@ -1,4 +1,4 @@
-"""What other processes see: another locale, a writer that is killed (pymeasure.md F6, F7, F16)."""
+"""What other processes see: another locale, a writer that is killed."""
 
 import os
 import random

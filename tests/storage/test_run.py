@@ -1,4 +1,4 @@
-"""A run on a full disk, a run that is given up, derived tables, damaged files (pymeasure.md F5)."""
+"""A run on a full disk, a run that is given up, derived tables, damaged files."""
 
 import json
 import math

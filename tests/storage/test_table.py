@@ -1,4 +1,4 @@
-"""Header and rows: what stands in the file is what was given (pymeasure.md 3, F6, F9 to F12, F14)."""
+"""Header and rows: what stands in the file is what was given."""
 
 import math
 import random
