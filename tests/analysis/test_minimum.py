@@ -45,6 +45,7 @@ def test_noise_leaves_the_minimum_within_1_k_and_within_its_sigma(seed: int) -> 
     noise = 2e-5 * np.random.default_rng(seed).standard_normal(len(KELVIN))
     found = resistance_minimum(KELVIN, CLEAN * (1 + noise), 14 * 2e-5)
     assert found.value == pytest.approx(112.03, abs=1.0)
+    assert found.value is not None
     assert found.sigma is not None
     assert abs(found.value - 112.0) < 3 * found.sigma
     assert found.goodness["rms_relative"] == pytest.approx(2e-5, rel=0.4)

@@ -23,8 +23,8 @@ def _phonons(kelvin: float, debye_k: float = 880.0) -> float:
 TABLE = np.array([_phonons(float(kelvin)) for kelvin in KNOTS]) / _phonons(300.0)
 
 
-def phonons(kelvin: Floats) -> Floats:
-    return np.interp(kelvin, KNOTS, TABLE)
+def phonons(kelvin: Floats | float) -> Floats:
+    return np.asarray(np.interp(kelvin, KNOTS, TABLE))
 
 
 def step(x: Floats) -> Floats:

@@ -273,7 +273,7 @@ def test_a_point_during_which_the_temperature_moved_is_rejected_and_repeated(
 ) -> None:
     station = make_station(kelvin=5.0)
     measurement = sweep(temperature_program={"setpoints_k": [5.0]}, settle={"then_wait_s": 0.0})
-    calls = []
+    calls: list[float] = []
 
     def hook(now: float, kelvin: Reading, oersted: Reading) -> tuple[Reading, Reading]:
         measured = sum(entry[0] == "measure" for entry in station.the_bridge.diary)

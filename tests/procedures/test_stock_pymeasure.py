@@ -93,7 +93,7 @@ def test_stock_pymeasure_gets_the_same_points(tmp_path: Path) -> None:
     for ours, stock in zip(*rows, strict=True):
         assert list(ours) == list(stock)
         for label, value in ours.items():
-            assert value == stock[label] or (math.isnan(value) and math.isnan(stock[label]))  # type: ignore[arg-type]
+            assert value == stock[label] or (math.isnan(value) and math.isnan(stock[label]))
 
 
 def test_a_stock_file_gives_back_every_parameter(
@@ -242,7 +242,7 @@ def test_f20_a_misspelt_parameter_is_refused_with_the_nearest(kind: type[Measure
         kind(curent_a=1e-3)
     measurement = kind()
     with pytest.raises(AttributeError, match=r"has no attribute 'curent_a'; did you mean 'current_a'"):
-        measurement.curent_a = 1e-3  # type: ignore[attr-defined]
+        measurement.curent_a = 1e-3
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def is_covered(result: dict[str, Any], truth: float) -> bool:
     """Say whether the truth lies within 3 sigma, or the result was refused with its reason."""
     if result["value"] is None:
         return bool(result["flags"])
-    return abs(result["value"] - truth) <= 3 * float(result["sigma"])
+    return abs(float(result["value"]) - truth) <= 3 * float(result["sigma"])
 
 
 @pytest.mark.parametrize("seed", range(1, 11))
