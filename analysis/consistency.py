@@ -1,7 +1,7 @@
 """Are the isotherms one curve within what is known of the errors? chi^2 with errors that isotherms share.
 
-Points scatter independently; temperature, field and gain are in error by one amount for a whole isotherm. Each
-isotherm therefore gets three more unknowns with a Gaussian prior (dT, dH, gain), linear in ln R through
+Points scatter independently; temperature, field and gain are in error by one amount for a whole isotherm,
+which therefore gets three more unknowns with a Gaussian prior (dT, dH, gain), linear in ln R through
 d ln R/dT, d ln R/dH and 1. What they take up is judged apart from what the points keep.
 """
 
@@ -29,6 +29,7 @@ _FIRST_DEGREE = 9
 _LAST_DEGREE = 19
 _SIGNIFICANT = 13.8  # drop of chi^2 by two more coefficients that chance gives once in a thousand
 _OE_PER_KOE = 1e3
+_STRAY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,6 @@ class Consistency:
     points: float
     isotherms: float
     isotherms_probability: float
-    b1: float
-    b1_sigma: float
 
 
 def point_noise(points: Points) -> Floats:
@@ -75,6 +74,24 @@ def point_noise(points: Points) -> Floats:
     return np.maximum(sigma, floor)
 
 
+def stray(points: Points, curve: CommonCurve, noise: Floats, shared: SharedErrors) -> Floats:
+    """Return the noise and what T and H stray by along one isotherm: a tenth of the isotherm's own error.
+
+    A bridge resolves 1e-5 of R, which is 0.1 mK in a steep place: settling tails of temperature would refuse
+    any film. The tenth is 0.5 mK and 0.5 Oe by default.
+    """
+    per_k, per_oe = _of_one_sigma(points, curve, shared)
+    total: Floats = np.sqrt(noise**2 + (_STRAY * per_k) ** 2 + (_STRAY * per_oe) ** 2)
+    return total
+
+
+def _of_one_sigma(points: Points, curve: CommonCurve, shared: SharedErrors) -> tuple[Floats, Floats]:
+    """Return what errors of one sigma in temperature and in field do to ln R."""
+    per_k = -curve.slope * curve.kappa * curve.u / points.temperature * shared.temperature_k
+    per_oe = curve.slope * points.temperature**-curve.kappa * shared.field_oe / _OE_PER_KOE
+    return per_k, per_oe
+
+
 def consistency(points: Points, curve: CommonCurve, noise: Floats, shared: SharedErrors) -> Consistency:
     """Return how well the points follow a curve like ``curve``, refitted with weights and shared errors.
 
@@ -82,8 +99,7 @@ def consistency(points: Points, curve: CommonCurve, noise: Floats, shared: Share
     """
     _, _, columns = linear_columns(points, curve.hc, curve.kappa, curve.degree, background=curve.background)
     nonlinear = nonlinear_columns(points, curve.u, curve.slope, curve.kappa)
-    per_k = -curve.slope * curve.kappa * curve.u / points.temperature * shared.temperature_k
-    per_oe = curve.slope * points.temperature**-curve.kappa * shared.field_oe / _OE_PER_KOE
+    per_k, per_oe = _of_one_sigma(points, curve, shared)
     gain = np.full(len(points.ln_r), shared.gain)
     member = [points.isotherm == k for k in points.isotherms]
     errors = np.column_stack([np.where(m, column, 0.0) for column in (per_k, per_oe, gain) for m in member])
@@ -104,14 +120,11 @@ def consistency(points: Points, curve: CommonCurve, noise: Floats, shared: Share
     left = float(np.sum(residual[: len(points.ln_r)] ** 2))
     taken = float(np.sum(solution[free:] ** 2))
     determined = float(np.sum(1 - variance[free:]))  # how many of the shared errors the data can tell
-    background = columns.shape[1] - 1
     return Consistency(
         chi2=left + taken,
         points=left / max(len(points.ln_r) - free - determined, 1.0),
         isotherms=taken / max(determined, 1e-9),
         isotherms_probability=float(chi2.sf(taken, max(determined, 1e-9))),
-        b1=float(solution[background]) if curve.background else 0.0,
-        b1_sigma=float(np.sqrt(variance[background])) if curve.background else 0.0,
     )
 
 

@@ -24,6 +24,7 @@ from onnes.analysis.consistency import (
     SharedErrors,
     consistency,
     point_noise,
+    stray,
     sufficient_degree,
 )
 from onnes.analysis.isotherm import Floats, Isotherm
@@ -98,7 +99,7 @@ def collapse(
     noise = point_noise(points)
     degree, with_b1 = sufficient_degree(points, starting_point(points, 9), noise, shared)
     plain = fit_common_curve(points, (with_b1.hc, with_b1.kappa), degree)
-    judged = consistency(points, with_b1, noise, shared)
+    judged = consistency(points, with_b1, stray(points, with_b1, noise, shared), shared)
     unfit = _no_curve(points, plain)
     if unfit:
         return _nothing(unfit, _window(isotherms), len(points.ln_r), _chi2(judged), plain)
