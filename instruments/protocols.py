@@ -18,8 +18,8 @@ class Reading:
     """One fresh reading of a regulated quantity with the controller's own opinion of it.
 
     ``value`` is in K or Oe; ``time`` is the middle of question and reply on the clock's scale, s; ``state``
-    is the controller's word for what it does, ``is_stable`` whether that word means settled, ``status`` the raw
-    status word (0 where none is).
+    is the controller's word for what it does, ``is_stable`` whether that word means settled, ``status`` the
+    raw status word (0 where none is).
     """
 
     value: float
