@@ -5,8 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from onnes.analysis.common_curve import fit_common_curve, points_of
 from onnes.analysis.isotherm import Isotherm
 from onnes.analysis.scaling import Collapse, collapse
+from onnes.analysis.scaling_checks import compare_models
 
 Maker = Callable[..., list[Isotherm]]
 INTERLEAVED = (0, 2, 4, 6, 8, 7, 5, 3, 1)
@@ -94,6 +96,12 @@ def test_a_gain_error_of_each_isotherm_is_flagged_and_covered(isotherms: Maker) 
         assert max(map(abs, pulls(found, 32000.0, 7 / 3))) < 3
         assert "systematics" in found.hc.flags
         assert found.hc.goodness["sigma_jack"] > 3 * found.hc.goodness["sigma_boot"]
+
+
+def test_thermometry_within_its_accuracy_is_not_called_systematic(isotherms: Maker) -> None:
+    for seed in range(3):
+        found = collapse(isotherms(seed, film="0.12"))
+        assert "systematics" not in found.hc.flags + found.z_nu.flags
 
 
 CONTAMINATED = {"background_per_k": 1e-3, "drift": 2e-3, "spread_oe": 300.0}
@@ -246,6 +254,16 @@ def test_7_3_is_chosen_by_a_factor_above_20(isotherms: Maker, film: dict[str, ob
     assert found.models["2/3"] > found.models["4/3"]
     assert found.model.value == pytest.approx(7 / 3)
     assert found.model.goodness["next_over_chosen"] > 20
+
+
+def test_7_3_is_told_from_its_neighbours_by_a_factor_above_10(isotherms: Maker) -> None:
+    points = points_of(isotherms(13, noise=1e-4, temperature_error_k=0.0))
+    curve = fit_common_curve(points, (32.0, 0.4), 9)
+    found = compare_models(points, curve, {"7/3": 7 / 3, "2.0": 2.0, "2.6": 2.6})
+    assert found.chosen == "7/3"
+    assert found.ratio > 10
+    assert found.ratios["2.0"] * curve.rms == pytest.approx(1.9e-3, rel=0.25)  # the values of the reference
+    assert found.ratios["2.6"] * curve.rms == pytest.approx(1.2e-3, rel=0.25)
 
 
 def test_no_fixed_model_is_chosen_for_a_film_of_another_z_nu(isotherms: Maker) -> None:
