@@ -25,7 +25,7 @@ def resistivity(
     Raises:
         ValueError: if a size is not a positive number, or an uncertainty is negative or not finite.
 
-    >>> resistivity(2.0, 0.0, length_cm=0.5, width_cm=0.1, thickness_cm=1e-5).value
+    >>> round(resistivity(2.0, 0.0, length_cm=0.5, width_cm=0.1, thickness_cm=1e-5).value, 12)
     4e-06
     """
     sizes = {"length": length_cm, "width": width_cm, "thickness": thickness_cm}
