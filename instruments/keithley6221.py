@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import ClassVar
 
 from pymeasure.adapters import Adapter
 from pymeasure.instruments.keithley import Keithley6221 as PyMeasureKeithley6221
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import CommunicationError
+from onnes.instruments.errors import CommunicationError, OnnesError
 from onnes.instruments.limits import Limits
 from onnes.instruments.strict import StrictInstrument, confirm
 
@@ -123,21 +124,41 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
     def safe_state(self, rate_a_per_s: float | None = None) -> str:
         """Ramp to 0, then switch the output off; return what was read back.
 
-        Without a rate the ramp takes one second. Sweeps and waves are aborted first: they own the level.
+        Without a rate the ramp takes one second. Sweeps and waves are aborted first: they own the level. A
+        source that cannot be ramped, as its replies are spoilt, is set to 0 and switched off all the same.
 
         Raises:
-            CommunicationError: if the source does not answer.
-            InstrumentFault: if it does not do as told.
+            CommunicationError: if that cannot be sent or read back.
+            InstrumentFault: if the source does not do as told.
         """
+        unramped = ""
+        try:
+            self._ramp_down(rate_a_per_s)
+        except OnnesError as error:
+            unramped = f", but not ramped: {error}"
+        finally:
+            self._cut_off()
+        try:
+            confirm("source_enabled", False, self.source_enabled, 0.0, self.name)
+            confirm("source current", 0.0, self.source_current, resolution(0.0), self.name)
+        except CommunicationError as error:
+            raise CommunicationError(
+                f"{self.name} was told 0 A and output off, which cannot be read back: {error}"
+            ) from error
+        return f"0 A, output off{unramped}"
+
+    def _ramp_down(self, rate_a_per_s: float | None) -> None:
         self.link.write("SOUR:SWE:ABOR")
         self.link.write("SOUR:WAVE:ABOR")
         amps = self.source_current
         if self.source_enabled:
             self.ramp_to(0.0, rate_a_per_s or max(abs(amps), resolution(amps)))
-        else:
-            self.set_current(0.0)
-        self.source_enabled = False
-        return "0 A, output off"
+
+    def _cut_off(self) -> None:
+        """Set 0 A and switch off without asking anything; whether it worked is for the read-back to say."""
+        for message in ("SOUR:CURR 0", "OUTPut 0"):
+            with suppress(CommunicationError):
+                self.link.write(message)
 
 
 def identify(instrument: StrictInstrument, model: str) -> str:

@@ -1,10 +1,11 @@
 """A current source and a nanovoltmeter as one resistance bridge, by reversal of the current."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from onnes.instruments.errors import CommunicationError, ConfigurationError
+from onnes.instruments.errors import CommunicationError, ConfigurationError, OnnesError
 from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
@@ -86,7 +87,7 @@ class ReversalBridge:
     def start(self, current_a: float) -> None:
         """Ramp up to ``current_a`` with the compliance set first; choose and fix both ranges.
 
-        Range and current stay frozen until :meth:`stop`.
+        Range and current stay frozen until :meth:`stop`. If any of it fails, the source is off again.
 
         Raises:
             LimitError: if the current is out of range; nothing was sent.
@@ -99,12 +100,12 @@ class ReversalBridge:
         source.source_range = current_a
         self.meter.prepare_for_reversal(_LINE_CYCLES)
         self._current_a = current_a
-        self.is_running = True
-        self._switch_on()
-        largest = max(abs(self._volts_at(sign * current_a)) for sign in _SIGNS)
-        self.meter.fix_range(_HEADROOM * largest)
-        source.check_errors()
-        self.meter.check_errors()
+        with self._off_if_it_fails():
+            self._switch_on()
+            largest = max(abs(self._volts_at(sign * current_a)) for sign in _SIGNS)
+            self.meter.fix_range(_HEADROOM * largest)
+            source.check_errors()
+            self.meter.check_errors()
 
     def measure(self, readings: int) -> Resistance:
         """Measure from at least ``readings`` voltage readings, and never fewer than two triples.
@@ -132,15 +133,28 @@ class ReversalBridge:
         self.source.safe_state(self.abort_ramp_a_per_s if abort else self.ramp_a_per_s)
 
     def resume(self) -> None:
-        """Go on after :meth:`pause` at the same current and range."""
-        self.is_running = True
-        self._switch_on()
+        """Go on after :meth:`pause` at the same current and range; if that fails, the source is off again."""
+        with self._off_if_it_fails():
+            self._switch_on()
 
     def stop(self, *, abort: bool = False) -> None:
         """Ramp the current to 0 and switch the output off; safe to call at any time."""
         self.pause(abort=abort)
 
+    @contextmanager
+    def _off_if_it_fails(self) -> Iterator[None]:
+        """Switch the source off again if what is inside fails; its error is the one that is told."""
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self.stop()
+            except OnnesError as also:
+                error.add_note(f"the source is not known to be off: {also}")
+            raise
+
     def _switch_on(self) -> None:
+        self.is_running = True
         self.source.source_enabled = True
         self.source.ramp_to(self._current_a, self.ramp_a_per_s)
 

@@ -133,7 +133,7 @@ def test_a_ramp_goes_in_steps_at_its_rate() -> None:
 
 
 SAFE = [("SOUR:SWE:ABOR", None), ("SOUR:WAVE:ABOR", None)]
-OFF = [("OUTPut 0", None), ("OUTPut?", "0")]
+OFF = [("SOUR:CURR 0", None), ("OUTPut 0", None), ("OUTPut?", "0"), ("SOUR:CURR?", "0")]
 
 
 def test_the_safe_state_aborts_ramps_to_zero_and_switches_off_in_this_order() -> None:
@@ -167,7 +167,7 @@ def test_without_a_rate_the_ramp_to_zero_takes_a_second() -> None:
 
 
 def test_an_output_that_is_off_is_not_ramped() -> None:
-    pairs = [*SAFE, ("SOUR:CURR?", "1E-04"), ("OUTPut?", "0"), ("SOUR:CURR 0;CURR?", "0"), *OFF]
+    pairs = [*SAFE, ("SOUR:CURR?", "1E-04"), ("OUTPut?", "0"), *OFF]
     with expected_protocol(Keithley6221, pairs) as source:
         source.shutdown()
 
@@ -177,13 +177,37 @@ def test_an_output_that_stays_on_is_a_fault() -> None:
         *SAFE,
         ("SOUR:CURR?", "0"),
         ("OUTPut?", "0"),
-        ("SOUR:CURR 0;CURR?", "0"),
+        ("SOUR:CURR 0", None),
         ("OUTPut 0", None),
         ("OUTPut?", "1"),
     ]
     with (
         expected_protocol(Keithley6221, pairs) as source,
         pytest.raises(InstrumentFault, match="source_enabled"),
+    ):
+        source.safe_state()
+
+
+def test_a_source_that_cannot_be_ramped_is_switched_off_all_the_same_and_says_so() -> None:
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 3, *OFF]
+    with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
+        assert source.safe_state().startswith("0 A, output off, but not ramped: Keithley 6221 gave no usable")
+
+
+def test_a_source_whose_zero_cannot_be_read_back_is_off_but_not_confirmed() -> None:
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 3, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 3]
+    with (
+        expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source,
+        pytest.raises(CommunicationError, match=r"was told 0 A and output off, which cannot be read back: "),
+    ):
+        source.safe_state()
+
+
+def test_a_level_that_does_not_go_to_zero_is_a_fault() -> None:
+    pairs = [*SAFE, ("SOUR:CURR?", "0"), ("OUTPut?", "0"), *OFF[:3], ("SOUR:CURR?", "1E-4")]
+    with (
+        expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source,
+        pytest.raises(InstrumentFault, match="source current"),
     ):
         source.safe_state()
 

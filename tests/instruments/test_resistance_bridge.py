@@ -229,6 +229,38 @@ def test_stopping_ramps_down_at_any_time_and_ends_the_measurement() -> None:
     assert not bridge.is_running
 
 
+@pytest.mark.parametrize("step", ["start", "resume"])
+def test_a_current_that_fails_on_its_way_up_is_switched_off_again(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge, source, _ = bridge_on(milliohm)
+    if step == "resume":
+        bridge.start(CURRENT)
+        bridge.pause()
+
+    def fails(amps: float, _rate: float) -> float:
+        raise CommunicationError(f"silent at {amps:g} A")
+
+    monkeypatch.setattr(source, "ramp_to", fails)
+    with pytest.raises(CommunicationError, match="silent at"):
+        bridge.start(CURRENT) if step == "start" else bridge.resume()
+    assert source.told[-2:] == ["enabled True", "safe at 0.001 A/s"]
+    assert not bridge.is_running
+
+
+def test_a_failed_start_says_if_the_source_is_not_known_to_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge, source, meter = bridge_on(milliohm)
+
+    def fails(_: object) -> str:
+        raise CommunicationError("gone")
+
+    monkeypatch.setattr(meter, "fix_range", lambda _: monkeypatch.setattr(source, "safe_state", fails))
+    monkeypatch.setattr(source, "check_errors", lambda: fails(0))
+    with pytest.raises(CommunicationError, match="gone") as caught:
+        bridge.start(CURRENT)
+    assert caught.value.__notes__ == ["the source is not known to be off: gone"]
+
+
 @pytest.mark.parametrize(("abort", "rate"), [(0.1, "0.1"), (None, "None")])
 def test_on_an_abort_the_faster_ramp_counts(abort: float | None, rate: str) -> None:
     bridge, source, _ = bridge_on(milliohm, abort)

@@ -20,6 +20,7 @@ from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, ResistanceBridge
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
+from onnes.sim.device_k6221 import K6221
 from onnes.sim.lab import VirtualLab
 
 Open = Callable[..., Station]
@@ -307,6 +308,30 @@ def test_one_instrument_that_fails_does_not_keep_the_others_from_their_safe_stat
     assert not steps["k6221"].confirmed
     assert "gave no usable answer" in steps["k6221"].message
     assert steps["ppms"].confirmed
+
+
+@pytest.mark.parametrize("question", ["SOUR:CURR*", "OUTP*", "*"])
+def test_a_source_whose_replies_are_spoilt_is_switched_off_but_not_confirmed(
+    station: Station, lab: VirtualLab, question: str
+) -> None:
+    station.bridge("film").start(CURRENT)
+    lab.faults.add("garbage", target="k6221", match=question, count=10_000, text="?.?")
+    steps = {step.instrument: step for step in station.safe_state()}
+    assert not steps["k6221"].confirmed
+    assert "cannot be read back" in steps["k6221"].message
+    source = lab.instruments["k6221"]
+    assert isinstance(source, K6221)
+    assert (source.level_a, source.output) == (0.0, False)
+
+
+def test_a_start_that_fails_midway_leaves_the_source_off(station: Station, lab: VirtualLab) -> None:
+    bridge = station.bridge("film")
+    lab.faults.add("garbage", target="k2182a", match=":READ?", count=3)
+    with pytest.raises(CommunicationError, match="k2182a gave no usable answer"):
+        bridge.start(CURRENT)
+    source = lab.instruments["k6221"]
+    assert isinstance(source, K6221)
+    assert (source.level_a, source.output, bridge.is_running) == (0.0, False, False)
 
 
 def test_without_an_order_the_last_opened_is_made_safe_first(
