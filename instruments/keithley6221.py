@@ -18,8 +18,10 @@ _RANGES_A = (2e-9, 20e-9, 200e-9, 2e-6, 20e-6, 200e-6, 2e-3, 20e-3, 100e-3)
 _STEPS = 20_000
 _OVER_RANGE = 1.05
 
-# 6220/6221 reference manual, figure 11-6: bit 3 of the measurement condition register.
+# 6220/6221 reference manual, figure 11-6: bit 3 of the measurement condition and event registers.
 _IN_COMPLIANCE = 1 << 3
+# The event register latches what begins, until it is read; what began before and lasts is in the other one.
+_COMPLIANCE = "STAT:MEAS:EVEN?;COND?"
 
 _RAMP_STEP_S = 0.02
 
@@ -107,9 +109,17 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
         if not self.source_range * _OVER_RANGE >= abs(amps):
             confirm("source range", amps, self.source_range, 0.0, self.name)
 
-    def in_compliance(self) -> bool:
-        """Say whether the compliance voltage limits the current at this moment."""
-        return bool(self.link.query("STAT:MEAS:COND?", _integer) & _IN_COMPLIANCE)
+    def watch_compliance(self) -> bool:
+        """Say whether the compliance voltage limits the current now, and forget whether it did before."""
+        return bool(self.link.query(_COMPLIANCE, _present, "STAT:MEAS:COND?") & _IN_COMPLIANCE)
+
+    def was_in_compliance(self) -> bool:
+        """Say whether the compliance voltage limited the current since :meth:`watch_compliance`, or does now.
+
+        Raises:
+            CommunicationError: if the reply is spoilt; what was latched is lost then.
+        """
+        return bool(self.link.query(_COMPLIANCE, _either) & _IN_COMPLIANCE)
 
     def ramp_to(self, amps: float, rate_a_per_s: float) -> float:
         """Go to ``amps`` in steps at ``rate_a_per_s`` and return the current as read back, A."""
@@ -176,8 +186,11 @@ def identify(instrument: StrictInstrument, model: str) -> str:
     return identity
 
 
-def _integer(reply: str) -> int:
-    value = float(reply)
-    if value != int(value):
-        raise ValueError(f"the reply {reply!r} is no whole number")
-    return int(value)
+def _either(reply: str) -> int:
+    """Return the bits that are set in either of two registers."""
+    latched, present = reply.split(";")
+    return int(latched) | int(present)
+
+
+def _present(reply: str) -> int:
+    return int(reply.rpartition(";")[2])

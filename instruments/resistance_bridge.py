@@ -119,8 +119,8 @@ class ReversalBridge:
             raise ConfigurationError(
                 "the resistance bridge is not started; start() sets current and range first"
             )
-        triples = self._triples(current, max(2, math.ceil(readings / 3)))
-        flags = ("compliance",) if self.source.in_compliance() else ()
+        triples, limited = self._triples(current, max(2, math.ceil(readings / 3)))
+        flags = ("compliance",) if limited else ()
         volts = tuple(v for triple in triples for v in triple.volts)
         if max(map(abs, volts)) >= OVERFLOW_V:
             nan = math.nan
@@ -163,23 +163,28 @@ class ReversalBridge:
         self._clock.sleep(SETTLE_S)
         return self.meter.read_voltage()
 
-    def _triples(self, current: float, count: int) -> list[_Triple]:
-        """Return ``count`` triples of fresh readings.
+    def _triples(self, current: float, count: int) -> tuple[list[_Triple], bool]:
+        """Return ``count`` triples of fresh readings, and whether the compliance limited any of them.
 
         A reply that belongs to the question before looks like any reading; that it came shows only in the
-        error queue of the meter, as a reply that nobody read.
+        error queue of the meter, as a reply that nobody read. Where that or the register of the compliance
+        cannot be read, nobody can vouch for the readings either.
         """
+        source, meter = self.source, self.meter
         for attempt in range(TRIES):
+            limited = source.watch_compliance()
             triples = [self._triple(current) for _ in range(count)]
             try:
-                self.meter.check_errors()
+                meter.check_errors()
+                limited |= source.was_in_compliance()
             except CommunicationError:
-                self.meter.link.clear()
+                meter.link.clear()
+                source.link.clear()
                 if attempt == TRIES - 1:
                     raise
             else:
                 break
-        return triples
+        return triples, limited
 
     def _triple(self, current: float) -> _Triple:
         set_current, read, clock = self.source.set_current, self.meter.read_voltage, self._clock

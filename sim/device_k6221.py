@@ -97,13 +97,14 @@ class K6221(ScpiDevice):
             self._range_a = _range_of(self.level_a)
         elif name == "delta_high_a":
             vars(self)["delta_low_a"] = -value
+        if name not in _DRIVING:
+            vars(self)[name] = value
+            return
+        self.watch("measurement", t)  # what became of the level before
         vars(self)[name] = value
-        if name in _DRIVING:
-            self._drive(t)
-
-    def _drive(self, t: float) -> None:
         amps = self.level_a if self.output else 0.0
         self.lab.wiring.set_source(self._port, t, amps, self.compliance_v)
+        self.watch("measurement", t)
 
     @command("[SOURce[1]]:CURRent:RANGe", Number(-0.105, 0.105))
     def set_range(self, t: float, amps: float) -> None:
@@ -128,9 +129,8 @@ class K6221(ScpiDevice):
 
     def condition(self, register: str, t: float) -> int:
         """Return bit 3 of the measurement register while the source is in compliance."""
-        if register != "measurement" or not self.output:
-            return 0
-        return _IN_COMPLIANCE if self.lab.wiring.in_compliance(self._port, t) else 0
+        limited = register == "measurement" and self.lab.wiring.in_compliance(self._port, t)
+        return _IN_COMPLIANCE if limited else 0
 
     # --- what needs an engine that is not here yet, and what ends it ------------------------------------
 

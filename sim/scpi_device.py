@@ -64,6 +64,7 @@ class ScpiDevice(Device):
         self._errors: deque[int] = deque()
         self._standard_events = _PON
         self._events = {"measurement": 0, "operation": 0, "questionable": 0}
+        self._seen = dict(self._events)
         for param in self._params:
             vars(self)[param.name] = param.default
 
@@ -128,6 +129,15 @@ class ScpiDevice(Device):
         """Set event bits, which stay until they are read."""
         self._events[register] |= bits
 
+    def watch(self, register: str, t: float) -> None:
+        """Latch the bits of the condition that became true since the last look.
+
+        A device calls it around whatever may change its condition; one that lasts is latched once.
+        """
+        now = self.condition(register, t)
+        self.latch(register, now & ~self._seen[register])
+        self._seen[register] = now
+
     def status_byte(self, t: float, message_available: bool) -> int:
         """Return the status byte; bit 6 says that an enabled bit is set."""
         byte = _MAV if message_available else 0
@@ -140,12 +150,14 @@ class ScpiDevice(Device):
             ("operation", self.operation_enable, _OSB),
             ("questionable", self.questionable_enable, _QSB),
         ):
-            if (self._events[register] | self.condition(register, t)) & int(enable):
+            self.watch(register, t)
+            if self._events[register] & int(enable):
                 byte |= bit
         return byte | _MSS if byte & int(self.service_enable) & ~_MSS else byte
 
     def _take_events(self, register: str, t: float) -> str:
-        events, self._events[register] = self._events[register] | self.condition(register, t), 0
+        self.watch(register, t)
+        events, self._events[register] = self._events[register], 0
         return str(events)
 
     # --- commands that all have -----------------------------------------------------------------------

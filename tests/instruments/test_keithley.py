@@ -88,10 +88,29 @@ def test_the_compliance_is_read_back() -> None:
         source.source_compliance = 1.5
 
 
-@pytest.mark.parametrize(("reply", "limited"), [("0", False), ("8", True), ("1", False), ("41", True)])
-def test_compliance_is_bit_3_of_the_measurement_register(reply: str, limited: bool) -> None:
-    with expected_protocol(Keithley6221, [("STAT:MEAS:COND?", reply)]) as source:
-        assert source.in_compliance() is limited
+@pytest.mark.parametrize(
+    ("reply", "limited"), [("0;0", False), ("8;0", True), ("0;8", True), ("1;32", False), ("41;33", True)]
+)
+def test_compliance_is_bit_3_of_the_latched_or_the_present_register(reply: str, limited: bool) -> None:
+    with expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?", reply)]) as source:
+        assert source.was_in_compliance() is limited
+
+
+@pytest.mark.parametrize(("reply", "limited"), [("8;0", False), ("0;8", True)])
+def test_watching_the_compliance_forgets_what_was_latched_before(reply: str, limited: bool) -> None:
+    pairs = [("STAT:MEAS:EVEN?;COND?", "?;?"), ("STAT:MEAS:COND?", reply[2:])]
+    for said in ([("STAT:MEAS:EVEN?;COND?", reply)], pairs):
+        with expected_protocol(Keithley6221, said, clock=VirtualClock()) as source:
+            assert source.watch_compliance() is limited
+
+
+@pytest.mark.parametrize("reply", ["8", "8;0;0", "8?0", ""])
+def test_a_garbled_register_is_not_asked_again_as_it_is_empty_then(reply: str) -> None:
+    with (
+        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?", reply)]) as source,
+        pytest.raises(CommunicationError, match="is not asked again"),
+    ):
+        source.was_in_compliance()
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,13 @@ class Source:
         self.link = Clear(clock)
         self.told: list[str] = []
         self.amps = 0.0
-        self.limited = False
+        self.limits: Callable[[float], bool] = lambda _amps: False
+        self.latched = False
+        self.spoilt = 0
 
     def set_current(self, amps: float) -> float:
         self.amps = amps
+        self.latched |= self.limits(amps)
         return amps
 
     def ramp_to(self, amps: float, rate: float) -> float:
@@ -47,8 +50,16 @@ class Source:
         self.amps = 0.0
         return "0 A, output off"
 
-    def in_compliance(self) -> bool:
-        return self.limited
+    def watch_compliance(self) -> bool:
+        self.latched = False
+        return self.limits(self.amps)
+
+    def was_in_compliance(self) -> bool:
+        latched, self.latched = self.latched, False
+        if self.spoilt:
+            self.spoilt -= 1
+            raise CommunicationError("spoilt")
+        return latched or self.limits(self.amps)
 
     def check_errors(self) -> list[str]:
         return []
@@ -181,11 +192,41 @@ def test_a_current_that_measures_nothing_or_too_much_is_refused(amps: float) -> 
     assert source.told == []
 
 
-def test_a_source_in_compliance_flags_the_point() -> None:
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_source_in_compliance_at_either_sign_flags_the_point(sign: float) -> None:
     bridge, source, _ = bridge_on(milliohm)
     bridge.start(CURRENT)
-    source.limited = True
+    source.limits = lambda amps: sign * amps > 0
     assert bridge.measure(6).flags == ("compliance",)
+    source.limits = lambda _: False
+    assert bridge.measure(6).flags == ()
+
+
+def test_a_contact_that_opens_for_a_moment_flags_this_point_and_not_the_next() -> None:
+    bridge, source, _ = bridge_on(milliohm)
+    bridge.start(CURRENT)
+    moments = iter([False, False, True])  # looked at before the point, then at each change of the current
+    source.limits = lambda _: next(moments, False)
+    assert bridge.measure(6).flags == ("compliance",)
+    assert bridge.measure(6).flags == ()
+
+
+def test_compliance_before_the_point_does_not_flag_it() -> None:
+    bridge, source, _ = bridge_on(milliohm)
+    bridge.start(CURRENT)
+    source.latched = True
+    assert bridge.measure(6).flags == ()
+
+
+def test_where_the_register_cannot_be_read_the_point_is_measured_again() -> None:
+    bridge, source, meter = bridge_on(milliohm)
+    bridge.start(CURRENT)
+    source.spoilt = 1
+    readings = len(bridge.measure(6).readings)
+    assert (readings, source.link.cleared, meter.link.cleared) == (6, 1, 1)
+    source.spoilt = 3
+    with pytest.raises(CommunicationError, match="spoilt"):
+        bridge.measure(6)
 
 
 def test_an_overflow_flags_the_point_and_gives_no_number() -> None:

@@ -108,6 +108,18 @@ def test_a_current_beyond_the_compliance_flags_the_point(station: Station) -> No
     assert "compliance" in bridge.measure(6).flags
 
 
+def test_a_contact_that_opens_only_at_the_negative_current_flags_the_point(
+    station: Station, lab: VirtualLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge, source = station.bridge("film"), lab.instruments["k6221"]
+    assert isinstance(source, K6221)
+    bridge.start(CURRENT)
+    monkeypatch.setattr(lab.wiring, "in_compliance", lambda _port, _t: source.level_a < 0)
+    assert bridge.measure(6).flags == ("compliance",)
+    monkeypatch.undo()
+    assert bridge.measure(6).flags == ()
+
+
 def test_the_environment_is_one_row(station: Station) -> None:
     row = station.environment()
     assert row["Temperature (K)"] == pytest.approx(300.0, abs=0.03)

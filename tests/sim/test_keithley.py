@@ -89,6 +89,29 @@ def test_compliance_sets_a_bit_that_stays_until_read(bench: Bench) -> None:
     assert source.query("STAT:MEAS:COND?") == "0\n"
 
 
+def test_a_compliance_of_a_moment_is_latched_and_one_that_lasts_only_once(bench: Bench) -> None:
+    source = bench.open(SOURCE)
+    source.write("SOUR:CURR:COMP 0.1;:SOUR:CURR 1e-4;:OUTP 1")
+    assert source.query("STAT:MEAS:EVEN?;COND?") == "0;0\n"
+    source.write("SOUR:CURR -0.1")
+    source.write("SOUR:CURR 1e-4")
+    assert source.query("STAT:MEAS:EVEN?;COND?") == "8;0\n"
+    source.write("SOUR:CURR 0.1")
+    assert source.query("STAT:MEAS:EVEN?;COND?") == "8;8\n"
+    assert source.query("STAT:MEAS:EVEN?;COND?") == "0;8\n"
+
+
+def test_a_contact_that_opens_while_the_current_stays_is_latched_at_the_next_change(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = bench.open(SOURCE)
+    source.write("SOUR:CURR 1e-4;:OUTP 1")
+    with monkeypatch.context() as opened:
+        opened.setattr(bench.lab.wiring, "in_compliance", lambda port, _t: port == "k6221.out")
+        source.write("SOUR:CURR -1e-4")
+    assert source.query("STAT:MEAS:EVEN?;COND?") == "8;0\n"
+
+
 def test_delta_low_follows_high(bench: Bench) -> None:
     source = bench.open(SOURCE)
     source.write("SOUR:DELT:HIGH 2e-4")
