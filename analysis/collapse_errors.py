@@ -4,6 +4,8 @@ A bootstrap alone is not the error: a gain error of 0.1 % per isotherm moves Hc 
 sigma of 12. What isotherms have in common among themselves shows when one is left out; what is smooth in
 temperature shows when a background is allowed; what depends on the field range or the stiffness of the curve
 shows when these are changed; a spread of Hc inside the film rounds the curve and shows when it is allowed.
+An offset of the thermometer common to all isotherms collapses well with a wrong exponent, and shows when it is
+free.
 """
 
 from collections.abc import Callable
@@ -28,13 +30,18 @@ BOOTSTRAP_RESAMPLES = 200  # gives sigma_boot to 5 %
 UNSEEN_SPREAD_KOE2 = 1.0
 WINDOWS = ((25.0, 7), (15.0, 5), (15.0, 7))  # half width about Hc in kOe, degree
 _WARM_STEPS = 6
+_OFFSET_STEPS = 4
+_MOST_OFFSET = 0.25  # of the coldest temperature
+# What a good thermometer may be off by; an offset that the data do not show beyond 3 sigma counts for no more.
+UNSEEN_OFFSET_K = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
     """Each term as an array (Hc in kOe, z*nu); ``window_fits`` counts the fits behind ``window``.
 
-    ``b1`` (1/K) and ``spread_koe2``, the variance of Hc inside the film, are what the data ask for.
+    ``b1`` (1/K) and ``spread_koe2``, the variance of Hc inside the film, are what the data ask for;
+    so is ``offset_k``, how much too high the thermometer reads at every isotherm.
     """
 
     bootstrap: Floats
@@ -43,11 +50,14 @@ class Terms:
     background: Floats
     spread: Floats
     temperature: Floats
+    offset: Floats
     window_fits: int
     b1: float
     b1_sigma: float
     spread_koe2: float
     spread_koe2_sigma: float
+    offset_k: float
+    offset_k_sigma: float
 
     def total(self, field_koe: float) -> Floats:
         """Return the sigma of (Hc in kOe, z*nu).
@@ -62,6 +72,7 @@ class Terms:
             self.window,
             self.background,
             self.spread,
+            self.offset,
             np.array([field_koe, 0.0]),
         )
         total: Floats = np.sqrt(np.sum(np.square(parts), axis=0))
@@ -151,11 +162,45 @@ def spread_variance(points: Points, curve: CommonCurve) -> tuple[float, float]:
 
 def temperature_term(points: Points, curve: CommonCurve, temperature_k: float) -> Floats:
     """Return what independent errors of ``temperature_k`` of each isotherm's temperature do to (Hc, z*nu)."""
-    per_k = -curve.slope * curve.kappa * curve.u / points.temperature
+    per_k = _per_k(points, curve)
     shifts = np.column_stack([np.where(points.isotherm == k, per_k, 0.0) for k in points.isotherms])
     moved = linear_response(points, curve, shifts)
     hc, kappa = np.sqrt(np.sum(np.square(moved), axis=1)) * temperature_k
     return np.array([hc, kappa / curve.kappa**2])
+
+
+def _per_k(points: Points, curve: CommonCurve) -> Floats:
+    """Return d ln R/dT at each point, (Hc, kappa) and the curve held."""
+    return -curve.slope * curve.kappa * curve.u / points.temperature
+
+
+def temperature_offset(points: Points, curve: CommonCurve) -> tuple[float, float, Floats]:
+    """Return by how much all temperatures read too high, K, its sigma, and (Hc, z*nu) with it free.
+
+    Sigma holds the scatter of the points and of the isotherms (jackknife), which see what thermometry did.
+    """
+    offset, corrected, best = 0.0, points, curve
+    for _ in range(_OFFSET_STEPS):
+        offset -= _offset_step(corrected, best)[0]
+        # a step beyond this would carry the coldest isotherm towards zero, where nothing is linear
+        limit = _MOST_OFFSET * float(points.temperature.min())
+        offset = float(np.clip(offset, -limit, limit))
+        corrected = points.with_temperature(points.temperature - offset)
+        best = refit(corrected, curve)
+
+    def step(others: Points) -> Floats:
+        return np.array([_offset_step(others, refit(others, best))[0]])
+
+    from_points = _offset_step(corrected, best)[1]
+    return offset, float(np.hypot(from_points, jackknife(corrected, step)[0])), pair_of(best)
+
+
+def _offset_step(points: Points, curve: CommonCurve) -> tuple[float, float]:
+    """Return what is to be added to all temperatures, K, and its sigma from the scatter of the points."""
+    _, _, columns = linear_columns(points, curve.hc, curve.kappa, curve.degree, background=curve.background)
+    nonlinear = nonlinear_columns(points, curve.u, curve.slope, curve.kappa)
+    r = triangle_of(np.column_stack([columns, nonlinear, _per_k(points, curve), curve.residual]))
+    return float(r[-2, -1] / r[-2, -2]), curve.rms / abs(float(r[-2, -2]))
 
 
 def error_terms(
@@ -174,6 +219,9 @@ def error_terms(
     variance_sigma = float(np.hypot(scatter, left_out[2]))
     per_variance = np.abs(linear_response(points, chosen, rounding_by_spread(points, chosen)[:, None]))[:, 0]
     unseen = np.hypot(max(variance, 0.0), min(variance_sigma, UNSEEN_SPREAD_KOE2))
+    offset_k, offset_sigma, with_offset = temperature_offset(points, chosen)
+    seen = abs(offset_k) > 3 * offset_sigma
+    weight = 1.0 if seen else UNSEEN_OFFSET_K / max(abs(offset_k), UNSEEN_OFFSET_K)
     return Terms(
         bootstrap=bootstrap(points, chosen),
         jackknife=left_out[:2],
@@ -181,11 +229,14 @@ def error_terms(
         background=np.abs(pair_of(with_b1) - pair_of(plain)),
         spread=unseen * per_variance * np.array([1.0, 1 / chosen.kappa**2]),
         temperature=temperature_term(points, chosen, sigma_t),
+        offset=np.abs(with_offset - pair_of(chosen)) * weight,
         window_fits=fits,
         b1=b1,
         b1_sigma=b1_sigma,
         spread_koe2=variance,
         spread_koe2_sigma=variance_sigma,
+        offset_k=offset_k,
+        offset_k_sigma=offset_sigma,
     )
 
 

@@ -45,6 +45,10 @@ class Points:
         """Return the same points with other resistances."""
         return replace(self, ln_r=ln_r)
 
+    def with_temperature(self, temperature: Floats) -> "Points":
+        """Return the same points read at other temperatures."""
+        return replace(self, temperature=temperature)
+
     @property
     def isotherms(self) -> list[int]:
         """Return the numbers of the isotherms that are there."""

@@ -191,6 +191,8 @@ def _answers(
         "sigma_b1_per_k": terms.b1_sigma,
         "spread_variance_koe2": terms.spread_koe2,
         "sigma_spread_variance_koe2": terms.spread_koe2_sigma,
+        "offset_k": terms.offset_k,
+        "sigma_offset_k": terms.offset_k_sigma,
         "temperature_sigma_k": shared.temperature_k,
         "field_sigma_oe": shared.field_oe,
         "gain_sigma": shared.gain,
@@ -214,6 +216,7 @@ def _answers(
             "sigma_b": terms.background,
             "sigma_spread": terms.spread,
             "sigma_temperature": terms.temperature,
+            "sigma_offset": terms.offset,
         }
         goodness = {**common, **{name: float(part[axis]) * scale for name, part in parts.items()}}
         for name, curve in (("plain", plain), ("b1_free", with_b1)):
@@ -242,6 +245,7 @@ def _flags(terms: Terms, axis: int) -> tuple[str, ...]:
         "systematics": terms.jackknife[axis] > 3 * known,
         "background": abs(terms.b1) > 3 * terms.b1_sigma,
         "spread_of_hc": terms.spread_koe2 > 3 * terms.spread_koe2_sigma,
+        "temperature_offset": abs(terms.offset_k) > 3 * terms.offset_k_sigma,
         "no_narrow_window": terms.window_fits == 2,
     }
     return tuple(name for name, raised in flags.items() if raised)

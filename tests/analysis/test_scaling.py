@@ -1,6 +1,7 @@
 """The collapse: what it finds on films whose Hc and z*nu are known, and what it refuses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,40 @@ def test_a_spread_of_hc_inside_the_film_is_covered(isotherms: Maker, spread: flo
         goodness = found.hc.goodness
         off = goodness["spread_variance_koe2"] - (spread / 1e3) ** 2
         assert abs(off) < 4 * goodness["sigma_spread_variance_koe2"]
+
+
+@pytest.mark.parametrize("offset_k", [-0.1, -0.05, -0.02, 0.02, 0.05, 0.1])
+def test_an_offset_of_all_temperatures_is_found_flagged_and_covered(
+    isotherms: Maker, offset_k: float
+) -> None:
+    true = isotherms(0, noise=4e-6, temperature_error_k=0.0, field_offset_oe=0.0)
+    found = collapse([replace(each, temperature=each.temperature + offset_k) for each in true])
+    assert max(map(abs, pulls(found, 32000.0, 7 / 3))) < 3
+    goodness = found.z_nu.goodness
+    assert goodness["offset_k"] == pytest.approx(offset_k, abs=4 * goodness["sigma_offset_k"])
+    assert "temperature_offset" in found.z_nu.flags
+    assert found.chosen == "7/3"
+    assert found.model.value == pytest.approx(7 / 3)
+
+
+@pytest.mark.parametrize("offset_k", [-0.1, -0.05, -0.02, 0.02, 0.05, 0.1])
+def test_an_offset_hidden_by_other_errors_of_thermometry_is_covered(
+    isotherms: Maker, offset_k: float
+) -> None:
+    for seed in range(2):
+        true = isotherms(seed, noise=3e-5, temperature_error_k=0.001)
+        found = collapse([replace(each, temperature=each.temperature + offset_k) for each in true])
+        assert max(map(abs, pulls(found, 32000.0, 7 / 3))) < 3
+        assert found.model.value == pytest.approx(7 / 3)
+
+
+def test_a_quiet_film_without_an_offset_keeps_its_small_errors(isotherms: Maker) -> None:
+    found = collapse(isotherms(0, noise=4e-6, temperature_error_k=0.0))
+    assert found.hc.sigma is not None
+    assert found.z_nu.sigma is not None
+    assert found.hc.sigma < 12
+    assert found.z_nu.sigma < 0.006
+    assert "temperature_offset" not in found.z_nu.flags
 
 
 def test_a_magnetoresistance_of_the_film_is_covered_or_refused(isotherms: Maker) -> None:
