@@ -27,6 +27,7 @@ from onnes.instruments.ppms_replies import (
     temperature_setpoint,
     text,
 )
+from onnes.instruments.ppms_stamps import Stamps
 from onnes.instruments.ppms_status import (
     CHAMBER_FAULTS,
     FIELD_AT_REST,
@@ -39,7 +40,7 @@ from onnes.instruments.ppms_status import (
 from onnes.instruments.protocols import FieldApproach, FieldMode, HeliumLevel, Reading, TemperatureApproach
 from onnes.instruments.strict import StrictInstrument
 
-_STATUS, _TEMPERATURE, _FIELD, _PRESSURE = 1 << 0, 1 << 1, 1 << 2, 1 << 19
+_STATUS, _TEMPERATURE, _FIELD = 1 << 0, 1 << 1, 1 << 2
 
 # What the controller keeps of a setpoint: field 0.01 Oe, field rate 0.1 Oe/s; 1 mK and 1 mK/min are assumed.
 _FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 0.01, 0.1, 1e-3, 1e-3
@@ -49,10 +50,6 @@ _FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 
 # up to 30 s and without a code of their own.
 _LAG_OF_TEMPERATURE_S, _LAG_OF_FIELD_S, _LAG_OF_LEADS_S = 15.0, 5.0, 40.0
 
-# A reply with the timestamp of the one before, asked for longer ago than this, was made for that one. A stamp
-# in whole seconds is allowed one.
-_STAMP_S = 0.05
-
 
 @dataclass(slots=True)
 class _Regulated:
@@ -60,12 +57,6 @@ class _Regulated:
 
     came_from: float | None = None  # the target before the present one
     doubted_until: float = -math.inf  # "stable" before this is the old one, unless it has left since
-
-
-@dataclass(slots=True)
-class _LastData:
-    stamp: float = -math.inf
-    time: float = -math.inf
 
 
 class PPMS(StrictInstrument, Instrument):
@@ -95,7 +86,7 @@ class PPMS(StrictInstrument, Instrument):
         super().__init__(adapter, name, clock, includeSCPI=False, **kwargs)
         self._temperature = _Regulated()
         self._field = _Regulated()
-        self._last = _LastData()
+        self._stamps = Stamps()
         self._sampled = self.link.clock.now()
         self._mode: FieldMode | None = None
         self._held: FieldSetpoint | None = None
@@ -142,10 +133,6 @@ class PPMS(StrictInstrument, Instrument):
         if state in CHAMBER_FAULTS:
             raise InstrumentFault(f"chamber: {state.words} (status word {word:#06x}); look at the chamber")
         return state.words
-
-    def pressure_torr(self) -> float:
-        """Read the pressure in the chamber, Torr."""
-        return self._data(_PRESSURE)[0]
 
     def helium_level(self) -> HeliumLevel:
         """Read the helium level that the controller holds; start no measurement."""
@@ -331,7 +318,7 @@ class PPMS(StrictInstrument, Instrument):
 
     # --- shared
 
-    def safe_state(self, *, hold_field: bool = True) -> str:
+    def safe_state(self) -> str:
         """Hold the field where it is and leave the temperature setpoint; return what was read back.
 
         A magnet in a fault state gets no command: leaving it alone is its safe state, and a person must look.
@@ -340,12 +327,11 @@ class PPMS(StrictInstrument, Instrument):
             InstrumentFault: if the controller does not take the order to hold.
             CommunicationError: if the controller does not answer.
         """
-        if hold_field:
-            try:
-                reading = self.field()
-            except InstrumentFault as fault:
-                return f"nothing was sent: {fault}"
-            self._hold(reading)
+        try:
+            reading = self.field()
+        except InstrumentFault as fault:
+            return f"nothing was sent: {fault}"
+        self._hold(reading)
         field_oe, kelvin = self.field_setpoint(), self.temperature_setpoint()
         return f"field held at {field_oe:.9g} Oe, temperature setpoint left at {kelvin:.9g} K"
 
@@ -362,7 +348,7 @@ class PPMS(StrictInstrument, Instrument):
 
         def parse(reply: str) -> list[float]:
             stamp, values = data(reply, mask)
-            self._check_stamp(stamp, reply)
+            self._stamps.check(stamp, self.link.clock.now(), reply)
             return values
 
         asked = self.link.clock.now()
@@ -370,17 +356,6 @@ class PPMS(StrictInstrument, Instrument):
         # When the controller looked, between question and reply, it does not tell: the middle is nearest.
         self._sampled = 0.5 * (asked + self.link.clock.now())
         return values
-
-    def _check_stamp(self, stamp: float, reply: str) -> None:
-        last, now = self._last, self.link.clock.now()
-        if stamp < last.stamp:
-            raise InstrumentFault(
-                f"the controller of the PPMS was restarted: its time went from {last.stamp:.9g} s "
-                f"back to {stamp:.9g} s; look at the cryostat before going on"
-            )
-        if stamp == last.stamp and now - last.time > (1.0 if stamp.is_integer() else _STAMP_S):
-            raise ValueError(f"the reply {reply!r} is the one before, {now - last.time:.3g} s old")
-        last.stamp, last.time = stamp, now
 
     def _confirm(
         self, what: str, ask: Callable[[], object], matches: Callable[..., bool], asked: str
