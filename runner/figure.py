@@ -142,7 +142,7 @@ def _magnified(
 def _collapse(axes: Axes, found: FieldFindings) -> None:
     collapsed = found.collapse
     if collapsed is None or collapsed.hc.value is None or collapsed.z_nu.value is None:
-        reason = "no good point" if collapsed is None else collapsed.hc.reason or collapsed.z_nu.reason
+        reason = found.reason if collapsed is None else collapsed.hc.reason or collapsed.z_nu.reason
         axes.set_title("no collapse")
         text = textwrap.fill(reason, 42)
         axes.text(

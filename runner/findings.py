@@ -21,6 +21,7 @@ from onnes.analysis.resistivity import resistivity, sheet_resistance
 from onnes.analysis.result import Result, refused
 from onnes.analysis.scaling import Collapse, collapse
 from onnes.analysis.transition import transition
+from onnes.runner.hysteresis import hysteresis
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
 from onnes.runner.paper_values import paper_values
 from onnes.runner.results import NightResult
@@ -59,11 +60,12 @@ class TemperatureFindings:
 
 @dataclass(frozen=True, slots=True)
 class FieldFindings:
-    """A set of isotherms with its scaling analyses; None where there is no isotherm to analyse."""
+    """A set of isotherms with its scaling analyses; None where ``reason`` says why there are none."""
 
     measured: FieldRun
     crossings: Crossings | None
     collapse: Collapse | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +225,19 @@ def _resistivity(measured: TemperatureRun, temperature: Floats, resistance: Floa
 
 def _over_field(measured: FieldRun) -> tuple[FieldFindings, Keyed]:
     isotherms = measured.isotherms
-    if not isotherms:
-        nothing = refused("critical field", "Oe", "collapse of the isotherms", "the run has no good point")
-        return FieldFindings(measured, None, None), [("hc", nothing)]
+    zero = [curve for curve in measured.curves if curve.superconducting_oe is not None]
+    if not isotherms and not zero:
+        reason = "the run has no good point"
+        return FieldFindings(measured, None, None, reason), _no_scaling(reason)[:1]
+    if zero:
+        widest = max(zero, key=lambda curve: curve.superconducting_oe or 0.0)
+        reason = f"{widest.superconducting}; no scaling"
+        shift = hysteresis(measured)
+        keyed = _no_scaling(reason) + ([] if shift is None else [("hysteresis", shift)])
+        return FieldFindings(measured, None, None, reason), keyed
     crossed = crossings(isotherms)
     collapsed = collapse(isotherms)
-    keyed: Keyed = [
+    keyed = [
         ("hc", collapsed.hc),
         ("znu", _with_slope_check(collapsed)),
         ("crossing", crossed.median),
@@ -236,10 +245,20 @@ def _over_field(measured: FieldRun) -> tuple[FieldFindings, Keyed]:
         ("znu-model", collapsed.model),
         ("sheet-resistance-hc", _sheet_resistance(measured, collapsed)),
     ]
-    hysteresis = _hysteresis(measured)
-    if hysteresis is not None:
-        keyed.append(("hysteresis", hysteresis))
+    shift = hysteresis(measured)
+    if shift is not None:
+        keyed.append(("hysteresis", shift))
     return FieldFindings(measured, crossed, collapsed), keyed
+
+
+def _no_scaling(reason: str) -> Keyed:
+    """Return the results of a scaling analysis, refused; the critical field is the first."""
+    criterion = "collapse of the isotherms"
+    return [
+        ("hc", refused("critical field", "Oe", criterion, reason)),
+        ("znu", refused("z*nu", "1", criterion, reason)),
+        ("crossing", refused("crossing field", "Oe", "crossings of neighbouring isotherms", reason)),
+    ]
 
 
 def _with_slope_check(collapsed: Collapse) -> Result:
@@ -278,31 +297,3 @@ def _sheet_resistance(measured: FieldRun, collapsed: Collapse) -> Result:
         criterion=f"{criterion} ({found.criterion})",
         goodness={**found.goodness, "of_h_over_4e2": fraction},
     )
-
-
-def _hysteresis(measured: FieldRun) -> Result | None:
-    """Return by how much field the falling curves are shifted; None where one direction was measured.
-
-    Least squares of R(falling) - R(rising) = shift * dR/dH over all isotherms, weighted by 1/R^2. The
-    remanence of a magnet shows here and leaves the averaged curves.
-    """
-    slopes, differences = [], []
-    for curve in measured.curves:
-        if curve.averaged is not None and len(curve.averaged.field) >= 3:
-            resistance = curve.averaged.resistance
-            slopes.append(np.gradient(resistance, curve.averaged.field) / resistance)
-            differences.append(2 * curve.averaged.half_difference / resistance)
-    if not slopes:
-        return None
-    slope, difference = np.concatenate(slopes), np.concatenate(differences)
-    quantity, criterion = (
-        "hysteresis of R(H)",
-        "field shift of the falling against the rising curves, least squares",
-    )
-    weight = float(slope @ slope)
-    if not weight > 0:
-        return refused(quantity, "Oe", criterion, "R does not depend on the field", n=len(slope))
-    shift = float(slope @ difference) / weight
-    rms = float(np.sqrt(np.mean((difference - shift * slope) ** 2)))
-    sigma = rms / float(np.sqrt(weight))
-    return Result(quantity, shift, sigma, "Oe", criterion, n=len(slope), goodness={"rms_relative": rms})

@@ -14,6 +14,8 @@ from onnes.storage.reader import Run
 
 # Relative, where the sample file gives no uncertainty of its sizes: voltage contacts have a width.
 _USUAL_SIGMA = 0.05
+ABOVE_NOISE = 3.0  # standard errors from which on a resistance is told from zero
+_MOST_ZERO = 0.2  # share of such points from which on an isotherm is that of a superconductor
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,22 @@ class IsothermCurves:
     """R(H) at one temperature: the passes, and what is left when their asymmetry is taken out.
 
     ``averaged`` is None where only one direction was measured; ``isotherm`` is None where no point is left.
+    ``superconducting_oe`` is the highest field at which R is not told from its noise, where that holds for
+    more than a fifth of the points, and None otherwise.
     """
 
     setpoint_k: float
     branches: tuple[Branch, ...]
     averaged: Averaged | None
     isotherm: Isotherm | None
+    superconducting_oe: float | None = None
+
+    @property
+    def superconducting(self) -> str:
+        """Return up to which field this isotherm is superconducting, as text; empty where it is not."""
+        if self.superconducting_oe is None:
+            return ""
+        return f"superconducting up to {self.superconducting_oe:.0f} Oe at {self.setpoint_k:.3g} K"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,12 +137,18 @@ def _isotherm(setpoint_k: float, rows: pd.DataFrame) -> IsothermCurves:
     else:
         one = _joined(list(branches))
         field, resistance, sigma = one.field, one.resistance, one.sigma
-    keep = np.isfinite(field) & np.isfinite(resistance) & (resistance > 0)
+    finite = np.isfinite(field) & np.isfinite(resistance)
+    # R > 0 alone would keep the positive half of the noise about zero.
+    keep = finite & (resistance > 0) & (resistance > ABOVE_NOISE * sigma)
+    zero = finite & ~keep
+    superconducting_oe = None
+    if zero.sum() > _MOST_ZERO * finite.sum():
+        superconducting_oe = float(np.abs(field[zero]).max())
     isotherm = None
     if keep.any():
         mean_k = float(rows["Temperature (K)"].mean())
         isotherm = Isotherm(mean_k, field[keep], resistance[keep], sigma[keep])
-    return IsothermCurves(setpoint_k, branches, averaged, isotherm)
+    return IsothermCurves(setpoint_k, branches, averaged, isotherm, superconducting_oe)
 
 
 def _good(run: Run) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """From stored runs to results; the truth of every night is known."""
 
 import json
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -179,6 +180,54 @@ def test_a_run_in_field_has_its_field_in_its_keys(make_night: MakeNight) -> None
     named = _named(find(Night.open(night)))
     assert {"tc-onset", "tc-onset-10000Oe"} <= named.keys()
     assert named["tc-onset-10000Oe"].quantity.endswith("in 10000 Oe")
+
+
+@pytest.mark.parametrize("remanence_oe", [-12.0, 12.0])
+@pytest.mark.parametrize("drift_per_point", [0.0, 1e-5])
+def test_the_shift_of_the_field_has_its_sign_and_a_drifting_gain_does_not_fake_it(
+    make_night: MakeNight, remanence_oe: float, drift_per_point: float
+) -> None:
+    maker = make_night(remanence_oe=remanence_oe, noise=1e-5)  # added when falling, taken off when rising
+    [run] = Night.open(maker.isotherms(ISOTHERMS, FIELDS).close()).runs
+    rows = run.data.copy()
+    rows["Resistance (ohm)"] *= 1 + drift_per_point * np.arange(len(rows))
+    vars(run)["data"] = rows
+    [found] = [result for result in find(run).results if result.id == "hysteresis"]
+    assert found.quantity == "field at the sample, falling minus rising, at equal reported field"
+    assert found.value is not None
+    assert found.sigma is not None
+    assert abs(found.value - 2 * remanence_oe) < 3 * found.sigma
+    assert found.sigma < 3
+    assert ("gain_drift" in found.flags) == (drift_per_point > 0)
+
+
+def test_a_resistance_that_hardly_sees_the_field_gives_no_shift(make_night: MakeNight) -> None:
+    [run] = Night.open(make_night().isotherms(ISOTHERMS, FIELDS).close()).runs
+    rows = run.data.copy()
+    noise = np.random.default_rng(3).standard_normal(len(rows))
+    rows["Resistance (ohm)"] = 5 + 1e-12 * rows["Field (Oe)"] ** 2 + 1e-3 * noise
+    rows["Resistance error (ohm)"] = 1e-3
+    vars(run)["data"] = rows
+    [found] = [result for result in find(run).results if result.id == "hysteresis"]
+    assert found.value is None
+    assert "0 of 9 isotherms with both directions depend on the field beyond noise" in found.flags[0]
+
+
+def test_two_isotherms_say_nothing_sure_on_the_shift_of_the_field(make_night: MakeNight) -> None:
+    named = _named(find(Night.open(make_night().isotherms([2.0, 6.0], FIELDS).close())))
+    assert named["hysteresis"].value is None
+    assert named["hysteresis"].flags == (
+        "2 of 2 isotherms with both directions depend on the field beyond noise; a sigma needs 3",
+    )
+
+
+def test_superconducting_isotherms_are_no_scaling_isotherms(make_night: MakeNight) -> None:
+    night = make_night(film=Film(tc_k=39.3), noise=1e-3).isotherms(ISOTHERMS, FIELDS).close()
+    named = _named(find(Night.open(night)))
+    for key in ("hc", "znu", "crossing"):
+        assert named[key].value is None
+        assert re.fullmatch(r"superconducting up to \d+ Oe at \d(\.\d)? K; no scaling", named[key].flags[0])
+    assert "superconducting up to" in named["hysteresis"].flags[0]
 
 
 def test_one_direction_of_field_is_enough_and_has_no_hysteresis(make_night: MakeNight) -> None:
