@@ -23,7 +23,13 @@ _DEFAULT_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """The time of the laboratory."""
+    """The time of the laboratory.
+
+    ``held_up_s`` is how much of it passed while a night was suspended; a wait for an instrument does not
+    count it. It is 0 for every clock but that of a night.
+    """
+
+    held_up_s: float
 
     def now(self) -> float:
         """Return seconds since an arbitrary start; never goes backwards."""
@@ -50,6 +56,8 @@ class WallClock:
     It reads the original functions, so it stays real inside :func:`virtual_time` too; that is what counts
     the fsync interval and the heartbeat of the owner.
     """
+
+    held_up_s = 0.0
 
     def __init__(self, speed: float = 1.0) -> None:
         if not 0 < speed < float("inf"):
@@ -86,6 +94,8 @@ class VirtualClock:
     >>> clock.datetime().isoformat()
     '2026-01-01T01:00:00+00:00'
     """
+
+    held_up_s = 0.0
 
     def __init__(self, epoch: datetime = _DEFAULT_EPOCH) -> None:
         self._now = 0.0

@@ -284,7 +284,7 @@ class Ramp:
             SettleTimeout: if the end is not reached in three times the planned time and 10 min.
         """
         clock, every_s = self._clock, self._sweep.every_s
-        started = clock.now()
+        started, held_up_s = clock.now(), clock.held_up_s
         longest = timeout_s(self._sweep.duration_s)
         tick = 0
         while True:
@@ -294,7 +294,7 @@ class Ramp:
             if reading is not None and self._has_arrived(reading):
                 return
             passed = clock.now() - started
-            if passed > longest:
+            if passed > longest + clock.held_up_s - held_up_s:
                 raise self._timeout(reading, passed)
             tick = max(tick + 1, math.ceil(passed / every_s))
 

@@ -280,7 +280,7 @@ def wait_until_settled(
     """
     track = what.track
     track.window_s = criterion.for_s or RATE_WINDOW_S
-    started = clock.now()
+    started, held_up_s = clock.now(), clock.held_up_s
     deadline = started + criterion.timeout_s
     filling_until = deadline + FILLING_LIMIT_S
     is_confirmed = has_left = not just_set
@@ -292,6 +292,12 @@ def wait_until_settled(
     while True:
         reading = what.read()
         now = clock.now()
+        if (
+            clock.held_up_s > held_up_s
+        ):  # the night was suspended meanwhile; that is not the controller's fault
+            deadline += clock.held_up_s - held_up_s
+            filling_until += clock.held_up_s - held_up_s
+            held_up_s = clock.held_up_s
         is_confirmed = is_confirmed or abs(what.setpoint() - target) <= 0.1 * criterion.within
         has_left = has_left or not (reading.is_stable or reading.state == "unknown")
         has_left = has_left or now - started >= what.leave_deadline_s  # phase 2 judges the value

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,13 @@ def _answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
         for message in messages:
             click.echo(message, err=True)
         return 2
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not break what reads our JSON
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {error}; this is a fault of Onnes, not of what you typed"
+        if as_json:
+            _print_json({"simulated": None, "night": None, "runs": [], "results": [], "messages": [message]})
+        click.echo(message, err=True)
+        return 3
     if as_json:
         _print_json(answer.as_json())
     else:

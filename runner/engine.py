@@ -4,25 +4,26 @@ Whatever ends the night, the way out is the same: sources to zero, the declared 
 the station's safe state, always; then the manifest says how it ended.
 """
 
+import logging
 import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import InstrumentFault, OnnesError, StorageError
+from onnes.instruments.errors import StorageError
 from onnes.instruments.records import Event, columns_of
 from onnes.instruments.station import Station
 from onnes.procedures import ramping
 from onnes.procedures.measurement import Measurement, Setpoint
+from onnes.runner.ending import Ended, Ending, Outcome, ended_by
 from onnes.runner.environment_log import EnvironmentLog
 from onnes.runner.plan import Measure, Plan, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.progress import Progress
-from onnes.runner.run_clock import Interrupted, Requests, RunClock
+from onnes.runner.run_clock import Requests, RunClock
 from onnes.runner.run_manifest import run_header, run_manifest
 from onnes.storage.night import NightFolder
 from onnes.storage.reader import Run
@@ -32,23 +33,7 @@ from onnes.storage.run import RunFolder
 STORAGE_RETRY_S = 10.0
 STORAGE_PATIENCE_S = 900.0
 
-Ending = Literal["finished", "failed", "stopped", "aborted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a night ended, and whether its safe state was read back."""
-
-    status: Ending
-    safe: bool
-    message: str
-
-    @property
-    def exit_code(self) -> int:
-        """Return 0 finished, 3 failed, 4 stopped or aborted, 5 safe state not confirmed."""
-        if not self.safe:
-            return 5
-        return {"finished": 0, "failed": 3, "stopped": 4, "aborted": 4}[self.status]
+_log = logging.getLogger(__name__)
 
 
 class RunEngine:
@@ -73,9 +58,10 @@ class RunEngine:
         self._requests = requests
         self._show = show
         self._environment = EnvironmentLog(station, night, clock)
-        self._run_clock = RunClock(clock, requests, self._monitors)
+        self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now)
         self._run: RunFolder | None = None
         self._suspended = False
+        self._lost: list[str] = []
         self._steps: list[dict[str, Any]] = [
             {"number": step.number, "name": step.name, "where": step.where, "status": "queued"}
             for step in plan.steps
@@ -83,46 +69,40 @@ class RunEngine:
         self._progress = Progress(total_s=sum(map(_estimate_s, plan.steps)))
 
     def run(self) -> Outcome:
-        """Run every step, then leave the station safe; an instrument or a disk cannot make it raise."""
-        status, message, may_finish = self._work()
-        self._tell(state="stopping")
-        safe = self._make_safe(may_finish, abort=status == "aborted")
-        self._event("ended", message or status, {"status": status, "safe_state_confirmed": safe})
+        """Run every step, then leave the station safe; whatever happens before, the safe state comes."""
+        ended = Ended("failed", "the run engine broke down", may_finish=False)
         try:
-            self._close_night(status, message, safe)
-        except StorageError as error:
-            status, message = "failed", message or str(error)  # never finished while something is not written
-            self._update(message=message)
-            with suppress(StorageError):
-                self._night.close(status)
-        self._tell(state=status, message=message)
-        return Outcome(status, safe, message)
+            ended = self._work()
+        finally:
+            safe, worse = self._make_safe(ended)
+            if worse is not None:  # a field that is not where it was declared to be is no good end
+                message = "; then ".join(filter(None, (ended.message, worse.message)))
+                ended = Ended(worse.status, message, may_finish=False)
+            outcome = self._close_night(ended, safe)
+        return outcome
 
-    def _work(self) -> tuple[Ending, str, bool]:
-        """Return how the steps ended, in a sentence, and whether ``finish`` may move the cryostat."""
+    def _work(self) -> Ended:
         self._event(
             "started", f"night of {len(self._plan.steps)} steps", {"backend": self._station.file.backend}
         )
+        index = 0
         try:
             for index, step in enumerate(self._plan.steps):
                 self._mark(index, "running")
                 self._tell(state="running", step=step.name)
                 self._do(step)
                 self._mark(index, "finished")
-        except Interrupted as interruption:
-            self._end_step(index, "aborted" if interruption.request.kind == "abort" else "stopped")
-            aborted = interruption.request.kind == "abort"
-            return ("aborted" if aborted else "stopped"), str(interruption), not aborted
-        except InstrumentFault as fault:
-            self._end_step(index, "failed")
-            self._event("fault", str(fault), {"traceback": traceback.format_exc()})
-            return "failed", str(fault), False
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the sample is made safe and the night says so
-            self._end_step(index, "failed")
-            sentence = str(error) if isinstance(error, OnnesError) else f"{type(error).__name__}: {error}"
-            self._event("failed", sentence, {"traceback": traceback.format_exc()})
-            return "failed", sentence, True
-        return "finished", "", True
+            ended = ended_by(error)
+            self._end_step(index, ended.status)
+            if ended.status == "failed":
+                self._event(
+                    "failed" if ended.may_finish else "fault",
+                    ended.message,
+                    {"traceback": traceback.format_exc()},
+                )
+            return ended
+        return Ended("finished", "", may_finish=True)
 
     # -- steps
 
@@ -206,8 +186,8 @@ class RunEngine:
                     field_oe=getattr(point, "field", math.nan),
                 )
                 self._run_clock.heed()
-        self._derive(run, measurement)
         self._close_run("finished")
+        self._derive(run, measurement)
 
     def _create_run(self, step: PlanStep, measure: Measure, planned: Sequence[Setpoint]) -> RunFolder:
         manifest = run_manifest(self._plan, step, measure, planned, self._station)
@@ -263,16 +243,18 @@ class RunEngine:
         finally:
             self._suspended = False
         resume()
-        self._event(
-            "storage", f"writing works again after {self._clock.now() - since:.0f} s; it was: {error}"
-        )
+        held_up_s = self._clock.now() - since
+        self._run_clock.held_up_s += held_up_s
+        self._event("storage", f"writing works again after {held_up_s:.0f} s; it was: {error}")
         self._tell(state="running", message="")
 
     def _monitors(self) -> None:
-        """Show the heartbeat and log the environment; nothing is logged while nothing can be written."""
+        """Show the heartbeat, log the environment and look for faults; write nothing while that fails."""
         if self._suspended:
             with suppress(StorageError):  # that it cannot be written is known; that the owner lives should be
                 self._night.beat()
+            if self._environment.is_due():
+                self._environment.log(write=False)
             return
         try:
             self._night.beat()
@@ -287,29 +269,37 @@ class RunEngine:
             self._event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
 
     def _derive(self, run: RunFolder, measurement: Measurement) -> None:
+        """Write what follows from the data; it can be made again, so a failure costs no step."""
         if type(measurement).derived is Measurement.derived:
             return  # nothing follows from the data, so there is no need to read them back
-        for name, frame in measurement.derived(Run.open(run.path).data).items():
-            run.write_derived(f"{name}.csv", frame)
+        try:
+            for name, frame in measurement.derived(Run.open(run.path).data).items():
+                run.write_derived(f"{name}.csv", frame)
+        except Exception as error:  # noqa: BLE001 - the points are stored, and the night has more to measure
+            self._event("derived_failed", f"{run.path.name}: {error}", {"traceback": traceback.format_exc()})
 
     # -- ends
 
-    def _make_safe(self, may_finish: bool, *, abort: bool) -> bool:
-        """Sources to zero, ``finish``, safe state; return whether every step was confirmed."""
+    def _make_safe(self, ended: Ended) -> tuple[bool, Ended | None]:
+        """Sources to zero, ``finish``, safe state; return whether all was confirmed, and what went wrong."""
+        abort = ended.status == "aborted"
+        self._tell(state="stopping")
         steps = self._station.stop_sources(abort=abort)
-        if may_finish and all(step.confirmed for step in steps):
-            self._finish()
+        worse = None
+        if ended.may_finish and all(step.confirmed for step in steps):
+            worse = self._finish()
         steps += self._station.safe_state(abort=abort)
         for step in steps:
             kind = "safe_state" if step.confirmed else "safe_state_failed"
             self._event(kind, step.message, {"instrument": step.instrument, "confirmed": step.confirmed})
-        return all(step.confirmed for step in steps)
+        return all(step.confirmed for step in steps), worse
 
-    def _finish(self) -> None:
-        """Go where the sequence wants field and temperature; an abort ends it, a failure is an event."""
+    def _finish(self) -> Ended | None:
+        """Go where the sequence wants field and temperature; return how that failed, if it did."""
         finish = self._plan.finish
         self._run_clock.heeds_stop = False
         try:
+            self._station.snapshot()  # nothing is sent to a cryostat in a fault state
             if finish.temperature_k is not None:
                 ramping.set_temperature(
                     self._station, finish.temperature_k, finish.rate_k_per_min, "fast_settle"
@@ -324,10 +314,16 @@ class RunEngine:
                         approach=finish.approach,
                     )
                 )
-        except Interrupted as interruption:
-            self._event("finish", f"left where it was: {interruption}")
-        except OnnesError as error:
-            self._event("finish_failed", str(error))
+        except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
+            worse = ended_by(error)
+            self._event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
+            return Ended(worse.status, f"finish not reached: {worse.message}", may_finish=False)
+        return None
+
+    def _stop_sources_now(self) -> None:
+        """Bring the sources to zero at the abort ramp, before anything else cleans up at its own pace."""
+        for step in self._station.stop_sources(abort=True):
+            self._event("abort", step.message, {"instrument": step.instrument, "confirmed": step.confirmed})
 
     def _end_step(self, index: int, status: Ending) -> None:
         self._mark(index, status)
@@ -340,20 +336,32 @@ class RunEngine:
         try:
             run.close(status)
         except StorageError as error:
-            if status == "finished":
-                self._run = run
-                self._suspend(error, partial(run.close, status))
-                self._run = None
-            else:
-                self._tell(message=str(error))
+            if status != "finished":
+                self._lost.append(f"{run.path.name}: {run.pending()} points could not be written ({error})")
+                return
+            self._run = run
+            self._suspend(error, partial(run.close, status))
+            self._run = None
 
     def _mark(self, index: int, status: str) -> None:
         self._steps[index]["status"] = status
         self._update(steps=self._steps)
 
-    def _close_night(self, status: Ending, message: str, safe: bool) -> None:
+    def _close_night(self, ended: Ended, safe: bool) -> Outcome:
+        """Say how it ended, in manifest and outcome; never finished while something is not written."""
+        status: Ending = "failed" if self._lost else ended.status
+        message = "; ".join(filter(None, (ended.message, *self._lost)))
+        self._event("ended", message or status, {"status": status, "safe_state_confirmed": safe})
         self._update(message=message, safe_state_confirmed=safe, ended_lab=self._clock.datetime().isoformat())
-        self._night.close(status)
+        try:
+            self._night.close(status)
+        except StorageError as error:
+            status, message = "failed", "; ".join(filter(None, (message, str(error))))
+            self._update(message=message)
+            with suppress(StorageError):
+                self._night.close(status)
+        self._tell(state=status, message=message)
+        return Outcome(status, safe, message)
 
     def _update(self, **entries: Any) -> None:
         try:
@@ -363,7 +371,10 @@ class RunEngine:
 
     def _tell(self, **changes: Any) -> None:
         self._progress = self._progress._replace(lab_time=self._clock.datetime(), **changes)
-        self._show(self._progress)
+        try:
+            self._show(self._progress)
+        except Exception:  # noqa: BLE001 - whoever watches must not be able to end the night
+            _log.exception("the display of the progress failed")
 
 
 def _estimate_s(step: PlanStep) -> float:

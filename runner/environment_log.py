@@ -1,6 +1,7 @@
 """The slow stream of a night: what cryostat and sources did between the points."""
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.errors import InstrumentFault
 from onnes.instruments.station import Station
 from onnes.storage.night import NightFolder
 
@@ -20,16 +21,20 @@ class EnvironmentLog:
         """Say whether it is time for the next row."""
         return self._clock.now() >= self._due
 
-    def log(self) -> None:
-        """Read and write a row.
+    def log(self, *, write: bool = True) -> None:
+        """Read a row, write it, and raise the fault of thermostat or magnet if there is one.
 
         Raises:
+            InstrumentFault: in a fault state; the row is written first.
             StorageError: if the row cannot be written; the night keeps it.
         """
+        self._due = self._clock.now() + INTERVAL_S
         row: dict[str, float | int | str] = {
             "Time UTC": self._clock.datetime().isoformat(),
             "Elapsed (s)": self._clock.now(),
             **self._station.environment(),
         }
-        self._due = self._clock.now() + INTERVAL_S
-        self._night.environment(row)
+        if write:
+            self._night.environment(row)
+        if InstrumentFault.__name__ in (row["Temperature state"], row["Field state"]):
+            self._station.snapshot()  # raises it, unless it was only a moment's

@@ -1,5 +1,11 @@
 """The terminal of a running night: a bar with the time left, and Ctrl-C as the stop button."""
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -11,6 +17,8 @@ from onnes.runner.progress import Progress
 # A second Ctrl-C within this wall time means "abort now"; a later one only says again what is under way.
 ABORT_WITHIN_S = 5.0
 _REFRESH_S = 0.1
+# What ends a process from outside also asks to stop safely; SIGHUP is POSIX, SIGBREAK Windows.
+_OTHER_SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class StopButton:
@@ -20,46 +28,83 @@ class StopButton:
         self._night = night
         self._wall = wall
         self._pressed: float | None = None
+        self.said = ""
 
-    def press(self) -> str:
-        """Post the request and return what will happen, in words."""
+    def press(self) -> None:
+        """Post the request and say in words what will happen."""
         now = self._wall.now()
         again = self._pressed is not None and now - self._pressed <= ABORT_WITHIN_S
         self._pressed = now
         if again:
             self._night.requests.abort("Ctrl-C")
-            return "aborting: sources to 0, field and temperature are left"
-        self._night.requests.stop("Ctrl-C")
-        return f"stopping safely after this point; Ctrl-C again within {ABORT_WITHIN_S:.0f} s aborts"
+            self.said = "aborting: sources to 0, field and temperature are left"
+        else:
+            self._night.requests.stop("Ctrl-C")
+            self.said = f"stopping safely after this point; Ctrl-C again within {ABORT_WITHIN_S:.0f} s aborts"
 
 
 def watch(night: NightThread, console: Console) -> None:
-    """Start a night and show it on ``console`` until it has ended."""
+    """Start a night and show it on ``console`` until it has ended; a display that fails stops it."""
     button = StopButton(night, WallClock())
+    with _signals(night, button):
+        night.start()
+        try:
+            _show(night, button, console)
+        finally:
+            if not night.wait(0):
+                night.requests.stop("the display, which ended")
+                night.wait()
+
+
+def _show(night: NightThread, button: StopButton, console: Console) -> None:
+    latest = Progress()
+
+    def take(progress: Progress) -> None:
+        nonlocal latest
+        latest = progress
+
+    night.show = take
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Bar(*columns, TimeRemainingColumn(), TextColumn("{task.fields[state]}"), console=console) as bar:
         task = bar.add_task("preparing", total=None, state="")
-        latest = Progress()
+        said = ""
+        while not night.wait(_REFRESH_S):
+            if button.said != said:
+                said = button.said
+                console.print(said, markup=False, highlight=False)
+            bar.update(
+                task,
+                description=latest.step or latest.state,
+                completed=latest.done_s,
+                total=latest.total_s or None,
+                state=_state(latest),
+            )
+        bar.update(task, completed=latest.done_s, state=_state(latest))
 
-        def show(progress: Progress) -> None:
-            nonlocal latest
-            latest = progress
 
-        night.show = show
-        night.start()
-        ended = False
-        while not ended:
-            try:
-                ended = night.wait(_REFRESH_S)
-                bar.update(
-                    task,
-                    description=latest.step or latest.state,
-                    completed=latest.done_s,
-                    total=latest.total_s or None,
-                    state=_state(latest),
-                )
-            except KeyboardInterrupt:
-                console.print(button.press(), markup=False, highlight=False)
+@contextmanager
+def _signals(night: NightThread, button: StopButton) -> Iterator[None]:
+    """Let signals post requests instead of raising; only the main thread has them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def pressed(_number: int, _frame: FrameType | None) -> None:
+        button.press()
+
+    def told(number: int, _frame: FrameType | None) -> None:
+        night.requests.stop(signal.Signals(number).name)
+
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, pressed)}
+    for name in _OTHER_SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None:
+            before[number] = signal.signal(number, told)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _state(progress: Progress) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from onnes.instruments.clock import Clock, WallClock, virtual_time
 from onnes.instruments.station import open_station
-from onnes.runner.engine import Outcome, RunEngine
+from onnes.runner.ending import Outcome
+from onnes.runner.engine import RunEngine
 from onnes.runner.night_manifest import night_manifest
 from onnes.runner.plan import Plan
 from onnes.runner.progress import Progress
@@ -36,6 +37,8 @@ class NightThread:
         self._folder: Path | None = None
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
+        # Not the thread's own join(): a Ctrl-C inside it marks a running thread as ended (Python 3.11, seen).
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="night", daemon=True)
 
     def start(self) -> None:
@@ -44,8 +47,7 @@ class NightThread:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to ``timeout`` wall seconds; return whether the night has ended. Stops nothing."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._ended.wait(timeout)
 
     @property
     def folder(self) -> Path:
@@ -77,6 +79,8 @@ class NightThread:
                 self._outcome = self._measure()
         except BaseException as error:  # noqa: BLE001 - raised again by outcome(), in the thread that asks
             self._error = error
+        finally:
+            self._ended.set()
 
     def _measure(self) -> Outcome:
         station = open_station(self.plan.station, self.clock, lab_key=self.lab_key)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from onnes.instruments.errors import OnnesError
 from onnes.runner.analyse import analyse, find_night
 from onnes.runner.answers import NightAnswer
 from onnes.runner.live_bar import watch
@@ -72,14 +71,15 @@ def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...
     if not outcome.safe:
         messages.append("SAFE STATE NOT CONFIRMED: look at the instruments now; events.jsonl has each step")
     simulated = plan.station.backend == "simulated"
+    code = outcome.exit_code
     try:
         report = analyse(folder)
-    except OnnesError as error:
-        messages.append(f"not analysed: {error}")
-        return NightAnswer(simulated, folder, messages=tuple(messages), exit_code=outcome.exit_code)
+    except Exception as error:  # noqa: BLE001 - the points are stored; a person gets a sentence, not a traceback
+        messages.append(f"not analysed: {error}; the data are kept, try `onnes analyse {folder}`")
+        return NightAnswer(simulated, folder, messages=tuple(messages), exit_code=code or 3)
     messages += [message for message in report.messages if message not in messages]
     return NightAnswer(
-        simulated, folder, report.runs, report.results, tuple(messages), report.figure, outcome.exit_code
+        simulated, folder, report.runs, report.results, tuple(messages), report.figure, exit_code=code
     )
 
 

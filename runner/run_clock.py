@@ -4,6 +4,7 @@ Drivers, composites and links sleep on the raw clock, so nothing ever cuts into 
 point that was begun is finished (``docs/explanations/decisions``).
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._latest: Request | None = None
+        self._lock = threading.RLock()  # re-entrant: a signal may come while the same thread posts
 
     @property
     def latest(self) -> Request | None:
@@ -44,24 +46,34 @@ class Requests:
 
     def stop(self, who: str) -> None:
         """Ask to finish the point, run the declared ``finish`` and end."""
-        if self._latest is None:
-            self._latest = Request("stop", who)
+        with self._lock:
+            self._latest = self._latest or Request("stop", who)
 
     def abort(self, who: str) -> None:
         """Ask to make the sources safe now and leave field and temperature as they are."""
-        self._latest = Request("abort", who)
+        with self._lock:
+            self._latest = Request("abort", who)
 
 
 class RunClock:
     """A raw clock whose sleeps run ``monitors`` and end early when a request stands.
 
+    On an abort ``on_abort`` is called before anything else: the sources must not wait for what cleans up.
     Monitors talk to instruments and may take lab time of their own; a sleep never ends before its time.
     """
 
-    def __init__(self, clock: Clock, requests: Requests, monitors: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        requests: Requests,
+        monitors: Callable[[], None],
+        on_abort: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clock = clock
         self._requests = requests
         self._monitors = monitors
+        self._on_abort = on_abort
+        self.held_up_s = 0.0
         self.heeds_stop = True  # not while the `finish` of a stop that was asked for is under way
 
     def now(self) -> float:
@@ -97,6 +109,9 @@ class RunClock:
     def heed(self) -> None:
         """Run the monitors and raise what was asked for."""
         request = self._requests.latest
-        if request is not None and (self.heeds_stop or request.kind == "abort"):
+        if request is not None and request.kind == "abort":
+            self._on_abort()
+            raise Interrupted(request)
+        if request is not None and self.heeds_stop:
             raise Interrupted(request)
         self._monitors()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -202,6 +203,42 @@ def test_a_killed_night_can_be_read_and_is_not_finished(folder: Path, rows: int)
         assert run.status == "running"
         assert len(run.data) >= rows
         assert run.data.empty or run.data["Resistance (ohm)"].notna().all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a console event cannot be sent to one child alone there")
+@pytest.mark.parametrize(
+    ("signals", "status"),
+    [
+        ([signal.SIGINT], "stopped"),
+        ([signal.SIGTERM], "stopped"),
+        ([signal.SIGINT, signal.SIGINT], "aborted"),
+        ([signal.SIGINT] * 5, "aborted"),
+    ],
+    ids=["ctrl-c", "terminated", "twice", "a burst"],
+)
+def test_a_signal_ends_a_night_in_its_safe_state(
+    folder: Path, signals: list[signal.Signals], status: str
+) -> None:
+    edit(folder / "night.yaml", "300 K .. 290 K", "300 K .. 50 K")
+    wall = WallClock()
+    command = [sys.executable, "-m", "onnes.runner.cli", "run", "night.yaml", "--real-time", "60", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while stored_rows(folder) < 1:
+                assert process.poll() is None, process.communicate()
+                assert wall.now() < 60
+                wall.sleep(0.01)
+            for number in signals:
+                process.send_signal(number)
+                wall.sleep(0.02)
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    night = Night.open(Path(json.loads(output)["night"]))
+    assert (process.returncode, night.status) == (4, status), errors
+    kinds = list(night.events["kind"])
+    assert "safe_state" in kinds
+    assert "safe_state_failed" not in kinds
 
 
 def stored_rows(folder: Path) -> int:

@@ -11,13 +11,14 @@ from unittest.mock import Mock
 import pytest
 
 from onnes.instruments.errors import OnnesError, StorageError
-from onnes.runner.engine import Outcome
+from onnes.runner.ending import Outcome
 from onnes.runner.live_bar import StopButton
 from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import make_plan
 from onnes.runner.progress import Progress
 from onnes.runner.run_clock import Request
 from onnes.runner.virtual_night import LabChoice, prepared
+from onnes.sim.device_k6221 import K6221
 from onnes.sim.faults import WireFault
 from onnes.sim.lab import VirtualLab, get_lab
 from onnes.storage.night import NightFolder
@@ -74,6 +75,16 @@ class Evening:
         if progress.point:
             assert self.thread is not None
             self.after_point(progress.point, self.thread)
+
+    def lab(self) -> VirtualLab:
+        assert self.thread is not None
+        assert self.thread.lab_key is not None
+        return get_lab(self.thread.lab_key)
+
+    def output_is_on(self) -> bool:
+        source = self.lab().instruments["k6221"]
+        assert isinstance(source, K6221)
+        return source.output
 
     @property
     def night(self) -> Night:
@@ -188,8 +199,8 @@ def test_an_abort_ends_the_finish_of_a_stop(evening: Evening) -> None:
         night.show = show
         night.start()
         assert night.wait(60)
-        assert night.outcome().status == "stopped"
-    assert "abort asked by a test" in evening.events("finish")[0]["message"]
+        assert night.outcome().status == "aborted"
+    assert "abort asked by a test" in evening.events("finish_failed")[0]["message"]
 
 
 def test_a_wait_that_times_out_stops_nothing(evening: Evening) -> None:
@@ -276,7 +287,15 @@ def test_a_full_disk_suspends_the_night_and_loses_no_point(
             raise StorageError("no space left on the disk")
 
     monkeypatch.setattr(RunFolder, "append", full)
+    flush, outputs = NightFolder.flush, []
+
+    def look(self: NightFolder) -> None:
+        outputs.append(evening.output_is_on())
+        flush(self)
+
+    monkeypatch.setattr(NightFolder, "flush", look)
     outcome = evening.run()
+    assert outputs[0] is False
     assert outcome.status == "finished"
     assert len(evening.night.runs[0].data) == 6
     assert "suspended" in {progress.state for progress in evening.shown}
@@ -311,10 +330,165 @@ def test_a_second_press_within_five_seconds_aborts_and_a_later_one_does_not(even
     with evening.ready() as night:
         wall = Wall()
         button = StopButton(night, wall)  # type: ignore[arg-type]
-        assert "stopping safely" in button.press()
+        button.press()
+        assert "stopping safely" in button.said
         wall.time = 6.0
         button.press()
         assert night.requests.latest == Request("stop", "Ctrl-C")
         wall.time = 10.0
-        assert "aborting" in button.press()
+        button.press()
+        assert "aborting" in button.said
         assert night.requests.latest == Request("abort", "Ctrl-C")
+
+
+STEPS = """
+sequence: 1
+station: station.toml
+sample: {film: sample.toml}
+mounting: perpendicular
+contact_check: {declined: a test}
+finish: {field: 0 Oe}
+steps:
+  - set_temperature: {to: 299 K, rate: 5 K/min}
+  - set_field: {to: 300 Oe, rate: 100 Oe/s}
+  - set_temperature: {to: 298 K, wait: false}
+  - set_field: {to: 500 Oe, wait: false}
+  - wait: {stable: [temperature, field], timeout: 1 h}
+  - wait: 10 min
+  - wait: {until: "03:00"}
+"""
+
+
+def test_control_steps_set_wait_and_are_recorded(evening: Evening) -> None:
+    evening.sequence = STEPS
+    outcome = evening.run()
+    assert outcome.status == "finished"
+    targets = [event["values"]["target"] for event in evening.events("settled")]
+    assert targets == [299.0, 300.0, 298.0, 500.0, 0.0]
+    assert [step["status"] for step in evening.night.manifest["steps"]] == ["finished"] * 7
+
+
+def test_a_fault_during_a_wait_ends_it_and_nothing_is_sent(evening: Evening) -> None:
+    evening.sequence = STEPS.replace("finish: {field: 0 Oe}", "finish: {field: 0 Oe, temperature: 290 K}")
+    labs: list[VirtualLab] = []
+
+    def quench(lab: VirtualLab) -> None:
+        labs.append(lab)
+        lab.at(1500.0, lambda t: lab.magnet.force_status(15, t))
+
+    evening.spoil = quench
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "general failure" in outcome.message
+    assert labs[0].cryostat.setpoint()[0] == 298.0
+    assert evening.night.environment["Field state"].iloc[-1] == "InstrumentFault"
+
+
+def test_a_fault_on_the_way_to_the_finish_is_no_good_end(evening: Evening) -> None:
+    def show(progress: Progress) -> None:
+        if progress.state == "stopping":
+            lab = evening.lab()
+            lab.magnet.force_status(15, lab.now())
+
+    with evening.ready() as night:
+        night.show = show
+        night.start()
+        assert night.wait(60)
+        outcome = night.outcome()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "finish not reached" in outcome.message
+
+
+def test_what_fails_while_cleaning_up_does_not_hide_an_abort(evening: Evening) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 2:
+            evening.lab().faults.add("garbage", target="k6221", match="*CURR*", count=6)
+            night.requests.abort("a test")
+
+    evening.after_point = after
+    labs: list[VirtualLab] = []
+    evening.spoil = labs.append
+    outcome = evening.run()
+    assert outcome.status == "aborted"
+    assert labs[0].magnet.setpoint()[0] == 200.0
+    assert labs[0].cryostat.setpoint()[0] == 300.0
+
+
+def test_an_abort_takes_the_source_down_at_the_abort_ramp(evening: Evening) -> None:
+    station = evening.folder / "station.toml"
+    text = station.read_text(encoding="utf-8").replace('ramp = "1 mA/s"', 'ramp = "1 uA/s"', 1)
+    station.write_text(text, encoding="utf-8")
+    asked: list[float] = []
+
+    def after(count: int, night: NightThread) -> None:
+        if count == 1:
+            asked.append(night.clock.now())
+            night.requests.abort("a test")
+
+    evening.after_point = after
+    evening.run()
+    assert evening.events("abort")[0]["t"] - asked[0] < 2.0
+
+
+def test_a_display_that_fails_does_not_end_the_night(evening: Evening) -> None:
+    with evening.ready() as night:
+        night.show = Mock(side_effect=RuntimeError("the window is gone"))
+        night.start()
+        assert night.wait(60)
+        assert night.outcome().status == "finished"
+
+
+def test_a_derived_table_that_cannot_be_written_costs_no_step(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening.sequence = SEQUENCE.replace("[0 Oe, 200 Oe, 400 Oe]", "[-200 Oe, 0 Oe, 200 Oe]")
+    monkeypatch.setattr(RunFolder, "write_derived", Mock(side_effect=StorageError("open in another program")))
+    outcome = evening.run()
+    assert outcome.status == "finished"
+    assert "open in another program" in evening.events("derived_failed")[0]["message"]
+
+
+def test_a_suspended_night_does_not_time_out_its_waits(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening.sequence = SEQUENCE.replace("current: 100 uA", "current: 100 uA\n      settle: {timeout: 5 min}")
+    environment, flush = NightFolder.environment, NightFolder.flush
+    since: list[float] = []
+
+    def full(self: NightFolder, row: Any) -> None:
+        environment(self, row)
+        if not since and row["Elapsed (s)"] > 60:
+            since.append(row["Elapsed (s)"])
+            raise StorageError("no space left on the disk")
+
+    def still_full(self: NightFolder) -> None:
+        assert evening.thread is not None
+        if since and evening.thread.clock.now() < since[0] + 600:
+            raise StorageError("no space left on the disk")
+        flush(self)
+
+    monkeypatch.setattr(NightFolder, "environment", full)
+    monkeypatch.setattr(NightFolder, "flush", still_full)
+    outcome = evening.run()
+    assert outcome.status == "finished", outcome.message
+    assert len(evening.night.runs[0].data) == 6
+
+
+def test_a_point_that_could_not_be_written_is_no_good_stop(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after(count: int, night: NightThread) -> None:
+        if count == 2:
+            night.requests.stop("a test")
+
+    close = RunFolder.close
+
+    def lost(self: RunFolder, status: str) -> None:
+        close(self, status)
+        raise StorageError("no space left on the disk")
+
+    evening.after_point = after
+    monkeypatch.setattr(RunFolder, "close", lost)
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "could not be written" in outcome.message

@@ -1,0 +1,57 @@
+"""How a night ends: what is judged from an error, and what is told to who waits for it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from onnes.instruments.errors import InstrumentFault, OnnesError
+from onnes.runner.run_clock import Interrupted
+
+Ending = Literal["finished", "failed", "stopped", "aborted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a night ended, and whether its safe state was read back."""
+
+    status: Ending
+    safe: bool
+    message: str
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 finished, 3 failed, 4 stopped or aborted, 5 safe state not confirmed."""
+        if not self.safe:
+            return 5
+        return {"finished": 0, "failed": 3, "stopped": 4, "aborted": 4}[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the steps ended, in a sentence, and whether ``finish`` may move field and temperature."""
+
+    status: Ending
+    message: str
+    may_finish: bool
+
+
+def ended_by(error: BaseException) -> Ended:
+    """Judge an end by the whole chain of errors: what fails while cleaning up must not hide what came first.
+
+    A fault state outranks everything, an abort a stop, a stop what failed after it. Neither after a fault nor
+    after an abort may field or temperature be moved.
+    """
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    said = [str(e) for e in reversed(chain) if isinstance(e, OnnesError | Interrupted)]
+    message = "; then ".join(dict.fromkeys(said)) or f"{type(error).__name__}: {error}"
+    kinds = {e.request.kind for e in chain if isinstance(e, Interrupted)}
+    if any(isinstance(e, InstrumentFault) for e in chain):
+        return Ended("failed", message, may_finish=False)
+    if "abort" in kinds:
+        return Ended("aborted", message, may_finish=False)
+    if "stop" in kinds:
+        return Ended("stopped", message, may_finish=True)
+    return Ended("failed", message, may_finish=True)
