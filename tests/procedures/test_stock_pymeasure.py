@@ -160,7 +160,7 @@ def test_an_abort_stops_after_the_point_under_way(
     assert station.the_bridge.diary[-1] == ("stop",)
 
 
-def test_f1_a_shutdown_that_fails_inside_never_raises(
+def test_a_shutdown_that_fails_inside_never_raises(
     make_station: MakeStation, caplog: pytest.LogCaptureFixture
 ) -> None:
     station = make_station()
@@ -180,7 +180,7 @@ def test_f1_a_shutdown_that_fails_inside_never_raises(
     ]
 
 
-def test_f2_a_start_that_fails_ends_a_worker_as_failed(tmp_path: Path, clock: VirtualClock) -> None:
+def test_a_start_that_fails_ends_a_worker_as_failed(tmp_path: Path, clock: VirtualClock) -> None:
     measurement = sweep(station_file=str(tmp_path / "missing.toml"))
     measurement.clock = clock
     assert run(measurement, tmp_path / "data.csv", clock).procedure.status == Procedure.FAILED
@@ -193,7 +193,7 @@ def test_no_station_is_said_plainly() -> None:
         sweep().execute()
 
 
-def test_f11_a_wrong_key_is_met_before_anything_is_written() -> None:
+def test_a_wrong_key_is_met_before_anything_is_written() -> None:
     point: Callable[..., Point] = ResistanceVsField.point
     with pytest.raises(TypeError, match="unexpected keyword argument 'resistence'"):
         point(resistence=1.0)
@@ -205,19 +205,19 @@ class Odd(Point):
 
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), np.int64(3), 2, 2.5])
-def test_f12_numbers_of_numpy_are_written_as_numbers(value: Any) -> None:
+def test_numbers_of_numpy_are_written_as_numbers(value: Any) -> None:
     assert row_of(Odd(value)) == {"Resistance (ohm)": float(value)}
     assert type(row_of(Odd(value))["Resistance (ohm)"]) in (int, float)
 
 
 @pytest.mark.parametrize("value", [True, None, np.array([1.0, 2.0]), 1j])
-def test_f12_what_is_no_number_is_refused_with_its_column(value: Any) -> None:
+def test_what_is_no_number_is_refused_with_its_column(value: Any) -> None:
     with pytest.raises(TypeError, match=r"column 'Resistance \(ohm\)' got .*; it takes float, int or text"):
         row_of(Odd(value))
 
 
 @pytest.mark.parametrize("kind", MEASUREMENTS)
-def test_f15_every_column_has_a_unit_that_parses(kind: type[Measurement]) -> None:
+def test_every_column_has_a_unit_that_parses(kind: type[Measurement]) -> None:
     units = Procedure.parse_columns(kind.DATA_COLUMNS)
     for label in kind.DATA_COLUMNS:
         assert label.count("(") == label.count(")") == int("(" in label)
@@ -235,7 +235,7 @@ def test_a_measurement_is_made_without_arguments_or_hardware(kind: type[Measurem
 
 
 @pytest.mark.parametrize("kind", MEASUREMENTS)
-def test_f20_a_misspelt_parameter_is_refused_with_the_nearest(kind: type[Measurement]) -> None:
+def test_a_misspelt_parameter_is_refused_with_the_nearest(kind: type[Measurement]) -> None:
     with pytest.raises(
         TypeError, match=rf"{kind.__name__} has no parameter 'curent_a'; did you mean 'current_a'"
     ):
