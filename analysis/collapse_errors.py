@@ -4,8 +4,8 @@ A bootstrap alone is not the error: a gain error of 0.1 % per isotherm moves Hc 
 sigma of 12. What isotherms have in common among themselves shows when one is left out; what is smooth in
 temperature shows when a background is allowed; what depends on the field range or the stiffness of the curve
 shows when these are changed; a spread of Hc inside the film rounds the curve and shows when it is allowed.
-An offset of the thermometer common to all isotherms collapses well with a wrong exponent, and shows when it is
-free.
+An offset of the thermometer common to all isotherms collapses well with a wrong exponent, and shows when it
+is free.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ WINDOWS = ((25.0, 7), (15.0, 5), (15.0, 7))  # half width about Hc in kOe, degre
 _WARM_STEPS = 6
 _OFFSET_STEPS = 4
 _MOST_OFFSET = 0.25  # of the coldest temperature
-# What a good thermometer may be off by; an offset that the data do not show beyond 3 sigma counts for no more.
+# What a good thermometer may be off by; an offset that the data do not show beyond 3 sigma counts no more.
 UNSEEN_OFFSET_K = 0.05
 
 

@@ -40,6 +40,16 @@ class SharedErrors:
     temperature_k: float
     gain: float = GAIN_SIGMA
 
+    @property
+    def stray_oe(self) -> float:
+        """Return what the field may stray by along one isotherm, Oe."""
+        return _STRAY * self.field_oe
+
+    @property
+    def stray_k(self) -> float:
+        """Return what the temperature may stray by along one isotherm, K."""
+        return _STRAY * self.temperature_k
+
 
 @dataclass(frozen=True, slots=True)
 class Consistency:

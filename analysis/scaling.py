@@ -42,6 +42,7 @@ _LEAST_ISOTHERMS = 3
 _LEAST_FACTOR = 1.98  # a factor of 2 in T, as read by a thermometer
 _LEAST_POINTS = 12  # of an isotherm: the polynomial has ten coefficients
 _WORST_CHI2 = 2.0
+_AS_GOOD_AS_FREE = 1.1  # rms with z*nu held over that of the free fit
 _UNLIKELY = 1e-3  # with few isotherms chi^2/dof of the shared errors exceeds 2 by chance
 _OE_PER_KOE = 1e3
 
@@ -196,6 +197,8 @@ def _answers(
         "temperature_sigma_k": shared.temperature_k,
         "field_sigma_oe": shared.field_oe,
         "gain_sigma": shared.gain,
+        "stray_k": shared.stray_k,
+        "stray_oe": shared.stray_oe,
     }
     criterion = (
         f"least variance of ln R about one Chebyshev polynomial of degree {chosen.degree} "
@@ -299,9 +302,14 @@ def _model(comparison: ModelComparison, z_nu: Result) -> Result:
             f"the best of them, {comparison.chosen}, lies outside 3 sigma of the free "
             f"z*nu = {z_nu.value:.4g} +- {z_nu.sigma:.2g}"
         )
+    flags = z_nu.flags
+    if comparison.ratios[comparison.chosen] > _AS_GOOD_AS_FREE:
+        flags += ("chosen_not_as_good_as_free",)
     if reason:
-        return refused(quantity, "1", criterion, reason, window=z_nu.window, n=z_nu.n, goodness=goodness)
-    flags = ("choice_among_fixed_values",)  # hence no sigma
+        return refused(
+            quantity, "1", criterion, reason, window=z_nu.window, n=z_nu.n, goodness=goodness, flags=flags
+        )
+    flags += ("choice_among_fixed_values",)  # hence no sigma
     return Result(quantity, chosen, None, "1", criterion, z_nu.window, z_nu.n, goodness, flags)
 
 

@@ -75,6 +75,8 @@ def test_the_accuracy_of_the_field_is_the_floor_of_sigma_hc(isotherms: Maker) ->
     assert found.hc.sigma is not None
     assert 20 <= found.hc.sigma < 25
     assert found.hc.goodness["field_sigma_oe"] == 20
+    assert found.hc.goodness["stray_oe"] == pytest.approx(2.0)
+    assert found.hc.goodness["stray_k"] == pytest.approx(5e-4)
 
 
 def test_thermometry_is_the_floor_of_sigma_z_nu(isotherms: Maker) -> None:
@@ -154,6 +156,7 @@ def test_an_offset_of_all_temperatures_is_found_flagged_and_covered(
     goodness = found.z_nu.goodness
     assert goodness["offset_k"] == pytest.approx(offset_k, abs=4 * goodness["sigma_offset_k"])
     assert "temperature_offset" in found.z_nu.flags
+    assert {"temperature_offset", "chosen_not_as_good_as_free"} <= set(found.model.flags)
     assert found.chosen == "7/3"
     assert found.model.value == pytest.approx(7 / 3)
 
@@ -289,6 +292,7 @@ def test_7_3_is_chosen_by_a_factor_above_20(isotherms: Maker, film: dict[str, ob
     assert found.models["2/3"] > found.models["4/3"]
     assert found.model.value == pytest.approx(7 / 3)
     assert found.model.goodness["next_over_chosen"] > 20
+    assert "chosen_not_as_good_as_free" not in found.model.flags
 
 
 def test_7_3_is_told_from_its_neighbours_by_a_factor_above_10(isotherms: Maker) -> None:
