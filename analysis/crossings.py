@@ -1,7 +1,7 @@
 """Where isotherms cross: every pair, the median, and a drift with temperature that one Hc would not have."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,7 @@ _HALF_WIDTH_OE = 8000.0  # about the field of least spread; a quadratic holds th
 _FEWEST = 6  # points of a pair within the window
 _LATTICE = 401  # fields at which the spread of all isotherms is looked at
 _READING_K = 0.05  # isotherms set to the edge of the temperature window are read this far outside at most
+_WORST_CHI2 = 10.0  # errors of single crossings are rough; beyond this they are not one field nor one line
 _MEDIAN = "crossing field"
 _DRIFT = "drift of the crossing field"
 
@@ -51,14 +52,18 @@ class _Curve:
 
 
 def crossings(
-    isotherms: Sequence[Isotherm], *, temperature_window_k: tuple[float, float] = (2.0, 6.0)
+    isotherms: Sequence[Isotherm],
+    *,
+    temperature_window_k: tuple[float, float] = (2.0, 6.0),
+    field_sigma_oe: float = 5.0,
 ) -> Crossings:
     """Return the crossing field of every pair of isotherms, their median and drift.
 
     The median takes the pairs inside ``temperature_window_k``, where paper 000 sees a single crossing; its
     sigma is the spread of these crossings and, where they drift beyond 2 sigma, what the drift makes between
     their mean temperature and zero: a background of 0.1 %/K moves every crossing to one side, which no spread
-    shows. The drift takes neighbours at all temperatures.
+    shows; the accuracy of the field, ``field_sigma_oe``, is a floor. The drift takes neighbours at all
+    temperatures. Crossings that scatter far beyond their errors about their median or line are flagged.
     """
     low_k, high_k = temperature_window_k
     criterion = (
@@ -78,7 +83,12 @@ def crossings(
     ]
     near = [pair for pair in neighbours if pair.low_k >= low_k - _READING_K]
     near = [pair for pair in near if pair.high_k <= high_k + _READING_K]
-    return Crossings(_median(inside, criterion, centre, _drift(near)), _drift(neighbours), pairs)
+    drift_near, drift = _drift(near, field_sigma_oe), _drift(neighbours, field_sigma_oe)
+    median = _median(inside, criterion, centre, drift_near, field_sigma_oe)
+    disagree = "crossings_disagree"
+    if disagree in median.flags and disagree not in drift.flags:
+        drift = replace(drift, flags=(*drift.flags, disagree))
+    return Crossings(median, drift, pairs)
 
 
 def _curve(isotherm: Isotherm) -> _Curve:
@@ -151,7 +161,9 @@ def _others(field: Floats, difference: Floats, noise: float, crossing: float) ->
     return tuple(change for change in changes if abs(change - crossing) > _HALF_WIDTH_OE)
 
 
-def _median(pairs: Sequence[Crossing], criterion: str, centre: float, drift: Result) -> Result:
+def _median(
+    pairs: Sequence[Crossing], criterion: str, centre: float, drift: Result, field_oe: float
+) -> Result:
     fields = np.array([pair.field_oe for pair in pairs if pair.field_oe is not None])
     n = sum(pair.n for pair in pairs if pair.field_oe is not None)
     window = {"field_oe": (centre - _HALF_WIDTH_OE, centre + _HALF_WIDTH_OE)}
@@ -168,10 +180,15 @@ def _median(pairs: Sequence[Crossing], criterion: str, centre: float, drift: Res
     if drift.value is not None and abs(drift.value) > 2 * (drift.sigma or 0.0):
         drifted = abs(drift.value) * float(np.mean([pair.low_k + pair.high_k for pair in pairs])) / 2
     goodness |= {"lowest_oe": float(fields.min()), "highest_oe": float(fields.max())}
-    goodness |= {"sigma_spread": spread, "sigma_drift": drifted}
+    goodness |= {"sigma_spread": spread, "sigma_drift": drifted, "field_sigma_oe": field_oe}
+    single = np.array([pair.sigma_oe or 0.0 for pair in pairs if pair.field_oe is not None])
+    squares = (fields - np.median(fields)) ** 2 / np.maximum(single**2 + field_oe**2, 1e-6)
+    goodness["chi2_per_dof"] = float(np.sum(squares)) / (len(fields) - 1)
     several = sum(bool(pair.others_oe) for pair in pairs) > len(pairs) / 3
     flags = (("several_crossings",) if several else ()) + drift.flags
-    sigma = float(np.hypot(spread, drifted))
+    if goodness["chi2_per_dof"] > _WORST_CHI2 and "crossings_disagree" not in flags:
+        flags += ("crossings_disagree",)
+    sigma = float(np.sqrt(spread**2 + drifted**2 + field_oe**2))
     return Result(_MEDIAN, float(np.median(fields)), sigma, "Oe", criterion, window, n, goodness, flags)
 
 
@@ -179,7 +196,7 @@ def _drift_criterion() -> str:
     return "straight line through the crossings of neighbouring isotherms over the mean of their temperatures"
 
 
-def _drift(pairs: Sequence[Crossing]) -> Result:
+def _drift(pairs: Sequence[Crossing], field_oe: float) -> Result:
     found = [
         (0.5 * (pair.low_k + pair.high_k), pair.field_oe, pair.sigma_oe)
         for pair in pairs
@@ -189,7 +206,7 @@ def _drift(pairs: Sequence[Crossing]) -> Result:
         reason = f"{len(found)} of {len(pairs)} neighbouring isotherms cross within the window; 3 are needed"
         return refused(_DRIFT, "Oe/K", _drift_criterion(), reason)
     temperature, field, sigma = np.array(found).T
-    sigma = np.maximum(sigma, 1e-3)
+    sigma = np.maximum(np.hypot(sigma, field_oe), 1e-3)
     columns = np.column_stack([np.ones_like(temperature), temperature]) / sigma[:, None]
     solution, *_ = np.linalg.lstsq(columns, field / sigma, rcond=None)
     chi2 = float(np.sum((field / sigma - columns @ solution) ** 2)) / (len(found) - 2)
@@ -198,4 +215,5 @@ def _drift(pairs: Sequence[Crossing]) -> Result:
     n = sum(pair.n for pair in pairs if pair.field_oe is not None)
     slope = float(solution[1])
     flags = ("crossing_drifts",) if abs(slope) > 3 * error else ()
+    flags += ("crossings_disagree",) if chi2 > _WORST_CHI2 else ()
     return Result(_DRIFT, slope, error, "Oe/K", _drift_criterion(), window, n, {"chi2_per_dof": chi2}, flags)

@@ -63,6 +63,25 @@ def test_a_background_that_moves_every_crossing_is_covered(isotherms: Maker) -> 
             assert abs(found.value - 32000) < 3 * found.sigma
 
 
+def test_the_accuracy_of_the_field_is_a_floor_of_sigma(isotherms: Maker) -> None:
+    quiet = isotherms(0, noise=1e-6, temperature_error_k=0.0, field_offset_oe=0.0)
+    for field_sigma_oe in (5.0, 50.0):
+        found = crossings(quiet, field_sigma_oe=field_sigma_oe).median
+        assert found.sigma is not None
+        assert found.sigma >= field_sigma_oe
+        assert found.goodness["field_sigma_oe"] == field_sigma_oe
+
+
+def test_crossings_that_disagree_are_flagged_and_those_of_a_clean_film_are_not(isotherms: Maker) -> None:
+    for seed in range(3):
+        clean = crossings(isotherms(seed, noise=3e-5))
+        assert "crossings_disagree" not in clean.median.flags + clean.drift.flags
+        apart = crossings(isotherms(seed, noise=3e-5, gain_error=3e-3))
+        assert apart.median.goodness["chi2_per_dof"] > 10
+        assert "crossings_disagree" in apart.median.flags
+        assert "crossings_disagree" in apart.drift.flags
+
+
 def test_every_pair_is_there_with_its_error(isotherms: Maker) -> None:
     pairs = crossings(isotherms(2)).pairs
     assert len(pairs) == 36
