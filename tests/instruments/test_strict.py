@@ -1,4 +1,4 @@
-"""F20 to F22, F24, F26: what makes an instrument of PyMeasure strict."""
+"""What makes an instrument of PyMeasure strict."""
 
 import math
 import struct

@@ -1,4 +1,4 @@
-"""The folders of a night and its runs: made exclusively, never ending as finished in silence (F5, F7, F8)."""
+"""The folders of a night and its runs: made exclusively, never ending as finished in silence."""
 
 import json
 import math
