@@ -86,6 +86,9 @@ class Magnet(Protocol):
     def hold_field(self) -> None:
         """Stop a ramp where it is; at rest send nothing."""
 
+    def resume_field(self) -> None:
+        """Go on with the ramp that :meth:`hold_field` stopped; without one send nothing."""
+
 
 @runtime_checkable
 class Cryostat(Thermostat, Magnet, Protocol):
@@ -147,9 +150,9 @@ class ResistanceBridge(Protocol):
         """Return the allowed currents, A."""
 
     def start(self, current_a: float) -> None:
-        """Prepare to measure at ``current_a``: compliance first, fixed range, output on at 0 A.
+        """Set the compliance, switch on at 0 A, ramp up to ``current_a`` and fix both ranges.
 
-        Range and current stay frozen until :meth:`stop`.
+        Range and current stay frozen until :meth:`stop`. If any of it fails, the source is off again.
         """
 
     def measure(self, readings: int) -> Resistance:

@@ -191,7 +191,7 @@ class Station:
             magnet.hold_field()
 
         def resume() -> None:
-            if isinstance(magnet, PPMS) and magnet.field_setpoint() != before:
+            if magnet is not None and magnet.field_setpoint() != before:
                 magnet.resume_field()
             for bridge in running:
                 bridge.resume()

@@ -374,6 +374,28 @@ def test_after_a_suspension_current_and_field_go_on_where_they_were(
     assert bridge.measure(6).resistance == pytest.approx(before, rel=0.05)
 
 
+def test_any_magnet_that_can_hold_and_resume_is_suspended(station: Station) -> None:
+    class Other:
+        def __init__(self) -> None:
+            self.told: list[str] = []
+            self.setpoint = 1000.0
+
+        def field_setpoint(self) -> float:
+            return self.setpoint
+
+        def hold_field(self) -> None:
+            self.told.append("hold")
+            self.setpoint = 400.0
+
+        def resume_field(self) -> None:
+            self.told.append("resume")
+
+    other = Other()
+    station.magnet = other  # type: ignore[assignment]  # it has what a suspension asks for
+    station.suspend()()
+    assert other.told == ["hold", "resume"]
+
+
 def test_all_close_together_and_closing_twice_does_nothing(station: Station) -> None:
     station.close()
     station.close()
