@@ -5,9 +5,11 @@ turn a real night into a simulated one. What was asked for is therefore compared
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any, Literal, TypeVar
 
 import pyvisa
@@ -50,6 +52,9 @@ class Link:
     taken for the next one; then the question is asked again. Each further try is noted in :attr:`retries`.
     Nothing but questions is ever sent twice. All waiting is on the raw clock.
 
+    It belongs to the thread that uses it first, as long as that lives: replies to two threads would cross.
+    Every use by another thread is refused with a RuntimeError.
+
     Args:
         reply_delay_s: pause between a question and the reading of its answer.
         reply_end: what the instrument ends every reply with; a reply without it was cut off.
@@ -72,6 +77,8 @@ class Link:
         self.retries: list[Retry] = []
         self._connection = getattr(adapter, "connection", None)
         self._reply_delay_s = reply_delay_s
+        self._thread = 0
+        self._owner: threading.Thread | None = None
         if isinstance(adapter, VISAAdapter) and isinstance(
             self._connection, pyvisa.resources.MessageBasedResource
         ):
@@ -86,6 +93,8 @@ class Link:
         Raises:
             CommunicationError: if it could not be sent.
         """
+        if get_ident() != self._thread:
+            self._claim()
         try:
             self._send(message)
         except (pyvisa.errors.Error, OSError) as error:
@@ -97,6 +106,8 @@ class Link:
         Raises:
             CommunicationError: if none came in time, or one that was cut off.
         """
+        if get_ident() != self._thread:
+            self._claim()
         try:
             return self._receive()
         except (pyvisa.errors.Error, OSError, ValueError) as error:
@@ -108,6 +119,8 @@ class Link:
         Raises:
             CommunicationError: if it could not be sent, or the reply is missing, late or cut off.
         """
+        if get_ident() != self._thread:
+            self._claim()
         try:
             self._send(message)
             if self._reply_delay_s:
@@ -145,10 +158,26 @@ class Link:
 
     def clear(self) -> None:
         """Make the device forget what it was asked and has not answered yet."""
+        if get_ident() != self._thread:
+            self._claim()
         if self._connection is not None:
             # A dead device cannot be cleared either; the next question says so with a better text.
             with suppress(pyvisa.errors.Error, OSError):
                 self._connection.clear()
+
+    def _claim(self) -> None:
+        """Take possession for this thread.
+
+        Raises:
+            RuntimeError: if it belongs to another one.
+        """
+        this = threading.current_thread()
+        if self._owner is not None and self._owner.is_alive():
+            raise RuntimeError(
+                f"{self.name} belongs to the thread {self._owner.name!r}, but {this.name!r} uses it; "
+                "open and use a station in one thread, and ask that thread for its readings"
+            )
+        self._owner, self._thread = this, get_ident()
 
     def _repeat(self, action: Callable[[], T], question: str, error: Exception) -> T:
         told_once = any(word in question.upper() for word in _GIVEN_ONCE)

@@ -108,11 +108,31 @@ def find(folder: Night | Run) -> Findings:
             reason = f"{type(error).__name__}: {error}"
             keyed = [("analysis", refused(f"analysis of {run.path.name}", "1", _kind(run), reason))]
         ended = () if run.status == "finished" else (f"run {run.status}",)
-        results += [_night_result(key, result, ended, compare_with) for key, result in keyed]
+        for key, result in keyed:
+            made = _night_result(key, result, ended, compare_with)
+            lags = [other for other in results if other.id.startswith("sample-lag")]
+            if (
+                key.startswith("sample-lag")
+                and result.reason
+                and any(made.flags == other.flags for other in lags)
+            ):
+                continue  # five runs in field need not refuse their lag for one reason five times
+            if any(made.id == other.id for other in results):
+                made = _again(made, key, run)
+            results.append(made)
     origin: dict[str, Any] = {
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
     return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs))
+
+
+def _again(result: NightResult, key: str, run: Run) -> NightResult:
+    """Return a result whose id an earlier run of the night has, under an id and a name of its own run.
+
+    The key of the paper stays with the first: the second compares with nothing.
+    """
+    number = int(str(run.manifest["run"]).split("_")[0])
+    return replace(result, id=f"{key}-run{number}", quantity=f"{result.quantity}, run {number}", paper=None)
 
 
 def _night_manifest(folder: Night | Run) -> Mapping[str, Any]:
@@ -184,8 +204,22 @@ def _over_temperature(
         for name, metric in metrics.items():
             key = name if name == "rrr" else f"tc-{name}"
             keyed.append((key, replace(metric, flags=(*metric.flags, *lagging))))
-    keyed = _in_field(keyed, measured.field_oe) if in_field else keyed
-    return findings, keyed if lag is None else [("sample-lag", lag), *keyed]
+    elif _halves(temperature, resistance, sigma):
+        onset = metrics["onset"]
+        reason = onset.reason or f"{metrics['t50'].criterion} is not found: {metrics['t50'].reason}"
+        keyed.append(("tc-onset", replace(onset, value=None, sigma=None, reason=reason)))
+    if lag is not None:
+        keyed.insert(0, ("sample-lag", lag))
+    return findings, _in_field(keyed, measured.field_oe) if in_field else keyed
+
+
+def _halves(temperature: Floats, resistance: Floats, sigma: Floats) -> bool:
+    """Tell whether R falls to below half within 14 % of the temperature: no metal does, 1.14^5 < 2."""
+    order = np.argsort(temperature, kind="stable")
+    t, r = temperature[order], resistance[order]
+    above = np.interp(1.14 * t, t, r)
+    seen = above > 10 * np.interp(1.14 * t, t, sigma[order])  # and not one noise above another
+    return bool(np.any(seen & (r < above / 2)))
 
 
 def _in_field(keyed: Keyed, field_oe: float) -> Keyed:

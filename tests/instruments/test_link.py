@@ -1,6 +1,8 @@
 """What the link does when an instrument is silent, late or answers something else."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pyvisa
@@ -143,3 +145,30 @@ def test_a_lost_link_does_not_stop_a_device_clear() -> None:
     adapter.connection.lost = True
     link.clear()
     assert adapter.journal == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda link: link.write("X"), Link.read, lambda link: link.exchange("T?"), Link.clear],
+    ids=["write", "read", "exchange", "clear"],
+)
+def test_a_second_thread_is_refused_and_both_are_named(use: Callable[[Link], object]) -> None:
+    link, adapter, _ = link_to("4.2", "4.2")
+    link.write("A")
+    with ThreadPoolExecutor(1, "window") as other:
+        refused = other.submit(use, link).exception()
+    assert isinstance(refused, RuntimeError)
+    assert str(refused) == (
+        "ppms belongs to the thread 'MainThread', but 'window_0' uses it; "
+        "open and use a station in one thread, and ask that thread for its readings"
+    )
+    assert adapter.journal == ["A"]
+
+
+def test_a_thread_that_has_ended_leaves_the_instrument_to_the_next() -> None:
+    link, adapter, _ = link_to()
+    first = threading.Thread(target=link.write, args=("A",))
+    first.start()
+    first.join()
+    link.write("B")
+    assert adapter.journal == ["A", "B"]

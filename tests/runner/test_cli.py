@@ -144,6 +144,16 @@ def test_an_empty_address_asks_for_multivu(folder: Path) -> None:
     assert "is MultiVu running? it owns the GPIB board" in answer(result)["messages"][0]
 
 
+def test_what_the_magnet_itself_does_not_allow_is_refused_before_anything_is_sent(folder: Path) -> None:
+    (folder / "small.toml").write_text("[magnet]\nmax_oe = 50000\n", encoding="utf-8")
+    edit(folder / "station.toml", 'lab = "demo"', 'lab = "small.toml"')
+    edit(folder / "night.yaml", "      current:", "      field: 7 T\n      current:")
+    result = onnes("run", "night.yaml", "--json")
+    assert result.return_value == 2
+    assert "night.yaml:10:14: 7 T is above 5 T" in answer(result)["messages"][0]
+    assert not (folder / "runs").exists()
+
+
 def test_speed_and_seed_are_refused_for_a_real_station(folder: Path) -> None:
     edit(folder / "station.toml", 'backend = "simulated"', 'backend = "visa"')
     for option in (["--seed", "3"], ["--real-time", "10"]):

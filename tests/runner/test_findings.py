@@ -155,6 +155,36 @@ def test_the_lag_of_the_sample_is_found_once_and_corrects_the_sweeps_after_it(ma
     assert "lag_not_corrected" not in named["tc-onset-10000Oe"].flags
 
 
+def test_a_transition_that_cannot_be_measured_is_refused_with_the_reason(make_night: MakeNight) -> None:
+    night = make_night(film=Film(tc_k=39.3)).sweep(np.arange(37, 40.5, 0.05), 0.0).close()
+    named = _named(find(Night.open(night)))
+    assert named["tc-onset"].value is None
+    assert "too few or too narrow for the normal line" in named["tc-onset"].flags[0]
+
+
+def test_two_runs_of_one_kind_have_ids_of_their_own_and_the_paper_stays_with_the_first(
+    make_night: MakeNight,
+) -> None:
+    maker = make_night(film=Film(tc_k=39.3), manifest={"compare_with": ["000-tc-pri-215"]})
+    maker.sweep(NEAR_TC, 0.0).sweep(NEAR_TC, 10e3).sweep(NEAR_TC, 0.0)
+    named = _named(find(Night.open(maker.close())))
+    assert named["000-tc-pri-215"].paper is not None
+    assert named["tc-onset-run3"].paper is None
+    assert named["tc-onset-run3"].quantity == "Tc onset, run 3"
+    assert named["tc-onset-run3"].value == pytest.approx(39.3, abs=0.1)
+
+
+def test_the_lag_of_a_run_in_field_has_the_field_in_its_key_and_one_refusal_is_told_once(
+    make_night: MakeNight,
+) -> None:
+    maker = make_night(film=Film(tc_k=39.3))
+    few, fewer = np.arange(290.0, 292.0, 0.5), np.arange(290.0, 291.5, 0.5)
+    maker.sweep(few, 0.0, both=True).sweep(few, 10e3, both=True).sweep(fewer, 20e3, both=True)
+    named = _named(find(Night.open(maker.sweep(NEAR_TC, 30e3, both=True).close())))
+    lags = {key: result.value is None for key, result in named.items() if "lag" in key}
+    assert lags == {"sample-lag": True, "sample-lag-20000Oe": True, "sample-lag-30000Oe": False}
+
+
 def test_a_damaged_run_does_not_hide_the_others(make_night: MakeNight) -> None:
     night = make_night().sweep(KELVIN, 0.0).sweep(KELVIN, 10e3).close()
     data = night / "02_resistivity-temperature_10000Oe" / "data.csv"
