@@ -214,6 +214,6 @@ def _drift(pairs: Sequence[Crossing], field_oe: float) -> Result:
     window = {"temperature_k": (pairs[0].low_k, pairs[-1].high_k)}
     n = sum(pair.n for pair in pairs if pair.field_oe is not None)
     slope = float(solution[1])
-    flags = ("crossing_drifts",) if abs(slope) > 3 * error else ()
+    flags: tuple[str, ...] = ("crossing_drifts",) if abs(slope) > 3 * error else ()
     flags += ("crossings_disagree",) if chi2 > _WORST_CHI2 else ()
     return Result(_DRIFT, slope, error, "Oe/K", _drift_criterion(), window, n, {"chi2_per_dof": chi2}, flags)
