@@ -61,9 +61,11 @@ def lab_key(clock: VirtualClock) -> Iterator[str]:
 
 
 @pytest.fixture
-def opened(lab_key: str, clock: VirtualClock) -> Station:
+def opened(lab_key: str, clock: VirtualClock) -> Iterator[Station]:
     with virtual_time(clock):
-        return open_station(load_station_file(STATION), clock, lab_key=lab_key)
+        station = open_station(load_station_file(STATION), clock, lab_key=lab_key)
+        yield station
+        station.close()
 
 
 def test_stock_pymeasure_gets_the_same_points(tmp_path: Path) -> None:
@@ -184,6 +186,15 @@ def test_a_start_that_fails_ends_a_worker_as_failed(tmp_path: Path, clock: Virtu
     measurement = sweep(station_file=str(tmp_path / "missing.toml"))
     measurement.clock = clock
     assert run(measurement, tmp_path / "data.csv", clock).procedure.status == Procedure.FAILED
+
+
+def test_a_station_opened_in_another_thread_ends_a_worker_as_failed_before_anything_is_sent(
+    tmp_path: Path, clock: VirtualClock, opened: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    measurement = sweep()
+    measurement.clock, measurement.station = clock, opened
+    assert run(measurement, tmp_path / "data.csv", clock).procedure.status == Procedure.FAILED
+    assert "ppms belongs to the thread 'MainThread'" in caplog.text
 
 
 def test_no_station_is_said_plainly() -> None:
