@@ -106,7 +106,10 @@ class DummyStation(SimpleNamespace):
         return []
 
     def environment(self) -> dict[str, float | str]:
-        return {"Temperature (K)": 4.2}
+        return {"Temperature (K)": 4.2, "Temperature state": "stable", "Field state": "persistent"}
+
+    def snapshot(self) -> tuple[Any, None]:
+        return SimpleNamespace(value=4.2), None
 
     def stop_sources(self, *, abort: bool = False) -> list[Any]:  # noqa: ARG002
         return []

@@ -114,14 +114,12 @@ class Station:
     def limits(self) -> StationLimits:
         """Return the narrowest of what the instruments and the station file allow."""
         table, thermostat, magnet = self.file.limits, self.thermostat, self.magnet
-        rate = None if table.temperature_rate is None else float(table.temperature_rate)
-        field_rate = None if table.field_rate is None else float(table.field_rate)
         narrowed = self.file.narrowed
         return StationLimits(
             temperature=narrowed(thermostat.temperature_limits, *(table.temperature or (None, None))),
-            temperature_rate=narrowed(thermostat.temperature_rate_limits, None, rate),
+            temperature_rate=narrowed(thermostat.temperature_rate_limits, None, table.temperature_rate),
             field=narrowed(magnet.field_limits, *(table.field or (None, None))) if magnet else None,
-            field_rate=narrowed(magnet.field_rate_limits, None, field_rate) if magnet else None,
+            field_rate=narrowed(magnet.field_rate_limits, None, table.field_rate) if magnet else None,
         )
 
     def retries(self) -> list[Retry]:

@@ -1,6 +1,7 @@
 """The station file: which instruments there are and what for, how the sample is wired, what is allowed."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from onnes.instruments import quantities
 from onnes.instruments.limits import Limits
-from onnes.instruments.toml_file import Problem, load_toml, nearest
+from onnes.instruments.toml_file import Problem, line_of, load_toml, nearest, read_text
 
 Capability = Literal["thermostat", "magnet", "chamber", "helium_gauge", "current_source", "nanovoltmeter"]
 
@@ -54,27 +55,12 @@ class Roles(_Table):
     helium_gauge: str | None = None
 
 
-def _both_ends(kind: str) -> BeforeValidator:
-    def read(value: object) -> object:
-        if not isinstance(value, str):
-            raise ValueError(
-                f"{value!r} is not a range with a unit; "
-                f"expected for example '0 .. {quantities.KINDS[kind].example}'"
-            )
-        low, high = quantities.quantity_range(value, kind)
-        if not low < high:
-            raise ValueError(f"{value!r} runs from the larger to the smaller end; write the smaller first")
-        return float(low), float(high)
-
-    return BeforeValidator(read)
-
-
 class LimitsTable(_Table):
     """What the station allows; the narrowest of this, the instrument's own and the sample's counts."""
 
-    temperature: Annotated[tuple[float, float] | None, _both_ends("temperature")] = None
+    temperature: quantities.TemperatureRange | None = None
     temperature_rate: quantities.TemperatureRate | None = None
-    field: Annotated[tuple[float, float] | None, _both_ends("field")] = None
+    field: quantities.FieldRange | None = None
     field_rate: quantities.FieldRate | None = None
 
 
@@ -127,7 +113,7 @@ class HeliumUse(_Table):
 
 
 class Helium(_Table):
-    """The level below which no field is swept, and what is used; left out on cryogen-free machines."""
+    """The level below which no field should be swept, and what is used; left out on cryogen-free machines."""
 
     minimum: quantities.Fraction
     use: HeliumUse | None = None
@@ -176,6 +162,7 @@ class StationFile(_Table):
     safe_state: dict[str, SafeStateEntry] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     _path: Path = PrivateAttr(default=Path("station.toml"))
+    _text: str = PrivateAttr(default="")
 
     @property
     def path(self) -> Path:
@@ -193,12 +180,26 @@ class StationFile(_Table):
         lab = self.twin.lab
         return str((self._path.parent / lab).resolve()) if "/" in lab or lab.endswith(".toml") else lab
 
-    def narrowed(self, limits: Limits, low: float | None, high: float | None) -> Limits:
+    def not_enforced(self) -> tuple[str, ...]:
+        """Return ``file:line:column: text`` for each key that is recorded, but that nothing acts on yet."""
+        given = [
+            (("helium", "minimum"), self.helium, "watch the level yourself"),
+            (("helium", "use"), self.helium and self.helium.use, "plan for the helium yourself"),
+            (("residual_field",), self.residual_field, "fields near zero are off by that much"),
+        ]
+        return tuple(
+            f"{self._path}:{line_of(self._text, place)}:1: "
+            f"{'.'.join(place)} is recorded and not yet enforced; {advice}"
+            for place, value, advice in given
+            if value is not None
+        )
+
+    def narrowed(self, limits: Limits, low: Decimal | None, high: Decimal | None) -> Limits:
         """Return ``limits`` within what this file allows; an end of None allows all."""
         return limits.narrowed(
             Limits(
-                limits.low if low is None else low,
-                limits.high if high is None else high,
+                limits.low if low is None else float(low),
+                limits.high if high is None else float(high),
                 limits.unit,
                 self._path.name,
             )
@@ -212,7 +213,7 @@ def load_station_file(path: Path) -> StationFile:
         ConfigurationError: with every problem as ``file:line:column: text``, one a line.
     """
     file = load_toml(path, StationFile, _across_tables)
-    file._path = path
+    file._path, file._text = path, read_text(path)
     return file
 
 

@@ -103,7 +103,7 @@ class _Planner:
             finish=finish,
             steps=steps,
             demands=tuple(self._ledger.demands),
-            messages=self._messages(),
+            messages=(*self._messages(), *station.not_enforced()),
         )
 
     def _messages(self) -> tuple[str, ...]:

@@ -53,6 +53,20 @@ def test_the_shipped_stations_are_good(name: str, backend: str) -> None:
     assert file.helium.use.ramping == 0.01
 
 
+def test_what_is_written_but_not_enforced_is_said_with_its_line(tmp_path: Path) -> None:
+    path = changed(tmp_path)
+    helium, use, residual = (line(path, start) for start in ("minimum =", "use =", "[residual_field]"))
+    assert load_station_file(path).not_enforced() == (
+        f"{path}:{helium}:1: helium.minimum is recorded and not yet enforced; watch the level yourself",
+        f"{path}:{use}:1: helium.use is recorded and not yet enforced; plan for the helium yourself",
+        f"{path}:{residual}:1: residual_field is recorded and not yet enforced; "
+        "fields near zero are off by that much",
+    )
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("[residual_field]")] + text[text.index("[safe_state]") :], "utf-8")
+    assert load_station_file(path).not_enforced() == ()
+
+
 def test_the_two_shipped_stations_differ_only_in_name_and_backend() -> None:
     one, other = (
         load_station_file(EXAMPLES / f"{name}.toml").model_dump() for name in ("ppms9-sim", "ppms9")
