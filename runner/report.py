@@ -9,6 +9,24 @@ from rich.text import Text
 
 from onnes.runner.results import NightResult
 
+# What the short words that analyses put on a result mean to a reader; JSON keeps the words.
+_SENTENCES = {
+    "background": "the background of R shifts this value, and its sigma allows for it",
+    "choice_among_fixed_values": "this is a choice among fixed values, so it has no sigma",
+    "chosen_not_as_good_as_free": "the chosen fixed value fits clearly worse than the free one",
+    "crossing_drifts": "the crossing field changes with temperature",
+    "crossings_disagree": "the crossings of neighbouring isotherms differ by more than their errors",
+    "few_points_in_transition": "few points lie in the transition; smaller steps would tell more",
+    "gain_drift": "the gain drifted between the two directions; the fit takes it out",
+    "geometry_dominates": "the size of the sample is the largest part of sigma",
+    "lag_not_corrected": "the lag of the sample behind the thermometer is not known and not corrected",
+    "negative_lag": "the sample seems to run ahead of the thermometer",
+    "several_crossings": "some isotherms cross more than once",
+    "spread_of_hc": "the critical field differs from part to part of the data, and sigma allows for it",
+    "systematics": "sigma is mostly systematic, from the choices of the analysis and not from noise",
+    "temperature_offset": "an error of the thermometer could move this value, and sigma allows for it",
+    "up_down": "warming and cooling were measured apart; their mean is given",
+}
 _HEAD = ("quantity", "paper", "this run")
 
 
@@ -77,7 +95,7 @@ def _rows(results: Sequence[NightResult]) -> tuple[list[tuple[str, str, str]], l
     for result in sorted(results, key=lambda result: result.paper is None):
         found = "none" if result.value is None else with_uncertainty(result.value, result.sigma, result.unit)
         if result.flags:
-            note = "; ".join(result.flags)
+            note = "; ".join(_SENTENCES.get(flag, flag) for flag in result.flags)
             if note not in notes:
                 notes.append(note)
             found = f"{found} [{notes.index(note) + 1}]"

@@ -82,5 +82,12 @@ def test_the_same_reason_is_one_note() -> None:
     assert [line for line in lines if line.startswith("[")] == ["[1] 2 isotherms; needs 3"]
 
 
+def test_a_short_word_of_an_analysis_is_printed_as_a_sentence() -> None:
+    flagged = NightResult("rho", "rho", 1.0, 0.1, "1", "", {}, ("geometry_dominates", "run stopped"))
+    note = _printed(flagged, terminal=False).splitlines()[-1]
+    assert note == "[1] the size of the sample is the largest part of sigma; run stopped"
+    assert flagged.as_json()["flags"] == ["geometry_dominates", "run stopped"]
+
+
 def test_a_table_without_results_has_its_head() -> None:
     assert _printed(terminal=False) == "quantity  paper  this run\n--------  -----  --------\n"
