@@ -80,6 +80,19 @@ def test_the_bootstrap_covers_the_scatter_of_the_lag() -> None:
     assert 0.4 < values.std(ddof=1) / quoted.mean() < 2.0  # 8 draws know their spread to 25 %
 
 
+def test_the_sigma_covers_the_lag_of_a_narrow_transition() -> None:
+    pulls = []
+    for seed in range(6):
+        down = swept(superconductor, 41, 37.5, 0.005, lag_s=4, every_s=5, seed=seed, relative_noise=1e-4)
+        up = swept(superconductor, 37.5, 41, 0.005, lag_s=4, every_s=5, seed=seed + 100, relative_noise=1e-4)
+        found = lag_of(up, down)
+        assert found.value is not None
+        assert found.sigma is not None
+        assert found.sigma < 0.3
+        pulls.append((found.value - 4.0) / found.sigma)
+    assert np.abs(pulls).max() < 3
+
+
 def test_a_transition_narrower_than_the_shift_is_brought_to_coincide() -> None:
     down = swept(superconductor, 45, 30, 0.05, lag_s=20, every_s=1, seed=1, relative_noise=1e-3)
     up = swept(superconductor, 30, 45, 0.05, lag_s=20, every_s=1, seed=2, relative_noise=1e-3)
