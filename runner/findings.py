@@ -114,7 +114,7 @@ def find(folder: Night | Run) -> Findings:
             if (
                 key.startswith("sample-lag")
                 and result.reason
-                and any(made.flags == other.flags for other in lags)
+                and any(_kind_of_reason(made) == _kind_of_reason(other) for other in lags)
             ):
                 continue  # five runs in field need not refuse their lag for one reason five times
             if any(made.id == other.id for other in results):
@@ -124,6 +124,11 @@ def find(folder: Night | Run) -> Findings:
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
     return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs))
+
+
+def _kind_of_reason(result: NightResult) -> str:
+    """Return the reason of a refusal without the numbers that follow its colon."""
+    return result.flags[0].partition(":")[0] if result.value is None else ""
 
 
 def _again(result: NightResult, key: str, run: Run) -> NightResult:

@@ -11,7 +11,7 @@ from onnes.runner.results import NightResult
 
 # What the short words that analyses put on a result mean to a reader; JSON keeps the words.
 _SENTENCES = {
-    "background": "the background of R shifts this value, and its sigma allows for it",
+    "background": "a background of R that changes with temperature is seen beside the scaling",
     "choice_among_fixed_values": "this is a choice among fixed values, so it has no sigma",
     "chosen_not_as_good_as_free": "the chosen fixed value fits clearly worse than the free one",
     "crossing_drifts": "the crossing field changes with temperature",
@@ -21,10 +21,11 @@ _SENTENCES = {
     "geometry_dominates": "the size of the sample is the largest part of sigma",
     "lag_not_corrected": "the lag of the sample behind the thermometer is not known and not corrected",
     "negative_lag": "the sample seems to run ahead of the thermometer",
+    "no_narrow_window": "no narrower window of fields could be fitted to check this value",
     "several_crossings": "some isotherms cross more than once",
-    "spread_of_hc": "the critical field differs from part to part of the data, and sigma allows for it",
-    "systematics": "sigma is mostly systematic, from the choices of the analysis and not from noise",
-    "temperature_offset": "an error of the thermometer could move this value, and sigma allows for it",
+    "spread_of_hc": "the data show a spread of the critical field within the sample",
+    "systematics": "leaving out single isotherms moves this more than noise and thermometry explain",
+    "temperature_offset": "an offset of the thermometer makes the isotherms agree better than none",
     "up_down": "warming and cooling were measured apart; their mean is given",
 }
 _HEAD = ("quantity", "paper", "this run")
