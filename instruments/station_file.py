@@ -185,7 +185,7 @@ class StationFile(_Table):
         given = [
             (("helium", "minimum"), self.helium, "watch the level yourself"),
             (("helium", "use"), self.helium and self.helium.use, "plan for the helium yourself"),
-            (("residual_field",), self.residual_field, "fields near zero are off by that much"),
+            (("residual_field",), self.residual_field, "correct fields near zero yourself"),
         ]
         return tuple(
             f"{self._path}:{line_of(self._text, place)}:1: "

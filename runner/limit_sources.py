@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from onnes.instruments.limits import Limits
-from onnes.instruments.quantities import KINDS
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.toml_file import line_of, read_text
 from onnes.runner.plan_limits import PlanLimits, at_most, limits_of
@@ -22,7 +21,7 @@ def station_limits(station: StationFile, path: Path) -> PlanLimits:
     for kind in ("temperature", "field"):
         if (ends := getattr(given, kind)) is not None:
             low, high = ends
-            found[kind] = Limits(low, high, KINDS[kind].base, set_by(kind))
+            found[kind] = limits_of(kind, low, high, set_by(kind))
     for kind in ("temperature_rate", "field_rate"):
         if (most := getattr(given, kind)) is not None:
             found[kind] = at_most(kind, most, set_by(kind))

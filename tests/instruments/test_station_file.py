@@ -60,7 +60,7 @@ def test_what_is_written_but_not_enforced_is_said_with_its_line(tmp_path: Path) 
         f"{path}:{helium}:1: helium.minimum is recorded and not yet enforced; watch the level yourself",
         f"{path}:{use}:1: helium.use is recorded and not yet enforced; plan for the helium yourself",
         f"{path}:{residual}:1: residual_field is recorded and not yet enforced; "
-        "fields near zero are off by that much",
+        "correct fields near zero yourself",
     )
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: text.index("[residual_field]")] + text[text.index("[safe_state]") :], "utf-8")
@@ -85,7 +85,9 @@ def test_the_runs_lie_where_the_file_says_relative_to_itself(tmp_path: Path) -> 
 
 
 def test_the_narrower_of_two_limits_counts_and_is_named(tmp_path: Path) -> None:
-    narrowed = load_station_file(changed(tmp_path)).narrowed(Limits(1.9, 400.0, "K", "the PPMS"), None, 350.0)
+    narrowed = load_station_file(changed(tmp_path)).narrowed(
+        Limits(1.9, 400.0, "K", "the PPMS"), None, Decimal(350)
+    )
     assert (narrowed.low, narrowed.high, narrowed.set_by) == (1.9, 350.0, "ppms9.toml and the PPMS")
 
 
@@ -108,8 +110,8 @@ def test_the_narrower_of_two_limits_counts_and_is_named(tmp_path: Path) -> None:
         ('compliance = "1 V"', 'compliance = "0 V"', "compliance", "compliance = 0 V must be above zero"),
         ('\nramp = "1 mA/s"', '\nramp = "-1 mA/s"', "ramp", "must be above zero"),
         ('field = "-9..9 T"', 'field = "9 T"', "field", "'9 T' is not a range"),
-        ('field = "-9..9 T"', 'field = "9..-9 T"', "field", "write the smaller first"),
-        ('field = "-9..9 T"', "field = 9", "field", "9 is not a range with a unit"),
+        ('field = "-9..9 T"', 'field = "9..-9 T"', "field", "expected the lower end first"),
+        ('field = "-9..9 T"', "field = 9", "field", "9 is not a range; expected e.g."),
         (
             'driver = "ppms"',
             'driver = "pmps"',

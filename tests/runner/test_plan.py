@@ -513,3 +513,12 @@ def test_a_sample_with_several_mountings_asks_for_one(planned: Planner) -> None:
 def test_a_contact_check_that_does_nothing_yet_says_so(planned: Planner) -> None:
     assert any("contact_check: auto does nothing yet" in text for text in planned("  - wait: 1 s").messages)
     assert planned("  - wait: 1 s", "contact_check: {declined: soldered}\n").messages == ()
+
+
+def test_what_the_station_file_promises_and_nothing_keeps_yet_is_said(planned: Planner) -> None:
+    station = f'{STATION}\n[helium]\nminimum = "60 %"\n'
+    plan = planned("  - wait: 1 s", "contact_check: {declined: soldered}\n", station=station)
+    where = f"{plan.station_path}:{len(station.splitlines())}:1"
+    assert plan.messages == (
+        f"{where}: helium.minimum is recorded and not yet enforced; watch the level yourself",
+    )
