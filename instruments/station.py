@@ -18,7 +18,7 @@ from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, Magnet, Reading, Thermostat
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.station_file import InstrumentEntry, StationFile
-from onnes.instruments.toml_file import nearest
+from onnes.instruments.toml_file import one_of
 from onnes.instruments.visa import DEADLINE_S, Retry, library_provenance, open_adapter, open_library
 
 Found = TypeVar("Found")
@@ -89,7 +89,7 @@ class Station:
         entry = self.file.wiring.get(wiring)
         if entry is None:
             raise ConfigurationError(
-                f"{self.file.path}: no wiring {wiring!r}{nearest(wiring, self.file.wiring)}"
+                f"{self.file.path}: no wiring {wiring!r}{one_of(wiring, self.file.wiring)}"
             )
         bridge = ReversalBridge(
             cast(Keithley6221, self._instruments[entry.source]),

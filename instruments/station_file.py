@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from onnes.instruments import quantities
 from onnes.instruments.limits import Limits
-from onnes.instruments.toml_file import Problem, line_of, load_toml, nearest, read_text
+from onnes.instruments.spelling import nearest
+from onnes.instruments.toml_file import Problem, line_of, load_toml, one_of, read_text
 
 Capability = Literal["thermostat", "magnet", "chamber", "helium_gauge", "current_source", "nanovoltmeter"]
 
@@ -227,19 +228,18 @@ def _across_tables(file: StationFile) -> Iterator[Problem]:
         yield from _wiring(file, ("wiring", name), wiring)
     for name in file.safe_state:
         if name not in file.instruments:
-            yield Problem(("safe_state", name), f"no instrument {name!r}{nearest(name, file.instruments)}")
+            yield Problem(("safe_state", name), f"no instrument {name!r}{one_of(name, file.instruments)}")
 
 
 def _instrument(file: StationFile, name: str, entry: InstrumentEntry) -> Iterator[Problem]:
     table = ("instruments", name)
     if entry.driver not in DRIVERS:
         known = f"; there are {', '.join(DRIVERS)}"
-        hint = nearest(entry.driver, DRIVERS)
         yield Problem(
-            (*table, "driver"), f"no driver {entry.driver!r}{hint if 'did you' in hint else ''}{known}"
+            (*table, "driver"), f"no driver {entry.driver!r}{nearest(entry.driver, DRIVERS)}{known}"
         )
     if entry.via is not None and entry.via not in file.instruments:
-        yield Problem((*table, "via"), f"no instrument {entry.via!r}{nearest(entry.via, file.instruments)}")
+        yield Problem((*table, "via"), f"no instrument {entry.via!r}{one_of(entry.via, file.instruments)}")
     elif entry.via is not None:
         yield Problem(
             (*table, "via"),
@@ -256,7 +256,7 @@ def _instrument(file: StationFile, name: str, entry: InstrumentEntry) -> Iterato
 def _can_be(file: StationFile, place: tuple[str, ...], instrument: str, needed: str) -> Iterator[Problem]:
     entry = file.instruments.get(instrument)
     if entry is None:
-        yield Problem(place, f"no instrument {instrument!r}{nearest(instrument, file.instruments)}")
+        yield Problem(place, f"no instrument {instrument!r}{one_of(instrument, file.instruments)}")
     elif entry.driver in DRIVERS and needed not in DRIVERS[entry.driver]:
         can = ", ".join(sorted(DRIVERS[entry.driver])).replace("_", " ")
         yield Problem(
@@ -273,7 +273,7 @@ def _wiring(file: StationFile, place: tuple[str, str], wiring: Wiring) -> Iterat
             "expected method = 'reversal' for resistance",
         )
     elif wiring.method not in _METHODS:
-        yield Problem((*place, "method"), f"no method {wiring.method!r}{nearest(wiring.method, _METHODS)}")
+        yield Problem((*place, "method"), f"no method {wiring.method!r}{one_of(wiring.method, _METHODS)}")
     else:
         source, meter = _METHODS[wiring.method]
         yield from _can_be(file, (*place, "source"), wiring.source, source)

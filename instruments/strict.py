@@ -5,7 +5,6 @@ misspelt attributes and only logs errors. Its property creators keep what they w
 arguments; each inherited property is rebuilt from those: ``class X(StrictInstrument, PyMeasureX)`` is strict.
 """
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from pymeasure.instruments.validators import strict_range, truncated_range
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.limits import Limits
+from onnes.instruments.spelling import nearest
 from onnes.instruments.visa import Link
 
 _FLOAT_FORMAT = re.compile(r"%[-+ 0#]*\d*(?:\.\d+)?[eEfFgG]")
@@ -57,8 +57,7 @@ class Strict:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._sealed and not name.startswith("_") and not self._has_attribute(name):
-            near = difflib.get_close_matches(name, [n for n in dir(self) if not n.startswith("_")], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = nearest(name, [n for n in dir(self) if not n.startswith("_")])
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; nothing was sent{hint}")
         super().__setattr__(name, value)
 

@@ -4,7 +4,6 @@ The parser of the standard library gives no positions, so the line of a key is f
 and name in the text.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.spelling import nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -89,17 +89,13 @@ def _nearest_file(path: Path) -> str:
     if not folder.is_dir():
         return f"; there is no folder {folder} either"
     beside = sorted(p.name for p in folder.glob(f"*{path.suffix}"))
-    near = difflib.get_close_matches(path.name, beside, n=1)
-    return (
-        f"; did you mean {near[0]!r}?" if near else f"; {folder} has {', '.join(beside) or 'no such files'}"
-    )
+    return nearest(path.name, beside) or f"; {folder} has {', '.join(beside) or 'no such files'}"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def one_of(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` or, where nothing is near, ``; expected one of ...``."""
     names = list(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(names)}"
+    return nearest(word, names) or f"; expected one of {', '.join(names)}"
 
 
 def line_of(text: str, place: Place) -> int:
@@ -166,7 +162,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         known = _fields(model, place[:-1])
-        return Problem(place, f"unknown key {name!r}{nearest(str(place[-1]), known)}")
+        return Problem(place, f"unknown key {name!r}{one_of(str(place[-1]), known)}")
     if kind == "missing":
         return Problem(place, f"the key {name!r} is missing")
     if kind == "literal_error":

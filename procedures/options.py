@@ -3,20 +3,14 @@
 Each travels as one text parameter of compact JSON, which a stock PyMeasure header gives back unchanged.
 """
 
-import difflib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self, get_args
 
 from onnes.instruments.protocols import FieldApproach, FieldMode
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the known name nearest to ``name``, or nothing."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+from onnes.instruments.spelling import nearest
 
 
 def compact(value: object) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from onnes.instruments.quantities import show
+from onnes.instruments.spelling import nearest
 from onnes.instruments.station_file import SettleDefaults
 from onnes.procedures.options import compact
 from onnes.procedures.resistance_vs_field import ResistanceVsField
@@ -13,7 +14,7 @@ from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
 from onnes.runner import blocks
 from onnes.runner.plan_limits import Demand, extremes, readable
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place, choice, nearest
+from onnes.runner.problems import Place, choice
 from onnes.runner.quantity_text import Sweep, Typed
 from onnes.runner.sequence import Defaults
 from onnes.runner.surroundings import Ledger, Surroundings

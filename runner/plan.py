@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnes.instruments.errors import ConfigurationError, SequenceError
+from onnes.instruments.spelling import nearest
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.runner.expansion import Expansion
 from onnes.runner.limit_sources import sequence_limits, station_limits
 from onnes.runner.plan_limits import Demand, PlanLimits, narrow, refused, wider
 from onnes.runner.plan_steps import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
-from onnes.runner.problems import Place, Problem, choice, nearest, report
+from onnes.runner.problems import Place, Problem, choice, report
 from onnes.runner.references import find
 from onnes.runner.sample_file import SampleFile, load_sample_file
 from onnes.runner.sequence import Limits, SequenceText, load_sequence

@@ -1,6 +1,5 @@
 """What is wrong in a file: each problem with its place, all of them at once."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -42,9 +41,3 @@ def choice(names: Sequence[str]) -> str:
     if len(names) > 2:
         return f"one of {', '.join(names)}"
     return " or ".join(names)
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Return ``; did you mean 'field'?`` where one of ``names`` is close to ``name``, else nothing."""
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""

@@ -18,7 +18,8 @@ from onnes.instruments.quantities import (
     tidy,
     unit_in,
 )
-from onnes.runner.problems import Place, PlacedError, Problem, choice, nearest
+from onnes.instruments.spelling import nearest
+from onnes.runner.problems import Place, PlacedError, Problem, choice
 from onnes.runner.yaml_text import Items, Table, place_of
 
 _STEP = re.compile(r"(?P<range>.+?)\s+step\s+(?P<step>.+)")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from onnes.runner.problems import choice, nearest
+from onnes.instruments.spelling import nearest
+from onnes.runner.problems import choice
 
 
 def find(kind: str, reference: str, beside: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, WithJsonSchema
 
 from onnes.instruments.errors import SequenceError
+from onnes.instruments.spelling import nearest
 from onnes.runner import quantity_fields as typed
 from onnes.runner.blocks import (
     BLOCKS,
@@ -22,7 +23,7 @@ from onnes.runner.blocks import (
     YesOrNo,
     keys_of,
 )
-from onnes.runner.problems import Place, PlacedError, Problem, choice, nearest, report
+from onnes.runner.problems import Place, PlacedError, Problem, choice, report
 from onnes.runner.quantity_text import Typed, read_quantity, read_values
 from onnes.runner.sequence_errors import problems_in
 from onnes.runner.yaml_text import Items, Table, Text, place_of, read_yaml

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from onnes.runner.problems import Place, PlacedError, Problem, choice, nearest
+from onnes.instruments.spelling import nearest
+from onnes.runner.problems import Place, PlacedError, Problem, choice
 from onnes.runner.yaml_text import Items, Table, Text, place_of
 
 
