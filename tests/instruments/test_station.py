@@ -3,8 +3,10 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pyvisa
 from pymeasure.adapters import VISAAdapter
 
 from onnes.instruments import station as station_module
@@ -20,6 +22,7 @@ from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, ResistanceBridge
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
+from onnes.instruments.visa import open_adapter
 from onnes.sim.device_k6221 import K6221
 from onnes.sim.lab import VirtualLab
 
@@ -223,29 +226,28 @@ def test_what_was_opened_and_only_that_becomes_safe_and_is_closed(
     open_it: Open, station_file: StationFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     safe: list[str] = []
-    closed: list[str] = []
+    opened: list[VISAAdapter] = []
 
     def made_safe(self: PPMS | Keithley6221, *_: object) -> str:
         safe.append(self.name)
         return "safe"
 
+    def open_and_note(*arguments: Any, **options: Any) -> VISAAdapter:
+        opened.append(open_adapter(*arguments, **options))
+        return opened[-1]
+
     for kind in (PPMS, Keithley6221):
         monkeypatch.setattr(kind, "safe_state", made_safe)
-    really_close = VISAAdapter.close
-
-    def close(self: VISAAdapter) -> None:
-        closed.append(self.resource_name)
-        really_close(self)
-
-    monkeypatch.setattr(VISAAdapter, "close", close)
+    monkeypatch.setattr(station_module, "open_adapter", open_and_note)
     meter = station_file.instruments["k2182a"].model_copy(update={"resource": "GPIB0::9::INSTR"})
     file = station_file.model_copy(update={"instruments": {**station_file.instruments, "k2182a": meter}})
     with pytest.raises(CommunicationError, match=r"no instrument at GPIB0::9::INSTR \(k2182a\)"):
         open_it(file)
     assert safe == ["k6221", "ppms"]
-    opened = ["GPIB0::15::INSTR", "GPIB0::12::INSTR"]
-    # An adapter that an earlier test left to the garbage collector may be closed in between.
-    assert [name for name in closed if name in opened][:2] == opened
+    assert [adapter.resource_name for adapter in opened] == ["GPIB0::15::INSTR", "GPIB0::12::INSTR"]
+    for adapter in opened:
+        with pytest.raises(pyvisa.errors.InvalidSession):
+            adapter.connection.session  # noqa: B018 - a closed one has none
 
 
 def test_the_error_says_which_instrument_is_not_safe(
