@@ -88,7 +88,7 @@ class Magnet(Part):
     called = "magnet"
     rate: typed.FieldRate | None = None
     approach: Literal["linear", "no_overshoot", "oscillate"] | None = None
-    mode: Literal["driven", "persistent"] | None = None
+    mode: Literal["persistent", "driven"] | None = None
     then_wait: typed.Time | None = None
 
 
@@ -170,7 +170,7 @@ class SetField(Part):
     to: typed.Field
     rate: typed.FieldRate | None = None
     approach: Literal["linear", "no_overshoot", "oscillate"] | None = None
-    mode: Literal["driven", "persistent"] | None = None
+    mode: Literal["persistent", "driven"] | None = None
     wait: YesOrNo = True
 
 
