@@ -246,6 +246,15 @@ def read_sweep(table: Table, kind: str) -> Sweep:
     if problems:
         raise PlacedError(problems)
     every_s, every_step = every
+    span = abs(ends[1].number - ends[0].number)
+    seconds = span / rate.number * (60 if kind == "temperature" else 1)  # K/min, Oe/s
+    count = seconds / every_s.number if every_s is not None else span / every_step.number
+    if count > _MOST_VALUES:
+        place, text = (
+            place_of(table["every"]),
+            f"a sweep with {count:.3g} points; expected at most {_MOST_VALUES}",
+        )
+        raise PlacedError([Problem(place, text)])
     return Sweep(ends[0], ends[1], rate, every_s, every_step, table.place)
 
 

@@ -172,3 +172,12 @@ def test_a_sweep_is_measured_every_step_or_every_so_many_seconds() -> None:
 def test_a_sweep_that_cannot_be_done_is_refused(text: str, problem: str) -> None:
     with pytest.raises(PlacedError, match=problem):
         _sweep(text)
+
+
+@pytest.mark.parametrize("every", ["1 ms", "1e-9 K"])
+def test_a_sweep_of_more_points_than_memory_is_refused(every: str) -> None:
+    table = _given(f"{{sweep: 300 K .. 2 K, rate: 1 mK/min, every: {every}}}")
+    assert isinstance(table, Table)
+    with pytest.raises(PlacedError) as refused:
+        read_sweep(table, "temperature")
+    assert "points; expected at most 100000" in refused.value.problems[0].text
