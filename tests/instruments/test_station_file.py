@@ -43,7 +43,7 @@ def errors_of(path: Path) -> list[str]:
 def test_the_shipped_stations_are_good(name: str, backend: str) -> None:
     file = load_station_file(EXAMPLES / f"{name}.toml")
     assert (file.name, file.backend, file.path.stem) == (name, backend, name)
-    assert file.limits.field == (-90000.0, 90000.0)
+    assert file.limits.field == (Decimal(-90000), Decimal(90000))
     assert file.wiring["film"].compliance == Decimal(1)
     assert file.wiring["film"].abort_ramp == Decimal("0.1")
     assert file.defaults.settle.for_ == Decimal(60)
