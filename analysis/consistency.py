@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from onnes.analysis.common_curve import (
     CommonCurve,
@@ -134,7 +134,7 @@ def consistency(points: Points, curve: CommonCurve, noise: Floats, shared: Share
         chi2=left + taken,
         points=left / max(len(points.ln_r) - free - determined, 1.0),
         isotherms=taken / max(determined, 1e-9),
-        isotherms_probability=float(chi2.sf(taken, max(determined, 1e-9))),
+        isotherms_probability=float(chdtrc(max(determined, 1e-9), taken)),
     )
 
 

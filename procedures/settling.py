@@ -279,7 +279,8 @@ def wait_until_settled(
         InstrumentFault: if the state stays unknown for 10 s, or the driver finds a fault state.
     """
     track = what.track
-    track.window_s = criterion.for_s or RATE_WINDOW_S
+    # A window shorter than two polls would drop each reading before the next: nothing would ever settle.
+    track.window_s = max(criterion.for_s, 2.0 * poll_s) if criterion.for_s else RATE_WINDOW_S
     started, held_up_s = clock.now(), clock.held_up_s
     deadline = started + criterion.timeout_s
     filling_until = deadline + FILLING_LIMIT_S

@@ -47,7 +47,10 @@ def analyse(path: Path) -> AnalysisReport:
         )
     messages: list[str] = []
     if folder.status != "finished":
-        messages.append(f"{path.name} is {folder.status}: analysed is what was measured so far")
+        # Whether a night that says `running` still runs is not known here; its heartbeat tells a person.
+        beat = folder.manifest.get("heartbeat") if folder.status == "running" else None
+        since = f" (last heartbeat {beat}; an old one is a crash: look at the sources)" if beat else ""
+        messages.append(f"{path.name} is {folder.status}{since}: analysed is what was measured so far")
     findings = find(folder)
     if not (findings.temperature_runs or findings.field_runs):
         messages.append(f"{path.name} has no run that can be analysed yet")

@@ -1,6 +1,7 @@
 """The command line. A command imports its heavy parts itself, so that ``onnes --help`` stays quick."""
 
 import json
+import math
 import sys
 import traceback
 from collections.abc import Callable
@@ -60,6 +61,12 @@ def check(file: Path, station: str | None, sample: str | None, as_json: bool) ->
     return _answer(as_json, answer)
 
 
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no speed; give a number, e.g. 10")
+    return value
+
+
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @_STATION
@@ -71,6 +78,7 @@ def check(file: Path, station: str | None, sample: str | None, as_json: bool) ->
     is_flag=False,
     flag_value=1.0,
     default=None,
+    callback=_finite,
     metavar="[SPEED]",
     help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
 )
@@ -132,7 +140,7 @@ def _answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
     except OnnesError as error:
         messages = str(error).splitlines()
         if as_json:
-            _print_json({"simulated": None, "night": None, "runs": [], "results": [], "messages": messages})
+            _print_json(_refused(messages))
         for message in messages:
             click.echo(message, err=True)
         return 2
@@ -140,7 +148,7 @@ def _answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
         traceback.print_exc()
         message = f"{type(error).__name__}: {error}; this is a fault of Onnes, not of what you typed"
         if as_json:
-            _print_json({"simulated": None, "night": None, "runs": [], "results": [], "messages": [message]})
+            _print_json(_refused([message]))
         click.echo(message, err=True)
         return 3
     if as_json:
@@ -150,6 +158,10 @@ def _answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
 
         answer.print(Console())
     return answer.exit_code
+
+
+def _refused(messages: list[str]) -> dict[str, Any]:
+    return {"simulated": None, "night": None, "runs": [], "results": [], "messages": messages}
 
 
 def _print_json(content: dict[str, Any]) -> None:
@@ -166,10 +178,16 @@ def main() -> None:
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
+        if "--json" in sys.argv:
+            _print_json(_refused([error.format_message()]))
         error.show()
         sys.exit(2)
     except click.Abort:
+        click.echo("stopped before anything was opened", err=True)
         sys.exit(4)
+    except OSError as error:
+        click.echo(f"the answer cannot be written: {error.strerror}", err=True)
+        sys.exit(3)
 
 
 if __name__ == "__main__":

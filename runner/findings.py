@@ -21,6 +21,7 @@ from onnes.analysis.resistivity import resistivity, sheet_resistance
 from onnes.analysis.result import Result, refused
 from onnes.analysis.scaling import Collapse, collapse
 from onnes.analysis.transition import transition
+from onnes.instruments.errors import OnnesError
 from onnes.runner.hysteresis import hysteresis
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
 from onnes.runner.paper_values import paper_values
@@ -104,8 +105,8 @@ def find(folder: Night | Run) -> Findings:
                 over_field, keyed = _over_field(field_run(run))
                 field_runs.append(over_field)
         except Exception as error:  # noqa: BLE001 - a run that cannot be analysed must not hide the others
-            _log.warning("%s cannot be analysed", run.path, exc_info=True)
-            reason = f"{type(error).__name__}: {error}"
+            _log.debug("%s cannot be analysed", run.path, exc_info=True)
+            reason = str(error) if isinstance(error, OnnesError) else f"{type(error).__name__}: {error}"
             keyed = [("analysis", refused(f"analysis of {run.path.name}", "1", _kind(run), reason))]
         ended = () if run.status == "finished" else (f"run {run.status}",)
         for key, result in keyed:

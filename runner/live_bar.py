@@ -43,17 +43,15 @@ class StopButton:
             self.said = f"stopping safely after this point; Ctrl-C again within {ABORT_WITHIN_S:.0f} s aborts"
 
 
-def watch(night: NightThread, console: Console) -> None:
+def watch(night: NightThread, button: StopButton, console: Console) -> None:
     """Start a night and show it on ``console`` until it has ended; a display that fails stops it."""
-    button = StopButton(night, WallClock())
-    with _signals(night, button):
-        night.start()
-        try:
-            _show(night, button, console)
-        finally:
-            if not night.wait(0):
-                night.requests.stop("the display, which ended")
-                night.wait()
+    night.start()
+    try:
+        _show(night, button, console)
+    finally:
+        if not night.wait(0):
+            night.requests.stop("the display, which ended")
+            night.wait()
 
 
 def _show(night: NightThread, button: StopButton, console: Console) -> None:
@@ -83,10 +81,14 @@ def _show(night: NightThread, button: StopButton, console: Console) -> None:
 
 
 @contextmanager
-def _signals(night: NightThread, button: StopButton) -> Iterator[None]:
-    """Let signals post requests instead of raising; only the main thread has them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
+def signals_ask(night: NightThread) -> Iterator[StopButton]:
+    """Let signals post requests instead of raising; yield the button that Ctrl-C presses.
+
+    It lasts until the answer is made: a press that comes after the night has ended must not cost its results.
+    """
+    button = StopButton(night, WallClock())
+    if threading.current_thread() is not threading.main_thread():  # only the main thread has signals
+        yield button
         return
 
     def pressed(_number: int, _frame: FrameType | None) -> None:
@@ -101,7 +103,7 @@ def _signals(night: NightThread, button: StopButton) -> Iterator[None]:
         if number is not None:
             before[number] = signal.signal(number, told)
     try:
-        yield
+        yield button
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from onnes.runner.analyse import analyse, find_night
 from onnes.runner.answers import NightAnswer
-from onnes.runner.live_bar import watch
+from onnes.runner.live_bar import signals_ask, watch
 from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import Plan, make_plan
 from onnes.runner.virtual_night import LabChoice, prepared
@@ -56,16 +56,30 @@ def analyse_folder(folder: str) -> NightAnswer:
         StorageError: if its files cannot be read, or the results not written.
     """
     report = analyse(find_night(folder, Path("runs")).resolve())
+    # A run that is damaged is told like a result; a program should see it from the exit code too.
+    damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(
-        report.simulated, report.night, report.runs, report.results, report.messages, report.figure
+        report.simulated,
+        report.night,
+        report.runs,
+        report.results,
+        report.messages,
+        report.figure,
+        exit_code=3 if damaged else 0,
     )
 
 
 def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...] = ()) -> NightAnswer:
     with prepared(plan, choice) as (clock, key):
         night = NightThread(plan, runs, clock, key, compare_with=compare_with)
-        watch(night, Console(stderr=True))
-        outcome = night.outcome()
+        with signals_ask(night) as button:
+            watch(night, button, Console(stderr=True))
+            return _answer(plan, night)
+
+
+def _answer(plan: Plan, night: NightThread) -> NightAnswer:
+    """Analyse what a night stored, however it ended, and say so."""
+    outcome = night.outcome()
     folder = night.folder.resolve()
     messages = [*plan.messages, *([outcome.message] if outcome.message else [])]
     if not outcome.safe:

@@ -139,8 +139,11 @@ class _Planner:
         except ValueError as error:
             if asked is None:
                 self._refuse(place, str(error))
-            else:
-                self._faults.append(f"--{kind}: {error}")
+                return None
+        try:  # what is typed is meant from here, but a name may also be known beside the sequence
+            return find(kind, reference, self._sequence.path.parent)
+        except ValueError as error:
+            self._faults.append(f"--{kind}: {error}")
             return None
 
     def _station(self) -> tuple[Path | None, StationFile | None]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from onnes.sim.samples import PARAMETERS
 
@@ -39,12 +39,17 @@ class SampleModels:
     def print(self, console: Console) -> None:
         """Print one table a model; a default that depends on the row shows each row's."""
         for model, parameters in PARAMETERS.items():
-            table = Table("key", "unit", "default", "mark", "meaning", title=model, title_justify="left")
+            key = Column("key", no_wrap=True)  # it is there to be typed
+            table = Table(key, "unit", "default", "mark", "meaning", title=model, title_justify="left")
             for parameter in parameters:
                 rows = [f"{row}: {value:g} ({mark})" for row, (value, mark) in parameter.rows.items()]
-                default = "\n".join(rows) or ("" if parameter.default is None else str(parameter.default))
+                default = "\n".join(rows) or _shown(parameter.default)
                 table.add_row(parameter.name, parameter.unit, default, parameter.mark, parameter.meaning)
             console.print(table)
+
+
+def _shown(default: float | str | None) -> str:
+    return f"{default:g}" if isinstance(default, float | int) else default or ""
 
 
 def sample_models() -> SampleModels:

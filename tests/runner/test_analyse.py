@@ -68,7 +68,9 @@ def test_a_night_that_was_killed_is_analysed_as_far_as_it_came(make_night: MakeN
     maker = make_night().sweep(KELVIN, 0.0)
     report = analyse(maker.path)
     assert report.results
-    assert report.messages == (f"{maker.path.name} is running: analysed is what was measured so far",)
+    (message,) = report.messages
+    assert message.startswith(f"{maker.path.name} is running (last heartbeat 2026-01-01T00:00:00")
+    assert "look at the sources" in message
 
 
 def test_a_night_without_runs_says_so(make_night: MakeNight) -> None:

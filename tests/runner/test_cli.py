@@ -27,7 +27,10 @@ steps:
   - resistivity:
       temperature: {sweep: 300 K .. 290 K, rate: 5 K/min, every: 1 K}
       current: 100 uA
+      settle: {for: 20 s, then_wait: 1 s}
 """
+# So many times real time: a transaction's 2 s are then 80 ms, which a busy machine still keeps.
+PACE = "25"
 
 
 @pytest.fixture
@@ -195,7 +198,7 @@ def test_a_whole_night_imports_no_qt() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 4])
 def test_a_killed_night_can_be_read_and_is_not_finished(folder: Path, rows: int) -> None:
     wall = WallClock()
-    command = [sys.executable, "-m", "onnes.runner.cli", "run", "night.yaml", "--real-time", "100"]
+    command = [sys.executable, "-m", "onnes.runner.cli", "run", "night.yaml", "--real-time", PACE]
     environment = {**os.environ, "PYTHONUTF8": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
@@ -231,7 +234,7 @@ def test_a_signal_ends_a_night_in_its_safe_state(
 ) -> None:
     edit(folder / "night.yaml", "300 K .. 290 K", "300 K .. 50 K")
     wall = WallClock()
-    command = [sys.executable, "-m", "onnes.runner.cli", "run", "night.yaml", "--real-time", "60", "--json"]
+    command = [sys.executable, "-m", "onnes.runner.cli", "run", "night.yaml", "--real-time", PACE, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             while stored_rows(folder) < 1:
@@ -256,3 +259,31 @@ def stored_rows(folder: Path) -> int:
     if not files_:
         return -1
     return sum(not line.startswith(b"#") for line in files_[0].read_bytes().splitlines()) - 1
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("speed", ["nan", "inf", "0", "abc"])
+def test_a_speed_that_is_none_is_a_usage_error(speed: str) -> None:
+    result = CliRunner().invoke(cli, ["run", "night.yaml", "--real-time", speed])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_damaged_data_are_told_and_seen_from_the_exit_code() -> None:
+    night = Path(answer(onnes("run", "night.yaml", "--json"))["night"])
+    data = next(night.glob("*/data.csv"))
+    data.unlink()
+    result = onnes("analyse", "1", "--json")
+    assert result.return_value == 3
+    assert any("data.csv" in flag for found in answer(result)["results"] for flag in found["flags"])
+
+
+def test_a_station_on_the_command_line_is_also_looked_for_beside_the_sequence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "stations").mkdir()
+    (folder / "station.toml").rename(folder / "stations" / "other.toml")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    assert onnes("check", str(folder / "night.yaml"), "--station", "other").return_value == 0
