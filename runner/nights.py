@@ -17,6 +17,12 @@ from onnes.runner.virtual_night import LabChoice, prepared
 _DEMO = ("demo.yaml", "demo_station.toml", "demo_sample.toml")
 _DEMO_SAMPLE = {"sample": {"gamma_t": 0.06}}
 _DEMO_COMPARES = ("000-hc", "000-znu", "000-crossing-006", "000-rho-minimum", "000-rq")
+# What paper 000 prints of its films, by the gamma_t that a sample file gives its twin.
+_COMPARES = {
+    "0.06": _DEMO_COMPARES,
+    "0.12": ("000-hc", "000-znu", "000-crossing-012", "000-rq"),
+    "pristine": ("000-tc-pri-215",),
+}
 
 
 def run_demo(*, lab: str | None, seed: int | None, runs: Path) -> NightAnswer:
@@ -45,7 +51,16 @@ def run_file(
         CommunicationError: if an instrument does not answer when it is opened; nothing was set.
     """
     plan = make_plan(file, station=station, sample=sample)
-    return _run(plan, plan.station.runs_folder, LabChoice(seed=seed, real_time=real_time))
+    choice = LabChoice(seed=seed, real_time=real_time)
+    return _run(plan, plan.station.runs_folder, choice, compare_with=_compared(plan))
+
+
+def _compared(plan: Plan) -> tuple[str, ...]:
+    """Return the paper values of the night's film; none where its twin is not as the paper has it."""
+    twins = [sample.virtual for sample in plan.samples.values()]
+    if len(twins) != 1 or set(twins[0]) != {"model", "gamma_t"} or twins[0]["model"] != "bilayer":
+        return ()
+    return _COMPARES.get(str(twins[0]["gamma_t"]), ())
 
 
 def analyse_folder(folder: str) -> NightAnswer:

@@ -69,6 +69,12 @@ def test_a_night_runs_and_answers_with_one_json_object() -> None:
     assert [Path(run).parent for run in found["runs"]] == [Path(found["night"])]
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_film_of_the_paper_is_compared_under_the_papers_own_keys() -> None:
+    found = answer(onnes("run", "night.yaml", "--json"))
+    assert "000-rho-minimum" in {result["id"] for result in found["results"]}
+
+
 def test_a_person_reads_where_the_night_is_and_that_it_is_simulated(folder: Path) -> None:
     result = onnes("run", "night.yaml")
     assert "SIMULATED" in result.stdout
