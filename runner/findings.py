@@ -1,8 +1,7 @@
 """From stored runs to results: which analysis belongs to which run, which paper value to which result.
 
 Which paper values a night compares with is said by its manifest and by nothing else: ``compare_with``, a list
-of keys of ``paper_values.toml`` that whoever runs it sets. A quantity that is not among them gets a plain key, such
-as ``tc-onset``.
+of keys of ``paper_values.toml``. A quantity that is not among them gets a plain key, such as ``tc-onset``.
 """
 
 import logging
