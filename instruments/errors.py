@@ -21,6 +21,14 @@ class CommunicationError(OnnesError, ConnectionError):
     """An instrument did not answer, answered late, or answered something else than was asked."""
 
 
+class ContactError(OnnesError, RuntimeError):
+    """A contact of the sample has opened; the source is at zero, and this wiring cannot go on."""
+
+
+class OwnershipError(OnnesError, PermissionError):
+    """Another runner owns the station or the night; the text says who, where and since when."""
+
+
 class SequenceError(OnnesError, ValueError):
     """A sequence file says something wrong; the text has file, line and column of each place."""
 
