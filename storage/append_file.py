@@ -233,7 +233,10 @@ class AppendFile:
                 self._file.close()
 
     def _look(self) -> None:
-        # On POSIX a file that was removed or moved takes rows without a word, and nobody finds them.
+        # On POSIX a file that was removed or moved takes rows without a word, and nobody finds them. Windows
+        # neither removes nor moves a file that is open.
+        if os.name != "posix":
+            return
         if not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
             raise OSError(errno.ESTALE, "another file has taken its place")
 
