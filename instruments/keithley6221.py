@@ -75,17 +75,35 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
     def set_current(self, amps: float) -> float:
         """Set the current and return it as read back, both in one message.
 
+        Where the message was lost on the way, as the read-back tells, it is sent once more.
+
         Raises:
             LimitError: if ``amps`` is not within +-0.105 A; nothing was sent.
             InstrumentFault: if another current is read back.
+            CommunicationError: if nothing usable is read back, or another current after the connection was
+                opened anew: the source may have been without power, and is not sent a current again.
         """
         if not -0.105 <= amps <= 0.105:  # also NaN; the text is made only for a refusal
             self.current_limits.check("source current", amps)
-        got = self.link.query("SOUR:CURR %.9g;CURR?" % amps, float, "SOUR:CURR?")  # noqa: UP031 - the fastest
-        if got != amps and not abs(got - amps) <= resolution(amps):
-            self.link.clear()  # a reply left over from before may have come first
-            got = self.source_current
-            confirm("source current", amps, got, resolution(amps), self.name)
+        link = self.link
+        failures, reopened = link.failures, link.reopened
+        message = "SOUR:CURR %.9g;CURR?" % amps  # noqa: UP031 - the fastest
+        got = link.query(message, float, "SOUR:CURR?")
+        if got == amps or abs(got - amps) <= resolution(amps):
+            return got
+        link.clear()  # a reply left over from before may have come first
+        got = self.source_current
+        if abs(got - amps) <= resolution(amps):
+            return got
+        if link.reopened != reopened:
+            raise CommunicationError(
+                f"{self.name} reads back {got:.9g} A instead of {amps:.9g} A after its connection was opened "
+                "anew; nothing was sent again, as it may have lost its setup; set it up again"
+            )
+        if link.failures != failures:
+            link.note_resent(message, f"reads back {got:.9g} A after a failed exchange")
+            got = link.query(message, float, "SOUR:CURR?")
+        confirm("source current", amps, got, resolution(amps), self.name)
         return got
 
     @property

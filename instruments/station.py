@@ -14,12 +14,13 @@ from onnes.instruments.errors import ConfigurationError, OnnesError
 from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
+from onnes.instruments.link import DEADLINE_S, Retry
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, Magnet, Reading, Thermostat
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.station_file import InstrumentEntry, StationFile
 from onnes.instruments.toml_file import one_of
-from onnes.instruments.visa import DEADLINE_S, Retry, library_provenance, open_adapter, open_library
+from onnes.instruments.visa import library_provenance, open_adapter, open_library
 
 Found = TypeVar("Found")
 Instrument = PPMS | Keithley6221 | Keithley2182A
@@ -207,7 +208,7 @@ class Station:
     def _made_safe(self, name: str, *, abort: bool) -> SafeStep:
         for bridge in self._bridges.values():
             if bridge.source is self._instruments[name]:
-                bridge.is_running = False
+                bridge.forget_start()
         return _made_safe(self.file, name, self._instruments[name], abort=abort)
 
 
@@ -242,8 +243,9 @@ def _rate_to_zero(file: StationFile, source: str, *, abort: bool) -> float | Non
 
 def _close_all(instruments: Mapping[str, Instrument]) -> None:
     for instrument in instruments.values():
-        with suppress(pyvisa.errors.Error, OSError):  # a link that is gone is as good as closed
-            instrument.adapter.close()
+        # Whatever happens at one, the others are closed too; a link that is gone is as good as closed.
+        with suppress(Exception):
+            instrument.link.close()
 
 
 def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> Station:

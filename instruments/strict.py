@@ -19,8 +19,8 @@ from pymeasure.instruments.validators import strict_range, truncated_range
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.limits import Limits
+from onnes.instruments.link import Link
 from onnes.instruments.spelling import nearest
-from onnes.instruments.visa import Link
 
 _FLOAT_FORMAT = re.compile(r"%[-+ 0#]*\d*(?:\.\d+)?[eEfFgG]")
 _MOST_ERRORS = 20

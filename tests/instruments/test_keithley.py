@@ -208,13 +208,13 @@ def test_an_output_that_stays_on_is_a_fault() -> None:
 
 
 def test_a_source_that_cannot_be_ramped_is_switched_off_all_the_same_and_says_so() -> None:
-    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 3, *OFF]
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *OFF]
     with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
         assert source.safe_state().startswith("0 A, output off, but not ramped: Keithley 6221 gave no usable")
 
 
 def test_a_source_whose_zero_cannot_be_read_back_is_off_but_not_confirmed() -> None:
-    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 3, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 3]
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 4]
     with (
         expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source,
         pytest.raises(CommunicationError, match=r"was told 0 A and output off, which cannot be read back: "),

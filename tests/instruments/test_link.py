@@ -11,7 +11,7 @@ from pyvisa.constants import StatusCode
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import CommunicationError
-from onnes.instruments.visa import Link
+from onnes.instruments.link import Link
 
 TIMEOUT = pyvisa.errors.VisaIOError(StatusCode.error_timeout)
 LOST = pyvisa.errors.VisaIOError(StatusCode.error_connection_lost)
@@ -90,15 +90,15 @@ def test_each_retry_is_noted_with_time_question_and_reason() -> None:
     assert "could not convert" in link.retries[1].reason
 
 
-def test_three_bad_replies_are_an_error_that_says_what_to_do() -> None:
-    link, adapter, clock = link_to(TIMEOUT, TIMEOUT, TIMEOUT)
+def test_four_bad_replies_are_an_error_that_says_what_to_do() -> None:
+    link, adapter, clock = link_to(TIMEOUT, TIMEOUT, TIMEOUT, TIMEOUT)
     with pytest.raises(
         CommunicationError,
-        match=r"ppms gave no usable answer to 'T\?' in 3 tries; last: .* within 2 s; is MultiVu running\?",
+        match=r"ppms gave no usable answer to 'T\?' in 4 tries; last: .* within 2 s; is MultiVu running\?",
     ):
         link.query("T?", float)
-    assert adapter.journal == ["T?", "<clear>", "T?", "<clear>", "T?", "<clear>"]
-    assert clock.now() == pytest.approx(1.5)
+    assert adapter.journal == ["T?", "<clear>"] * 4
+    assert clock.now() == pytest.approx(0.5 + 1.0 + 2.0)
 
 
 @pytest.mark.parametrize("question", [":FETC?", "SENS:DATA?", "SYST:ERR?", "TRAC:DATA?"])
@@ -123,7 +123,7 @@ def test_a_message_that_cannot_be_sent_is_a_communication_error() -> None:
 
 
 def test_bytes_that_are_no_text_are_told_as_such() -> None:
-    link, _, _ = link_to(*[UnicodeDecodeError("ascii", b"\xff\x00", 0, 1, "no text")] * 3)
+    link, _, _ = link_to(*[UnicodeDecodeError("ascii", b"\xff\x00", 0, 1, "no text")] * 4)
     with pytest.raises(CommunicationError, match="with bytes that are no text"):
         link.query("T?", float)
 
