@@ -91,6 +91,10 @@ class Keithley2182A(StrictInstrument, PyMeasureKeithley2182):
         self.link.clear()
         return identify(self, "2182")
 
+    def answer(self) -> None:
+        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
+        identify(self, "2182")
+
     def prepare_for_reversal(self, nplc: float) -> None:
         """Set up channel 1 for single readings that know nothing of one another, autoranging.
 

@@ -72,6 +72,10 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
         self.link.clear()
         return identify(self, "6221")
 
+    def answer(self) -> None:
+        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
+        identify(self, "6221")
+
     def set_current(self, amps: float) -> float:
         """Set the current and return it as read back, both in one message.
 

@@ -247,6 +247,14 @@ class StrictInstrument(Strict):
             raise CommunicationError(told)
         raise InstrumentFault(told)
 
+    def answer(self) -> None:
+        """Ask a question that changes nothing.
+
+        Raises:
+            CommunicationError: if the instrument does not answer, or another one does.
+        """
+        self.link.query("*IDN?", str)
+
     def shutdown(self) -> None:
         """Bring the instrument into its safe state, as PyMeasure's windows ask at the end of a run."""
         self.safe_state()
