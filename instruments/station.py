@@ -364,7 +364,7 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
     identities: dict[str, str] = {}
     try:
         for name, entry in file.instruments.items():
-            opened[name] = _open(manager, name, entry, clock)
+            opened[name] = open_instrument(manager, name, entry, clock)
             identities[name] = opened[name].connect()
         provenance = {**library_provenance(manager), "instruments": identities}
         return Station(file, clock, opened, provenance)
@@ -378,7 +378,15 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
         raise
 
 
-def _open(manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock) -> Instrument:
+def open_instrument(
+    manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock
+) -> Instrument:
+    """Open one instrument of a station file; nothing is sent.
+
+    Raises:
+        ConfigurationError: if its resource is no VISA name, or the interface is not installed.
+        CommunicationError: if no instrument is found there, or another program holds it.
+    """
     kind = CLASSES[entry.driver]
     adapter = open_adapter(
         manager,
