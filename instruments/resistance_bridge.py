@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from onnes.instruments.errors import CommunicationError, ConfigurationError, OnnesError
@@ -113,6 +113,10 @@ class ReversalBridge:
         self.current_limits.check("excitation current", current_a)
         source = self.source
         self._set_up_on = self._connections
+        for instrument in (source, self.meter):
+            # What an outage before left in the queue, as replies that nobody read, is over now.
+            with suppress(CommunicationError):
+                instrument.check_errors()
         source.safe_state(self.ramp_a_per_s)
         source.source_compliance = self.compliance_v
         source.source_range = current_a

@@ -34,6 +34,39 @@ def test_a_current_out_of_range_is_refused_and_nothing_is_sent(amps: float) -> N
         source.source_current = amps
 
 
+def test_a_current_that_was_lost_on_the_way_is_read_back_and_then_sent_again() -> None:
+    pairs = [
+        ("SOUR:CURR 0.0001;CURR?", "1?-?"),
+        ("SOUR:CURR?", "0"),
+        ("SOUR:CURR?", "0"),
+        ("SOUR:CURR 0.0001;CURR?", "1e-4"),
+    ]
+    with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
+        assert source.set_current(1e-4) == 1e-4
+        assert [retry.question for retry in source.link.retries] == ["SOUR:CURR?", "SOUR:CURR 0.0001;CURR?"]
+        assert source.link.retries[-1].reason == "reads back 0 A after a failed exchange"
+
+
+def test_a_current_that_arrived_though_its_reply_was_spoilt_is_not_sent_again() -> None:
+    pairs = [("SOUR:CURR 0.0001;CURR?", "1?-?"), ("SOUR:CURR?", "1e-4")]
+    with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
+        assert source.set_current(1e-4) == 1e-4
+
+
+def test_a_meter_that_measures_by_itself_is_looked_at_without_a_trigger() -> None:
+    pairs = [(":SENS:FUNC?", '"VOLT:DC"'), (":INIT:CONT?", "1"), (":FETC?", "1.5e-6")]
+    with expected_protocol(Keithley2182A, pairs) as meter:
+        assert meter.look() == (1.5e-6, False)
+
+
+def test_a_meter_that_does_not_measure_voltage_is_told_and_left_alone() -> None:
+    with (
+        expected_protocol(Keithley2182A, [(":SENS:FUNC?", '"TEMP"')]) as meter,
+        pytest.raises(InstrumentFault, match="measures temperature, not voltage; set it on its front panel"),
+    ):
+        meter.look()
+
+
 def test_a_current_that_reads_back_differently_is_a_fault() -> None:
     pairs = [("SOUR:CURR 0.0001;CURR?", "1.1e-4"), ("SOUR:CURR?", "1.1e-4")]
     with (
