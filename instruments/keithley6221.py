@@ -22,6 +22,8 @@ _OVER_RANGE = 1.05
 _IN_COMPLIANCE = 1 << 3
 # The event register latches what begins, until it is read; what began before and lasts is in the other one.
 _COMPLIANCE = "STAT:MEAS:EVEN?;COND?"
+# After a power cycle the output is off, and so is all else that was set; one message asks for both.
+_COMPLIANCE_AND_OUTPUT = f"{_COMPLIANCE};:OUTP?"
 
 _RAMP_STEP_S = 0.02
 
@@ -139,9 +141,16 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
         """Say whether the compliance voltage limited the current since :meth:`watch_compliance`, or does now.
 
         Raises:
-            CommunicationError: if the reply is spoilt; what was latched is lost then.
+            CommunicationError: if the reply is spoilt, as what was latched is lost then, or if the output is
+                off: the source was without power since, and what it was set to is lost.
         """
-        return bool(self.link.query(_COMPLIANCE, _either) & _IN_COMPLIANCE)
+        registers, is_on = self.link.query(_COMPLIANCE_AND_OUTPUT, _either_and_output)
+        if not is_on:
+            raise CommunicationError(
+                f"{self.name} has its output off, though it was switched on; it may have been without power: "
+                "look at its power and interlock, and set it up again"
+            )
+        return bool(registers & _IN_COMPLIANCE)
 
     def ramp_to(self, amps: float, rate_a_per_s: float) -> float:
         """Go to ``amps`` in steps at ``rate_a_per_s`` and return the current as read back, A."""
@@ -208,10 +217,10 @@ def identify(instrument: StrictInstrument, model: str) -> str:
     return identity
 
 
-def _either(reply: str) -> int:
-    """Return the bits that are set in either of two registers."""
-    latched, present = reply.split(";")
-    return int(latched) | int(present)
+def _either_and_output(reply: str) -> tuple[int, bool]:
+    """Return the bits that are set in either of two registers, and whether the output is on."""
+    latched, present, output = reply.split(";")
+    return int(latched) | int(present), bool(int(output))
 
 
 def _present(reply: str) -> int:

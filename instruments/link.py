@@ -283,7 +283,8 @@ class Link:
         def clear_and_note(state: RetryCallState) -> None:
             self.clear()
             reason = state.outcome.exception() if state.outcome else None
-            self.retries.append(Retry(self.name, self.clock.now(), question, str(reason)))
+            anew = "; its connection is opened anew first" if state.attempt_number >= tries else ""
+            self.retries.append(Retry(self.name, self.clock.now(), question, f"{reason}{anew}"))
 
         try:
             for attempt in Retrying(

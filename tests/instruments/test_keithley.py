@@ -125,8 +125,16 @@ def test_the_compliance_is_read_back() -> None:
     ("reply", "limited"), [("0;0", False), ("8;0", True), ("0;8", True), ("1;32", False), ("41;33", True)]
 )
 def test_compliance_is_bit_3_of_the_latched_or_the_present_register(reply: str, limited: bool) -> None:
-    with expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?", reply)]) as source:
+    with expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?;:OUTP?", f"{reply};1")]) as source:
         assert source.was_in_compliance() is limited
+
+
+def test_a_source_whose_output_is_off_without_being_told_so_has_lost_its_setup() -> None:
+    with (
+        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?;:OUTP?", "0;0;0")]) as source,
+        pytest.raises(CommunicationError, match="has its output off, though it was switched on; it may have"),
+    ):
+        source.was_in_compliance()
 
 
 @pytest.mark.parametrize(("reply", "limited"), [("8;0", False), ("0;8", True)])
@@ -137,10 +145,10 @@ def test_watching_the_compliance_forgets_what_was_latched_before(reply: str, lim
             assert source.watch_compliance() is limited
 
 
-@pytest.mark.parametrize("reply", ["8", "8;0;0", "8?0", ""])
+@pytest.mark.parametrize("reply", ["8", "8;0", "8;0;1;0", "8?0;1", ""])
 def test_a_garbled_register_is_not_asked_again_as_it_is_empty_then(reply: str) -> None:
     with (
-        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?", reply)]) as source,
+        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?;:OUTP?", reply)]) as source,
         pytest.raises(CommunicationError, match="is not asked again"),
     ):
         source.was_in_compliance()

@@ -9,6 +9,7 @@ import pytest
 import pyvisa
 from pymeasure.adapters import Adapter
 from pyvisa.constants import StatusCode
+from pyvisa.resources import MessageBasedResource
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import CommunicationError
@@ -250,21 +251,26 @@ def real(lab: VirtualLab, clock: VirtualClock, request: pytest.FixtureRequest) -
     link.close()
 
 
+def connection_of(link: Link) -> MessageBasedResource:
+    assert isinstance(link._connection, MessageBasedResource)
+    return link._connection
+
+
 def test_after_three_further_tries_the_resource_is_opened_anew_and_asked_once_more(
     real: Link, lab: VirtualLab, clock: VirtualClock
 ) -> None:
-    before, timeout = real._connection, real._connection.timeout
+    before, timeout = connection_of(real), connection_of(real).timeout
     lab.faults.add("timeout", target="k6221", count=4)
     assert real.query("SOUR:CURR?", float) == 0.0
     assert real.reopened == 1
-    assert real._connection is not before
+    assert connection_of(real) is not before
     assert [round(retry.time, 1) for retry in real.retries] == [2.0, 4.5, 7.5, 11.5]
     assert clock.now() == pytest.approx(4 * 2.0 + 0.5 + 1.0 + 2.0 + 4.0, abs=0.1)
-    assert real._connection.timeout == timeout
+    assert connection_of(real).timeout == timeout
 
 
 def test_a_session_that_somebody_closed_is_opened_anew(real: Link) -> None:
-    real._connection.close()
+    connection_of(real).close()
     assert real.query("SOUR:CURR?", float) == 0.0
     assert real.reopened == 1
 

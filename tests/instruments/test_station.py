@@ -443,7 +443,12 @@ def test_one_look_asks_for_each_thing_once_and_for_helium_once_a_minute(
     asked: list[str] = []
     link = ppms_of(station).link
     exchange = link.exchange
-    monkeypatch.setattr(link, "exchange", lambda message: asked.append(message) or exchange(message))
+
+    def note(message: str) -> str:
+        asked.append(message)
+        return exchange(message)
+
+    monkeypatch.setattr(link, "exchange", note)
     first = station.look()
     assert asked == ["GETDAT? 7", "TEMP?", "FIELD?", "LEVEL?"]
     clock.sleep(30.0)
@@ -590,7 +595,22 @@ def test_a_source_that_lost_its_current_in_a_silence_is_not_sent_one_again(
     source, device = station.bridge("film").source, lab.instruments["k6221"]
     assert isinstance(device, K6221)
     lab.faults.add("timeout", target="k6221", count=4)
-    device.lab.at(lab.now() + 5.0, lambda t: device.execute("*RST", t) and None)
+
+    def lose_power(t: float) -> None:
+        device.execute("*RST", t)
+
+    lab.at(lab.now() + 5.0, lose_power)
     with pytest.raises(CommunicationError, match=r"reads back 0 A instead of 0\.0001 A after its connection"):
         source.set_current(CURRENT)
     assert (device.level_a, device.output) == (0.0, False)
+
+
+def test_a_source_that_was_without_power_between_two_points_gives_no_point(
+    station: Station, lab: VirtualLab
+) -> None:
+    bridge, device = station.bridge("film"), lab.instruments["k6221"]
+    bridge.start(CURRENT)
+    bridge.measure(6)
+    device.execute("*RST", lab.now())
+    with pytest.raises(CommunicationError, match="k6221 has its output off, though it was switched on"):
+        bridge.measure(6)
