@@ -224,7 +224,7 @@ def test_a_limit_is_checked_before_anything_is_sent(station: Station, lab: Virtu
 # --- opening that fails
 
 
-def test_what_was_opened_and_only_that_becomes_safe_and_is_closed(
+def test_f2_what_was_opened_and_only_that_becomes_safe_and_is_closed(
     open_it: Open, station_file: StationFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     safe: list[str] = []
@@ -315,7 +315,7 @@ def test_a_ramping_field_is_held_between_its_targets(station: Station, clock: Vi
     assert ppms.temperature_setpoint() == 250.0
 
 
-def test_one_instrument_that_fails_does_not_keep_the_others_from_their_safe_state(
+def test_f1_one_instrument_that_fails_does_not_keep_the_others_from_their_safe_state(
     station: Station, lab: VirtualLab
 ) -> None:
     station.bridge("film").start(CURRENT)
@@ -407,7 +407,7 @@ def test_all_close_together_and_closing_twice_does_nothing(station: Station) -> 
         station.snapshot()
 
 
-def test_one_closed_instrument_leaves_the_others_alive(station: Station) -> None:
+def test_f23_one_closed_instrument_leaves_the_others_alive(station: Station) -> None:
     station.bridge("film").meter.adapter.close()
     assert station.snapshot()[0].state == "stable"
 

@@ -188,7 +188,7 @@ def test_errors_in_the_queue_are_a_fault_with_their_texts() -> None:
         firm.check_errors()
 
 
-def test_an_instrument_that_always_answers_an_error_is_asked_twenty_times_and_no_more() -> None:
+def test_f26_an_instrument_that_always_answers_an_error_is_asked_twenty_times_and_no_more() -> None:
     with (
         expected_protocol(Firm, [("SYST:ERR?", '-113,"Undefined header"')] * 20) as firm,
         pytest.raises(InstrumentFault, match=r"reports 20 errors.*there may be more"),
