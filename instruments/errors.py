@@ -1,5 +1,10 @@
 """The one family of errors; each has the builtin that a caller would already catch as co-parent."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
 
 class OnnesError(Exception):
     """Base of every error that Onnes raises on purpose."""
@@ -39,3 +44,11 @@ class ConfigurationError(OnnesError, ValueError):
 
 class StorageError(OnnesError, OSError):
     """The run folder cannot be written; the points are kept in memory until it can or is given up."""
+
+
+def or_error(read: Callable[[], Found]) -> Found | OnnesError:
+    """Return what ``read`` returns, or the error it raises, so that the next reading is made all the same."""
+    try:
+        return read()
+    except OnnesError as error:
+        return error

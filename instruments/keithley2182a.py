@@ -10,6 +10,7 @@ from pymeasure.instruments.keithley.keithley2182 import Keithley2182Channel
 from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.errors import InstrumentFault
 from onnes.instruments.keithley6221 import identify
 from onnes.instruments.strict import StrictChannel, StrictInstrument
 
@@ -91,6 +92,10 @@ class Keithley2182A(StrictInstrument, PyMeasureKeithley2182):
         self.link.clear()
         return identify(self, "2182")
 
+    def answer(self) -> None:
+        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
+        identify(self, "2182")
+
     def prepare_for_reversal(self, nplc: float) -> None:
         """Set up channel 1 for single readings that know nothing of one another, autoranging.
 
@@ -112,6 +117,22 @@ class Keithley2182A(StrictInstrument, PyMeasureKeithley2182):
     def read_voltage(self) -> float:
         """Trigger a reading and return it, V; an overflow reads 9.9e37."""
         return self.link.query(":READ?", float)
+
+    def look(self) -> tuple[float, bool]:
+        """Return the voltage, V, and whether it was measured for this question; no setting is changed.
+
+        A meter that measures by itself, as after power-on, tells its latest reading; any other is triggered.
+
+        Raises:
+            InstrumentFault: if it does not measure voltage.
+            CommunicationError: if it gives no usable answer.
+        """
+        function = self.channel_function
+        if function != "voltage":
+            raise InstrumentFault(f"{self.name} measures {function}, not voltage; set it on its front panel")
+        if self.link.query(":INIT:CONT?", int):
+            return self.link.query(":FETC?", float), False
+        return self.read_voltage(), True
 
     def fix_range(self, volts: float) -> float:
         """Fix the smallest range of channel 1 that holds ``volts`` and return its full scale, V."""

@@ -22,6 +22,8 @@ _OVER_RANGE = 1.05
 _IN_COMPLIANCE = 1 << 3
 # The event register latches what begins, until it is read; what began before and lasts is in the other one.
 _COMPLIANCE = "STAT:MEAS:EVEN?;COND?"
+# After a power cycle the output is off, and so is all else that was set; one message asks for both.
+_COMPLIANCE_AND_OUTPUT = f"{_COMPLIANCE};:OUTP?"
 
 _RAMP_STEP_S = 0.02
 
@@ -72,20 +74,42 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
         self.link.clear()
         return identify(self, "6221")
 
+    def answer(self) -> None:
+        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
+        identify(self, "6221")
+
     def set_current(self, amps: float) -> float:
         """Set the current and return it as read back, both in one message.
+
+        Where the message was lost on the way, as the read-back tells, it is sent once more.
 
         Raises:
             LimitError: if ``amps`` is not within +-0.105 A; nothing was sent.
             InstrumentFault: if another current is read back.
+            CommunicationError: if nothing usable is read back, or another current after the connection was
+                opened anew: the source may have been without power, and is not sent a current again.
         """
         if not -0.105 <= amps <= 0.105:  # also NaN; the text is made only for a refusal
             self.current_limits.check("source current", amps)
-        got = self.link.query("SOUR:CURR %.9g;CURR?" % amps, float, "SOUR:CURR?")  # noqa: UP031 - the fastest
-        if got != amps and not abs(got - amps) <= resolution(amps):
-            self.link.clear()  # a reply left over from before may have come first
-            got = self.source_current
-            confirm("source current", amps, got, resolution(amps), self.name)
+        link = self.link
+        failures, reopened = link.failures, link.reopened
+        message = "SOUR:CURR %.9g;CURR?" % amps  # noqa: UP031 - the fastest
+        got = link.query(message, float, "SOUR:CURR?")
+        if got == amps or abs(got - amps) <= resolution(amps):
+            return got
+        link.clear()  # a reply left over from before may have come first
+        got = self.source_current
+        if abs(got - amps) <= resolution(amps):
+            return got
+        if link.reopened != reopened:
+            raise CommunicationError(
+                f"{self.name} reads back {got:.9g} A instead of {amps:.9g} A after its connection was opened "
+                "anew; nothing was sent again, as it may have lost its setup; set it up again"
+            )
+        if link.failures != failures:
+            link.note_resent(message, f"reads back {got:.9g} A after a failed exchange")
+            got = link.query(message, float, "SOUR:CURR?")
+        confirm("source current", amps, got, resolution(amps), self.name)
         return got
 
     @property
@@ -117,9 +141,16 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
         """Say whether the compliance voltage limited the current since :meth:`watch_compliance`, or does now.
 
         Raises:
-            CommunicationError: if the reply is spoilt; what was latched is lost then.
+            CommunicationError: if the reply is spoilt, as what was latched is lost then, or if the output is
+                off: the source was without power since, and what it was set to is lost.
         """
-        return bool(self.link.query(_COMPLIANCE, _either) & _IN_COMPLIANCE)
+        registers, is_on = self.link.query(_COMPLIANCE_AND_OUTPUT, _either_and_output)
+        if not is_on:
+            raise CommunicationError(
+                f"{self.name} has its output off, though it was switched on; it may have been without power: "
+                "look at its power and interlock, and set it up again"
+            )
+        return bool(registers & _IN_COMPLIANCE)
 
     def ramp_to(self, amps: float, rate_a_per_s: float) -> float:
         """Go to ``amps`` in steps at ``rate_a_per_s`` and return the current as read back, A."""
@@ -186,10 +217,10 @@ def identify(instrument: StrictInstrument, model: str) -> str:
     return identity
 
 
-def _either(reply: str) -> int:
-    """Return the bits that are set in either of two registers."""
-    latched, present = reply.split(";")
-    return int(latched) | int(present)
+def _either_and_output(reply: str) -> tuple[int, bool]:
+    """Return the bits that are set in either of two registers, and whether the output is on."""
+    latched, present, output = reply.split(";")
+    return int(latched) | int(present), bool(int(output))
 
 
 def _present(reply: str) -> int:

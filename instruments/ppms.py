@@ -3,17 +3,16 @@
 Replies end with ``;`` and EOI. The controller owns its board only while MultiVu is closed.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import InstrumentFault
+from onnes.instruments.errors import InstrumentFault, OnnesError, or_error
 from onnes.instruments.limits import Limits
+from onnes.instruments.ppms_regulated import Regulated
 from onnes.instruments.ppms_replies import (
     FIELD_APPROACHES,
     FIELD_MODES,
@@ -29,13 +28,12 @@ from onnes.instruments.ppms_replies import (
 )
 from onnes.instruments.ppms_stamps import Stamps
 from onnes.instruments.ppms_status import (
-    CHAMBER_FAULTS,
     FIELD_AT_REST,
     FIELD_FAULTS,
     TEMPERATURE_FAULTS,
-    ChamberStatus,
     FieldStatus,
     TemperatureStatus,
+    chamber_words,
 )
 from onnes.instruments.protocols import FieldApproach, FieldMode, HeliumLevel, Reading, TemperatureApproach
 from onnes.instruments.strict import StrictInstrument
@@ -50,13 +48,9 @@ _FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 
 # up to 30 s and without a code of their own.
 _LAG_OF_TEMPERATURE_S, _LAG_OF_FIELD_S, _LAG_OF_LEADS_S = 15.0, 5.0, 40.0
 
-
-@dataclass(slots=True)
-class _Regulated:
-    """What the driver knows of one regulated quantity beyond its reading."""
-
-    came_from: float | None = None  # the target before the present one
-    doubted_until: float = -math.inf  # "stable" before this is the old one, unless it has left since
+# LEVELON: 0 off, 1 on, which goes off by itself after 60 s, 2 hourly; the numbering is of public drivers and
+# not confirmed on hardware. A fresh level takes about 10 s (seen).
+_METER_ON, _FRESH_LEVEL_WITHIN_S, _LEVEL_POLL_S = 1, 30.0, 2.0
 
 
 class PPMS(StrictInstrument, Instrument):
@@ -84,8 +78,8 @@ class PPMS(StrictInstrument, Instrument):
         self, adapter: Adapter | str, name: str = "PPMS", clock: Clock | None = None, **kwargs: object
     ) -> None:
         super().__init__(adapter, name, clock, includeSCPI=False, **kwargs)
-        self._temperature = _Regulated()
-        self._field = _Regulated()
+        self._temperature = Regulated()
+        self._field = Regulated()
         self._stamps = Stamps()
         self._sampled = self.link.clock.now()
         self._mode: FieldMode | None = None
@@ -122,21 +116,56 @@ class PPMS(StrictInstrument, Instrument):
         status = int(word)
         return self._temperature_reading(status, kelvin), self._field_reading(status, oersted)
 
+    def look(self) -> tuple[Reading | OnnesError, Reading | OnnesError, str | OnnesError]:
+        """Read temperature, field and chamber of one instant; the fault of one takes only its own place.
+
+        Raises:
+            InstrumentFault: after a restart of the controller.
+            CommunicationError: if no reply fits the question.
+        """
+        word, kelvin, oersted = self._data(_STATUS | _TEMPERATURE | _FIELD)
+        status = int(word)
+        return (
+            or_error(lambda: self._temperature_reading(status, kelvin)),
+            or_error(lambda: self._field_reading(status, oersted)),
+            or_error(lambda: chamber_words(status)),
+        )
+
+    def answer(self) -> None:
+        """Ask a question that changes nothing; raise CommunicationError if the answer does not fit."""
+        self.temperature_setpoint_in_full()
+
     def chamber_state(self) -> str:
         """Read the state of the chamber in words.
 
         Raises:
             InstrumentFault: in a fault state.
         """
-        word = int(self._data(_STATUS)[0])
-        state = ChamberStatus.from_packed(word)
-        if state in CHAMBER_FAULTS:
-            raise InstrumentFault(f"chamber: {state.words} (status word {word:#06x}); look at the chamber")
-        return state.words
+        return chamber_words(int(self._data(_STATUS)[0]))
 
     def helium_level(self) -> HeliumLevel:
         """Read the helium level that the controller holds; start no measurement."""
         return self.link.query("LEVEL?", helium_level)
+
+    def refresh_helium_level(self) -> HeliumLevel:
+        """Start the meter and return a level measured now; it takes about 10 s.
+
+        The meter goes off again by itself, as a level that is measured all the time costs helium.
+
+        Raises:
+            InstrumentFault: if the level is not measured within 30 s.
+        """
+        self.link.write(f"LEVELON {_METER_ON}")
+        clock = self.link.clock
+        until = clock.now() + _FRESH_LEVEL_WITHIN_S
+        while (level := self.helium_level()).age != "continuous":
+            if clock.now() >= until:
+                raise InstrumentFault(
+                    f"{self.name} shows no fresh helium level {_FRESH_LEVEL_WITHIN_S:.9g} s after its meter "
+                    f"was started, but {level.percent:.9g} % of age {level.age!r}; look at the meter"
+                )
+            clock.sleep(_LEVEL_POLL_S)
+        return level
 
     def bridge_readout(self, channel: int) -> tuple[float, float]:
         """Read resistance (ohm) and current (A) of a bridge channel, 1 to 4.
@@ -168,6 +197,8 @@ class PPMS(StrictInstrument, Instrument):
         Raises:
             LimitError: if temperature or rate is out of range; nothing was sent.
             InstrumentFault: if another setpoint is read back.
+            CommunicationError: if it cannot be sent or read back. Whether it arrived is not known then; the
+                next call reads back before it sends.
         """
         self.temperature_limits.check("temperature", kelvin)
         self.temperature_rate_limits.check("temperature rate", rate_k_per_min)
@@ -176,29 +207,36 @@ class PPMS(StrictInstrument, Instrument):
         rate_change = abs(before.rate_k_per_min - rate_k_per_min)
         same_ramp = before.approach == approach and rate_change <= _TEMPERATURE_RATE_STEP
         if same_target and (same_ramp or self.temperature().is_stable):
+            self._temperature.confirmed = before.kelvin
             return
-        self.link.write(f"TEMP {kelvin:.9g} {rate_k_per_min:.9g} {TEMPERATURE_APPROACHES.index(approach)}")
-        if not same_target:
-            self._temperature.came_from = before.kelvin
-        self._temperature.doubted_until = self.link.clock.now() + _LAG_OF_TEMPERATURE_S
-        self._confirm(
-            "temperature",
+        now = self._temperature.send(
+            self.link,
+            f"TEMP {kelvin:.9g} {rate_k_per_min:.9g} {TEMPERATURE_APPROACHES.index(approach)}",
             self.temperature_setpoint_in_full,
             lambda now: (
                 abs(now.kelvin - kelvin) <= _TEMPERATURE_STEP_K
                 and abs(now.rate_k_per_min - rate_k_per_min) <= _TEMPERATURE_RATE_STEP
                 and now.approach == approach
             ),
-            f"{kelvin:.9g} K at {rate_k_per_min:.9g} K/min, {approach}",
+            f"temperature {kelvin:.9g} K at {rate_k_per_min:.9g} K/min, {approach}",
+            came_from=None if same_target else before.kelvin,
+            lag_s=_LAG_OF_TEMPERATURE_S,
         )
+        self._temperature.confirmed = now.kelvin
+
+    def confirmed_temperature(self) -> float | None:
+        """Return the setpoint that was set here and read back last, K; None where none is to rely on."""
+        return self._temperature.confirmed
 
     def hold_temperature(self) -> None:
         """Stop a ramp where it is; at rest send nothing."""
-        reading = self.temperature()
+        self._hold_temperature(self.temperature())
+
+    def _hold_temperature(self, reading: Reading) -> None:
         if reading.is_stable:
             return
         target = self.temperature_setpoint_in_full()
-        here = _between(reading.value, self._temperature.came_from, target.kelvin)
+        here = self._temperature.between(reading.value, target.kelvin)
         self.set_temperature(round(here, 3), target.rate_k_per_min, target.approach)
 
     def _temperature_reading(self, word: int, kelvin: float) -> Reading:
@@ -243,6 +281,7 @@ class PPMS(StrictInstrument, Instrument):
         Raises:
             LimitError: if field or rate is out of range; nothing was sent.
             InstrumentFault: if another setpoint is read back.
+            CommunicationError: as :meth:`set_temperature`.
         """
         self.field_limits.check("field", field_oe)
         self.field_rate_limits.check("field rate", rate_oe_per_s)
@@ -256,6 +295,7 @@ class PPMS(StrictInstrument, Instrument):
             and abs(before.rate_oe_per_s - rate_oe_per_s) <= _FIELD_RATE_STEP
         )
         if same_target and (same_ramp or self.field().is_stable):
+            self._field.confirmed = before.field_oe
             return
         self._send_field(before, field_oe, rate_oe_per_s, approach, mode)
 
@@ -265,13 +305,13 @@ class PPMS(StrictInstrument, Instrument):
         The new target is the reading, but never beyond the old target or the one before: a noisy or remanent
         reading must not drive the magnet further.
         """
-        self._hold(self.field())
+        self._hold_field(self.field())
 
-    def _hold(self, reading: Reading) -> None:
+    def _hold_field(self, reading: Reading) -> None:
         if reading.is_stable or reading.state == FieldStatus.SWITCH_COOLING.words:
             return
         target = self.field_setpoint_in_full()
-        here = _between(reading.value, self._field.came_from, target.field_oe)
+        here = self._field.between(reading.value, target.field_oe)
         self._held = target
         self._send_field(target, round(here, 2), target.rate_oe_per_s, "linear", target.mode)
 
@@ -285,22 +325,25 @@ class PPMS(StrictInstrument, Instrument):
         self, before: FieldSetpoint, field_oe: float, rate: float, approach: FieldApproach, mode: FieldMode
     ) -> None:
         codes = f"{FIELD_APPROACHES.index(approach)} {FIELD_MODES.index(mode)}"
-        self.link.write(f"FIELD {field_oe:.9g} {rate:.9g} {codes}")
         self._mode = mode
-        if before.field_oe != field_oe:
-            self._field.came_from = before.field_oe
-        lag = _LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else _LAG_OF_FIELD_S
-        self._field.doubted_until = self.link.clock.now() + lag
-        self._confirm(
-            "field",
+        now = self._field.send(
+            self.link,
+            f"FIELD {field_oe:.9g} {rate:.9g} {codes}",
             self.field_setpoint_in_full,
             lambda now: (
                 abs(now.field_oe - field_oe) <= _FIELD_STEP_OE / 2 + 1e-9
                 and abs(now.rate_oe_per_s - rate) <= _FIELD_RATE_STEP / 2 + 1e-9
                 and (now.approach, now.mode) == (approach, mode)
             ),
-            f"{field_oe:.9g} Oe at {rate:.9g} Oe/s, {approach}, {mode}",
+            f"field {field_oe:.9g} Oe at {rate:.9g} Oe/s, {approach}, {mode}",
+            came_from=None if before.field_oe == field_oe else before.field_oe,
+            lag_s=_LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else _LAG_OF_FIELD_S,
         )
+        self._field.confirmed = now.field_oe
+
+    def confirmed_field(self) -> float | None:
+        """Return the setpoint that was set here and read back last, Oe; None where none is to rely on."""
+        return self._field.confirmed
 
     def _field_reading(self, word: int, oersted: float) -> Reading:
         state = FieldStatus.from_packed(word)
@@ -318,30 +361,43 @@ class PPMS(StrictInstrument, Instrument):
 
     # --- shared
 
-    def safe_state(self) -> str:
-        """Hold the field where it is and leave the temperature setpoint; return what was read back.
+    def forget_setpoints(self) -> None:
+        """Take no setpoint for ours any more: an operator accepts what somebody else set."""
+        self._temperature.confirmed = self._field.confirmed = None
 
-        A magnet in a fault state gets no command: leaving it alone is its safe state, and a person must look.
+    def hold(self, *, temperature: bool = False) -> str:
+        """Hold the field where it is, with ``temperature`` also that; return what was read back.
+
+        A part in a fault state gets no command: leaving it alone is its safe state, and a person must look.
 
         Raises:
             InstrumentFault: if the controller does not take the order to hold.
             CommunicationError: if the controller does not answer.
         """
+        fault = self._hold_unless_fault(self.field, self._hold_field)
+        done = fault or f"field held at {self.field_setpoint():.9g} Oe"
+        if temperature:
+            fault = self._hold_unless_fault(self.temperature, self._hold_temperature)
+            return f"{done}, " + (fault or f"temperature held at {self.temperature_setpoint():.9g} K")
+        return fault or f"{done}, temperature setpoint left at {self.temperature_setpoint():.9g} K"
+
+    def _hold_unless_fault(self, read: Callable[[], Reading], hold: Callable[[Reading], None]) -> str:
         try:
-            reading = self.field()
+            reading = read()
         except InstrumentFault as fault:
             return f"nothing was sent: {fault}"
-        self._hold(reading)
-        field_oe, kelvin = self.field_setpoint(), self.temperature_setpoint()
-        return f"field held at {field_oe:.9g} Oe, temperature setpoint left at {kelvin:.9g} K"
+        hold(reading)
+        return ""
+
+    def safe_state(self) -> str:
+        """Hold the field where it is and leave the temperature setpoint; raises as :meth:`hold` does."""
+        return self.hold()
 
     def _reading(
-        self, known: _Regulated, value: float, word: int, words: str, *, rests: bool, stable: bool
+        self, known: Regulated, value: float, word: int, words: str, *, rests: bool, stable: bool
     ) -> Reading:
-        if not rests:
-            known.doubted_until = -math.inf
-        is_stable = stable and self.link.clock.now() >= known.doubted_until
-        return Reading(value, self._sampled, words, is_stable, word)
+        is_believed = known.is_believed(self.link.clock.now(), rests=rests)
+        return Reading(value, self._sampled, words, stable and is_believed, word)
 
     def _data(self, mask: int) -> list[float]:
         """Return the values of ``GETDAT?`` in ascending order of the bits in ``mask``."""
@@ -356,25 +412,3 @@ class PPMS(StrictInstrument, Instrument):
         # When the controller looked, between question and reply, it does not tell: the middle is nearest.
         self._sampled = 0.5 * (asked + self.link.clock.now())
         return values
-
-    def _confirm(
-        self, what: str, ask: Callable[[], object], matches: Callable[..., bool], asked: str
-    ) -> None:
-        got = ask()
-        if matches(got):
-            return
-        # The first reply after a command may be the one to the question before; once more, after a clear.
-        self.link.clear()
-        got = ask()
-        if not matches(got):
-            raise InstrumentFault(
-                f"the PPMS was told {what} {asked}, but reads back {got}; "
-                "it refused, or somebody else sets it: look at its front panel"
-            )
-
-
-def _between(value: float, one: float | None, other: float) -> float:
-    """Return ``value``, but not beyond the two targets; where the first is unknown, only as it is."""
-    if one is None:
-        return value
-    return min(max(value, min(one, other)), max(one, other))

@@ -107,3 +107,15 @@ FIELD_FAULTS = frozenset(status for status in FieldStatus if status >= FieldStat
 CHAMBER_FAULTS = frozenset({ChamberStatus.HIGH_VACUUM_ERROR, ChamberStatus.GENERAL_FAILURE})
 
 FIELD_AT_REST = frozenset({FieldStatus.PERSISTENT, FieldStatus.DRIVEN})
+
+
+def chamber_words(word: int) -> str:
+    """Return the state of the chamber that ``word`` says, in words.
+
+    Raises:
+        InstrumentFault: in a fault state, or one without meaning.
+    """
+    state = ChamberStatus.from_packed(word)
+    if state in CHAMBER_FAULTS:
+        raise InstrumentFault(f"chamber: {state.words} (status word {word:#06x}); look at the chamber")
+    return state.words

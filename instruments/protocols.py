@@ -6,6 +6,7 @@ A class fits a protocol by having its methods; PPMS, MPMS and a Lake Shore contr
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from onnes.instruments.errors import OnnesError
 from onnes.instruments.limits import Limits
 
 TemperatureApproach = Literal["fast_settle", "no_overshoot"]
@@ -49,6 +50,15 @@ class Thermostat(Protocol):
     def temperature_setpoint(self) -> float:
         """Read the setpoint back, K."""
 
+    def confirmed_temperature(self) -> float | None:
+        """Return the setpoint that was set here and read back last, K; None where none is to rely on.
+
+        A read-back that differs from it was set by somebody else.
+        """
+
+    def forget_setpoints(self) -> None:
+        """Take no setpoint for ours any more: an operator accepts what somebody else set."""
+
     def temperature(self) -> Reading:
         """Read the temperature; raise InstrumentFault in a fault state."""
 
@@ -80,6 +90,12 @@ class Magnet(Protocol):
     def field_setpoint(self) -> float:
         """Read the setpoint back, Oe."""
 
+    def confirmed_field(self) -> float | None:
+        """Return the setpoint that was set here and read back last, Oe; None where none is to rely on."""
+
+    def forget_setpoints(self) -> None:
+        """Take no setpoint for ours any more: an operator accepts what somebody else set."""
+
     def field(self) -> Reading:
         """Read the field as the supply reports it; raise InstrumentFault in a fault state."""
 
@@ -106,6 +122,14 @@ class Chamber(Protocol):
         """Read the state of the chamber in the controller's words; raise InstrumentFault in a fault state."""
 
 
+@runtime_checkable
+class SealedCryostat(Cryostat, Chamber, Protocol):
+    """Thermostat, magnet and the chamber around them, which one transaction reads together."""
+
+    def look(self) -> tuple[Reading | OnnesError, Reading | OnnesError, str | OnnesError]:
+        """Read temperature, field and chamber of one instant; the fault of one takes only its own place."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeliumLevel:
     """Level in percent; ``age`` as the controller tells it: ``continuous``, ``recent`` (< 1 h) or ``old``."""
@@ -120,6 +144,9 @@ class HeliumGauge(Protocol):
 
     def helium_level(self) -> HeliumLevel:
         """Read the level that the controller holds, with its age; start no measurement."""
+
+    def refresh_helium_level(self) -> HeliumLevel:
+        """Start the meter and return a level measured now; it takes about 10 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ nano- = 1e-9 = n-
 milli- = 1e-3 = m-
 centi- = 1e-2 = c-
 kilo- = 1e3 = k-
+mega- = 1e6 = M-
+giga- = 1e9 = G-
 meter = [length] = m
 second = [time] = s
 minute = 60 second = min
@@ -41,6 +43,7 @@ tesla = volt * second / meter ** 2 = T
 gauss = 1e-4 tesla = G
 oersted = 1e-4 tesla = Oe
 emu = 1e-3 ampere * meter ** 2
+byte = [information] = B
 """
 
 
@@ -73,6 +76,7 @@ KINDS = {
     "moment": Kind("a moment", "emu", ("emu",), "1e-5 emu"),
     "electric_field": Kind("an electric field", "uV/cm", ("uV/cm",), "1 uV/cm"),
     "current_density": Kind("a current density", "A/cm2", ("A/cm2",), "1e6 A/cm2"),
+    "data_size": Kind("an amount of data", "GB", ("GB", "MB"), "1 GB"),  # decimal, as makers of drives count
     "fraction": Kind("a fraction", "fraction", ("%",), "5 %"),
 }
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from onnes.instruments.errors import CommunicationError, ConfigurationError, OnnesError
@@ -10,7 +10,8 @@ from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import Resistance
-from onnes.instruments.visa import TRIES
+
+_TRIES = 3  # of a point whose readings nobody can vouch for
 
 # One line cycle takes the hum of the mains out, at 15 nV rms; further averaging is done by the triples, whose
 # scatter is the error.
@@ -53,8 +54,9 @@ class ReversalBridge:
     error; overlapping ones share readings and would understate it. Between points the current stays on, so
     that what it heats stays warm.
 
-    ``is_running`` says whether a current is on. A point that an instrument cannot vouch for is flagged
-    ``compliance`` or ``over_range``.
+    ``is_running`` says whether a current is on as :meth:`start` set it up. Once the connection to source or
+    meter was opened anew it is not: the instrument may have been without power and have lost compliance,
+    range and output. A point that an instrument cannot vouch for is flagged ``compliance`` or ``over_range``.
 
     Args:
         ramp_a_per_s: how fast the current goes up, and down at the end.
@@ -77,7 +79,21 @@ class ReversalBridge:
         self.abort_ramp_a_per_s = abort_ramp_a_per_s
         self._clock = source.link.clock
         self._current_a = 0.0
-        self.is_running = False
+        self._is_on = False
+        self._set_up_on = (0, 0)  # which connections start() used
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether a current is on as :meth:`start` set it up."""
+        return self._is_on and self._set_up_on == self._connections
+
+    @property
+    def _connections(self) -> tuple[int, int]:
+        return self.source.link.reopened, self.meter.link.reopened
+
+    def forget_start(self) -> None:
+        """Take the current for off: somebody else made the source safe."""
+        self._is_on = False
 
     @property
     def current_limits(self) -> Limits:
@@ -92,9 +108,15 @@ class ReversalBridge:
         Raises:
             LimitError: if the current is out of range; nothing was sent.
             InstrumentFault: if an instrument reports an error or does not do as told.
+            CommunicationError: if one gives no usable answer, or did so only over a connection opened anew.
         """
         self.current_limits.check("excitation current", current_a)
         source = self.source
+        self._set_up_on = self._connections
+        for instrument in (source, self.meter):
+            # What an outage before left in the queue, as replies that nobody read, is over now.
+            with suppress(CommunicationError):
+                instrument.check_errors()
         source.safe_state(self.ramp_a_per_s)
         source.source_compliance = self.compliance_v
         source.source_range = current_a
@@ -106,20 +128,24 @@ class ReversalBridge:
             self.meter.fix_range(_HEADROOM * largest)
             source.check_errors()
             self.meter.check_errors()
+            self._check_setup()
 
     def measure(self, readings: int) -> Resistance:
         """Measure from at least ``readings`` voltage readings, and never fewer than two triples.
 
         Raises:
             ConfigurationError: if nothing was started.
-            CommunicationError: if an instrument gives no usable answer.
+            CommunicationError: if an instrument gives no usable answer, or did so only when its connection
+                was opened anew: it may have lost its setup, and is started again before it measures.
         """
         current = self._current_a
-        if not self.is_running:
+        if not self._is_on:
             raise ConfigurationError(
                 "the resistance bridge is not started; start() sets current and range first"
             )
+        self._check_setup()
         triples, limited = self._triples(current, max(2, math.ceil(readings / 3)))
+        self._check_setup()
         flags = ("compliance",) if limited else ()
         volts = tuple(v for triple in triples for v in triple.volts)
         if max(map(abs, volts)) >= OVERFLOW_V:
@@ -129,13 +155,14 @@ class ReversalBridge:
 
     def pause(self, *, abort: bool = False) -> None:
         """Ramp the current to 0 and switch the output off; range and current stay chosen."""
-        self.is_running = False
+        self._is_on = False
         self.source.safe_state(self.abort_ramp_a_per_s if abort else self.ramp_a_per_s)
 
     def resume(self) -> None:
         """Go on after :meth:`pause` at the same current and range; if that fails, the source is off again."""
         with self._off_if_it_fails():
             self._switch_on()
+            self._check_setup()
 
     def stop(self, *, abort: bool = False) -> None:
         """Ramp the current to 0 and switch the output off; safe to call at any time."""
@@ -154,9 +181,21 @@ class ReversalBridge:
             raise
 
     def _switch_on(self) -> None:
-        self.is_running = True
+        self._is_on = True
         self.source.source_enabled = True
         self.source.ramp_to(self._current_a, self.ramp_a_per_s)
+
+    def _check_setup(self) -> None:
+        """Refuse to measure with instruments that may have lost what :meth:`start` set.
+
+        Raises:
+            CommunicationError: if a connection was opened anew since.
+        """
+        if not self.is_running:
+            raise CommunicationError(
+                f"the connection to {self.source.name} or {self.meter.name} was opened anew; "
+                "the readings since do not count, as it may have lost its setup; start the bridge again"
+            )
 
     def _volts_at(self, amps: float) -> float:
         self.source.set_current(amps)
@@ -171,7 +210,7 @@ class ReversalBridge:
         cannot be read, nobody can vouch for the readings either.
         """
         source, meter = self.source, self.meter
-        for attempt in range(TRIES):
+        for attempt in range(_TRIES):
             limited = source.watch_compliance()
             triples = [self._triple(current) for _ in range(count)]
             try:
@@ -180,7 +219,7 @@ class ReversalBridge:
             except CommunicationError:
                 meter.link.clear()
                 source.link.clear()
-                if attempt == TRIES - 1:
+                if attempt == _TRIES - 1:
                     raise
             else:
                 break

@@ -1,27 +1,40 @@
 """The station: which instruments are there, opened together, held together, made safe and closed together."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import pyvisa
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import ConfigurationError, OnnesError
+from onnes.instruments.errors import ConfigurationError, OnnesError, or_error
 from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
+from onnes.instruments.link import DEADLINE_S, Retry
 from onnes.instruments.ppms import PPMS
-from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, Magnet, Reading, Thermostat
+from onnes.instruments.protocols import (
+    Chamber,
+    Cryostat,
+    HeliumGauge,
+    HeliumLevel,
+    Magnet,
+    Reading,
+    SealedCryostat,
+    Thermostat,
+)
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.station_file import InstrumentEntry, StationFile
+from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
 from onnes.instruments.toml_file import one_of
-from onnes.instruments.visa import DEADLINE_S, Retry, library_provenance, open_adapter, open_library
+from onnes.instruments.visa import library_provenance, open_adapter, open_library
 
-Found = TypeVar("Found")
+# The level falls by about 1 % in an hour at most, and a reply costs the bus as much as a temperature (a).
+_HELIUM_EVERY_S = 60.0
+
 Instrument = PPMS | Keithley6221 | Keithley2182A
 
 CLASSES: Mapping[str, type[Instrument]] = {
@@ -76,7 +89,11 @@ class Station:
         self.helium_gauge = cast(HeliumGauge | None, instruments.get(roles.helium_gauge or ""))
         one_does_both = roles.thermostat == roles.magnet
         self._both = cast(Cryostat, instruments[roles.thermostat]) if one_does_both else None
+        is_sealed = one_does_both and roles.thermostat == roles.chamber
+        self._sealed = cast(SealedCryostat, instruments[roles.thermostat]) if is_sealed else None
         self._bridges: dict[str, ReversalBridge] = {}
+        self._helium: HeliumLevel | OnnesError | None = None
+        self._helium_time = math.nan
 
     def bridge(self, wiring: str) -> ReversalBridge:
         """Return the resistance bridge of ``wiring``; always the same one.
@@ -130,49 +147,103 @@ class Station:
             instrument.link.retries.clear()
         return sorted(found, key=lambda retry: retry.time)
 
-    def environment(self) -> dict[str, float | str]:
-        """Return one row of the slow stream; NaN and the error's kind where a reading failed.
+    def link_ages(self) -> dict[str, float]:
+        """Return how long ago each instrument gave its last usable answer, s; at first since its opening."""
+        now = self._clock.now()
+        return {name: now - instrument.link.last_answer for name, instrument in self._instruments.items()}
 
-        Columns: temperature (K), field (Oe), their states, status word, chamber, helium level (%) and age,
-        and for each source whether its output is on.
+    def silent(self) -> dict[str, str]:
+        """Ask every instrument a question that changes nothing; return {who does not answer: why}.
+
+        A resource is opened anew where it must be. One that stays silent is asked less and less often, at
+        last every 30 s; between, what it was silent for is told again.
         """
-        both = _guarded(self.snapshot)
-        temperature: Reading | str
-        field: Reading | str | None
-        if isinstance(both, str):  # the fault of one does not hide the other
-            temperature = _guarded(self.thermostat.temperature)
-            field = _guarded(self.magnet.field) if self.magnet else None
-        else:
-            temperature, field = both
-        helium = _guarded(self.helium_gauge.helium_level) if self.helium_gauge else "none"
-        status = next((r.status for r in (temperature, field) if isinstance(r, Reading)), None)
-        row: dict[str, float | str] = {
-            "Temperature (K)": temperature.value if isinstance(temperature, Reading) else math.nan,
-            "Temperature state": temperature.state if isinstance(temperature, Reading) else temperature,
-            "Field (Oe)": field.value if isinstance(field, Reading) else math.nan,
-            "Field state": field.state if isinstance(field, Reading) else field or "none",
-            "Status": "" if status is None else f"{status:#06x}",
-            "Chamber": _guarded(self.chamber.chamber_state) if self.chamber else "none",
-            "Helium (%)": math.nan if isinstance(helium, str) else helium.percent,
-            "Helium age": helium if isinstance(helium, str) else helium.age,
+        asked = {
+            name: instrument.link.probe(instrument.answer) for name, instrument in self._instruments.items()
         }
-        for name, instrument in self._instruments.items():
-            if isinstance(instrument, Keithley6221):
-                row[f"Output {name}"] = _guarded(partial(_on_or_off, instrument))
-        return row
+        return {name: why for name, why in asked.items() if why}
+
+    def look(self) -> StationReadings:
+        """Read everything around the sample, each part guarded by itself; never raises for an instrument.
+
+        Costs one transaction for temperature, field and chamber where one instrument is all of them, one for
+        each setpoint and each source, and one a minute for the helium level.
+        """
+        temperature, field, chamber = self._look_around()
+        magnet, now = self.magnet, self._clock.now()
+        temperature_setpoint = or_error(self.thermostat.temperature_setpoint)
+        field_setpoint = or_error(magnet.field_setpoint) if magnet else None
+        return StationReadings(
+            time=now,
+            temperature=temperature,
+            temperature_setpoint=temperature_setpoint,
+            field=field,
+            field_setpoint=field_setpoint,
+            chamber=chamber,
+            helium=self._helium_level(),
+            helium_time=self._helium_time,
+            sources_on={
+                name: or_error(partial(_is_on, instrument))
+                for name, instrument in self._instruments.items()
+                if isinstance(instrument, Keithley6221)
+            },
+            link_ages=self.link_ages(),
+            silent={
+                name: self._clock.now() - instrument.link.silent_since
+                for name, instrument in self._instruments.items()
+                if instrument.link.silent_since is not None
+            },
+            foreign=self._foreign(temperature_setpoint, field_setpoint),
+        )
+
+    def environment(self) -> dict[str, float | str]:
+        """Return one row of the slow stream, from one look; its columns are those of its ``row()``."""
+        return self.look().row()
+
+    def foreign_setpoints(self) -> list[ForeignSetpoint]:
+        """Read the setpoints back; return those that differ from what was set here and confirmed last.
+
+        A setpoint that nobody set here, or that could not be confirmed, is compared with nothing.
+
+        Raises:
+            CommunicationError: if a setpoint cannot be read.
+        """
+        magnet = self.magnet
+        return list(
+            self._foreign(self.thermostat.temperature_setpoint(), magnet.field_setpoint() if magnet else None)
+        )
+
+    def accept_setpoints(self) -> None:
+        """Take no setpoint for ours any more: an operator accepts what somebody else set."""
+        self.thermostat.forget_setpoints()
+        if self.magnet is not None:
+            self.magnet.forget_setpoints()
 
     def stop_sources(self, *, abort: bool = False) -> list[SafeStep]:
         """Ramp every source to 0 and switch it off; never raises."""
         names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
         return [self._made_safe(name, abort=abort) for name in names]
 
-    def safe_state(self, *, abort: bool = False) -> list[SafeStep]:
+    def hold(self, temperature: bool = False) -> list[SafeStep]:
+        """Ramp sources to 0 and off and hold the field where it is; never raises.
+
+        The temperature setpoint is left; with ``temperature`` a ramp is stopped where it is. Nothing is sent
+        to a part in a fault state. The order and the guards are those of :meth:`safe_state`.
+        """
+        return [self._made_safe(name, temperature=temperature) for name in self._safe_order()]
+
+    def safe_state(self, *, abort: bool = False, only: Collection[str] | None = None) -> list[SafeStep]:
         """Bring every instrument into its safe state, the last opened first; never raises.
 
         Sources ramp to 0 (on an abort with the wiring's ``abort_ramp``) and switch off; the field is held
         where it is, the temperature setpoint left. Each step is guarded by itself and read back.
+
+        Args:
+            only: the instruments that were not confirmed before; default all.
         """
-        return [self._made_safe(name, abort=abort) for name in self._safe_order()]
+        return [
+            self._made_safe(name, abort=abort) for name in self._safe_order() if only is None or name in only
+        ]
 
     def suspend(self) -> Callable[[], None]:
         """Stop sources and hold the field; return what takes both up again where they were.
@@ -204,28 +275,57 @@ class Station:
         given = [name for name in self.file.safe_state if name in self._instruments]
         return given + [name for name in reversed(list(self._instruments)) if name not in given]
 
-    def _made_safe(self, name: str, *, abort: bool) -> SafeStep:
+    def _made_safe(self, name: str, *, abort: bool = False, temperature: bool = False) -> SafeStep:
         for bridge in self._bridges.values():
             if bridge.source is self._instruments[name]:
-                bridge.is_running = False
-        return _made_safe(self.file, name, self._instruments[name], abort=abort)
+                bridge.forget_start()
+        return _made_safe(self.file, name, self._instruments[name], abort=abort, temperature=temperature)
+
+    def _look_around(
+        self,
+    ) -> tuple[Reading | OnnesError, Reading | OnnesError | None, str | OnnesError | None]:
+        if self._sealed is not None:
+            found = or_error(self._sealed.look)
+            return (found, found, found) if isinstance(found, OnnesError) else found
+        return (
+            or_error(self.thermostat.temperature),
+            or_error(self.magnet.field) if self.magnet else None,
+            or_error(self.chamber.chamber_state) if self.chamber else None,
+        )
+
+    def _helium_level(self) -> HeliumLevel | OnnesError | None:
+        if self.helium_gauge is None:
+            return None
+        now = self._clock.now()
+        if not (isinstance(self._helium, HeliumLevel) and now - self._helium_time < _HELIUM_EVERY_S):
+            self._helium, self._helium_time = or_error(self.helium_gauge.helium_level), now
+        return self._helium
+
+    def _foreign(
+        self, temperature: float | OnnesError, field: float | OnnesError | None
+    ) -> tuple[ForeignSetpoint, ...]:
+        found: list[ForeignSetpoint] = []
+        ours = self.thermostat.confirmed_temperature()
+        if isinstance(temperature, float) and ours is not None and temperature != ours:
+            found.append(ForeignSetpoint("temperature", "K", ours, temperature))
+        ours = self.magnet.confirmed_field() if self.magnet else None
+        if isinstance(field, float) and ours is not None and field != ours:
+            found.append(ForeignSetpoint("field", "Oe", ours, field))
+        return tuple(found)
 
 
-def _on_or_off(source: Keithley6221) -> str:
-    return "on" if source.source_enabled else "off"
+def _is_on(source: Keithley6221) -> bool:
+    return source.source_enabled
 
 
-def _guarded(read: Callable[[], Found]) -> Found | str:
-    try:
-        return read()
-    except OnnesError as error:
-        return type(error).__name__
-
-
-def _made_safe(file: StationFile, name: str, instrument: Instrument, *, abort: bool) -> SafeStep:
+def _made_safe(
+    file: StationFile, name: str, instrument: Instrument, *, abort: bool = False, temperature: bool = False
+) -> SafeStep:
     try:
         if isinstance(instrument, Keithley6221):
             done = instrument.safe_state(_rate_to_zero(file, name, abort=abort))
+        elif temperature and isinstance(instrument, PPMS):
+            done = instrument.hold(temperature=True)
         else:
             done = instrument.safe_state()
     except Exception as error:  # noqa: BLE001 - the failure of one must not keep the others from their safe state
@@ -242,8 +342,9 @@ def _rate_to_zero(file: StationFile, source: str, *, abort: bool) -> float | Non
 
 def _close_all(instruments: Mapping[str, Instrument]) -> None:
     for instrument in instruments.values():
-        with suppress(pyvisa.errors.Error, OSError):  # a link that is gone is as good as closed
-            instrument.adapter.close()
+        # Whatever happens at one, the others are closed too; a link that is gone is as good as closed.
+        with suppress(Exception):
+            instrument.link.close()
 
 
 def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> Station:
@@ -263,7 +364,7 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
     identities: dict[str, str] = {}
     try:
         for name, entry in file.instruments.items():
-            opened[name] = _open(manager, name, entry, clock)
+            opened[name] = open_instrument(manager, name, entry, clock)
             identities[name] = opened[name].connect()
         provenance = {**library_provenance(manager), "instruments": identities}
         return Station(file, clock, opened, provenance)
@@ -277,7 +378,15 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
         raise
 
 
-def _open(manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock) -> Instrument:
+def open_instrument(
+    manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock
+) -> Instrument:
+    """Open one instrument of a station file; nothing is sent.
+
+    Raises:
+        ConfigurationError: if its resource is no VISA name, or the interface is not installed.
+        CommunicationError: if no instrument is found there, or another program holds it.
+    """
     kind = CLASSES[entry.driver]
     adapter = open_adapter(
         manager,

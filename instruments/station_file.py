@@ -8,6 +8,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from onnes.instruments import quantities
+from onnes.instruments.interlock_table import (
+    InterlockEntry,
+    InterlockLevel,
+    interlock_levels,
+    interlock_problems,
+)
 from onnes.instruments.limits import Limits
 from onnes.instruments.spelling import nearest
 from onnes.instruments.toml_file import Problem, line_of, load_toml, one_of, read_text
@@ -114,7 +120,10 @@ class HeliumUse(_Table):
 
 
 class Helium(_Table):
-    """The level below which no field should be swept, and what is used; left out on cryogen-free machines."""
+    """The level at which the interlock trips where ``[interlocks]`` names no other, and what is used.
+
+    Left out on cryogen-free machines.
+    """
 
     minimum: quantities.Fraction
     use: HeliumUse | None = None
@@ -160,6 +169,7 @@ class StationFile(_Table):
     wiring: dict[str, Wiring] = Field(default_factory=dict)
     residual_field: ResidualField | None = None
     helium: Helium | None = None
+    interlock_entries: dict[str, InterlockEntry] = Field(default_factory=dict, alias="interlocks")
     safe_state: dict[str, SafeStateEntry] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     _path: Path = PrivateAttr(default=Path("station.toml"))
@@ -181,10 +191,26 @@ class StationFile(_Table):
         lab = self.twin.lab
         return str((self._path.parent / lab).resolve()) if "/" in lab or lab.endswith(".toml") else lab
 
+    @property
+    def interlocks(self) -> Mapping[str, InterlockLevel]:
+        """Return every interlock of the station by name: what the file gives over the defaults."""
+        levels = interlock_levels(
+            self.interlock_entries,
+            self._helium_minimum,
+            lambda place: f"{self._path}:{line_of(self._text, place)}",
+        )
+        watched = self.roles.helium_gauge is not None
+        return {name: level for name, level in levels.items() if watched or not name.startswith("helium")}
+
+    @property
+    def _helium_minimum(self) -> float | None:
+        return None if self.helium is None else float(100 * self.helium.minimum)
+
     def not_enforced(self) -> tuple[str, ...]:
         """Return ``file:line:column: text`` for each key that is recorded, but that nothing acts on yet."""
+        unwatched = None if self.roles.helium_gauge else self.helium
         given = [
-            (("helium", "minimum"), self.helium, "watch the level yourself"),
+            (("helium", "minimum"), unwatched, "name a helium_gauge in [roles], or watch the level yourself"),
             (("helium", "use"), self.helium and self.helium.use, "plan for the helium yourself"),
             (("residual_field",), self.residual_field, "correct fields near zero yourself"),
         ]
@@ -226,6 +252,15 @@ def _across_tables(file: StationFile) -> Iterator[Problem]:
             yield from _can_be(file, ("roles", role), instrument, role)
     for name, wiring in file.wiring.items():
         yield from _wiring(file, ("wiring", name), wiring)
+    if file.helium is not None and not 0 < file.helium.minimum < 1:
+        yield Problem(
+            ("helium", "minimum"), f"minimum = {100 * file.helium.minimum:f} % must be between 0 and 100 %"
+        )
+    yield from interlock_problems(
+        file.interlock_entries,
+        file._helium_minimum,
+        has_helium_gauge=file.roles.helium_gauge is not None,
+    )
     for name in file.safe_state:
         if name not in file.instruments:
             yield Problem(("safe_state", name), f"no instrument {name!r}{one_of(name, file.instruments)}")

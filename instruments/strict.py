@@ -19,8 +19,8 @@ from pymeasure.instruments.validators import strict_range, truncated_range
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.limits import Limits
+from onnes.instruments.link import Link
 from onnes.instruments.spelling import nearest
-from onnes.instruments.visa import Link
 
 _FLOAT_FORMAT = re.compile(r"%[-+ 0#]*\d*(?:\.\d+)?[eEfFgG]")
 _MOST_ERRORS = 20
@@ -246,6 +246,14 @@ class StrictInstrument(Strict):
         if all(code in _QUERY_ERRORS for code, _ in errors):
             raise CommunicationError(told)
         raise InstrumentFault(told)
+
+    def answer(self) -> None:
+        """Ask a question that changes nothing.
+
+        Raises:
+            CommunicationError: if the instrument does not answer, or another one does.
+        """
+        self.link.query("*IDN?", str)
 
     def shutdown(self) -> None:
         """Bring the instrument into its safe state, as PyMeasure's windows ask at the end of a run."""

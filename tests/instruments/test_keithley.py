@@ -34,6 +34,39 @@ def test_a_current_out_of_range_is_refused_and_nothing_is_sent(amps: float) -> N
         source.source_current = amps
 
 
+def test_a_current_that_was_lost_on_the_way_is_read_back_and_then_sent_again() -> None:
+    pairs = [
+        ("SOUR:CURR 0.0001;CURR?", "1?-?"),
+        ("SOUR:CURR?", "0"),
+        ("SOUR:CURR?", "0"),
+        ("SOUR:CURR 0.0001;CURR?", "1e-4"),
+    ]
+    with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
+        assert source.set_current(1e-4) == 1e-4
+        assert [retry.question for retry in source.link.retries] == ["SOUR:CURR?", "SOUR:CURR 0.0001;CURR?"]
+        assert source.link.retries[-1].reason == "reads back 0 A after a failed exchange"
+
+
+def test_a_current_that_arrived_though_its_reply_was_spoilt_is_not_sent_again() -> None:
+    pairs = [("SOUR:CURR 0.0001;CURR?", "1?-?"), ("SOUR:CURR?", "1e-4")]
+    with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
+        assert source.set_current(1e-4) == 1e-4
+
+
+def test_a_meter_that_measures_by_itself_is_looked_at_without_a_trigger() -> None:
+    pairs = [(":SENS:FUNC?", '"VOLT:DC"'), (":INIT:CONT?", "1"), (":FETC?", "1.5e-6")]
+    with expected_protocol(Keithley2182A, pairs) as meter:
+        assert meter.look() == (1.5e-6, False)
+
+
+def test_a_meter_that_does_not_measure_voltage_is_told_and_left_alone() -> None:
+    with (
+        expected_protocol(Keithley2182A, [(":SENS:FUNC?", '"TEMP"')]) as meter,
+        pytest.raises(InstrumentFault, match="measures temperature, not voltage; set it on its front panel"),
+    ):
+        meter.look()
+
+
 def test_a_current_that_reads_back_differently_is_a_fault() -> None:
     pairs = [("SOUR:CURR 0.0001;CURR?", "1.1e-4"), ("SOUR:CURR?", "1.1e-4")]
     with (
@@ -92,8 +125,16 @@ def test_the_compliance_is_read_back() -> None:
     ("reply", "limited"), [("0;0", False), ("8;0", True), ("0;8", True), ("1;32", False), ("41;33", True)]
 )
 def test_compliance_is_bit_3_of_the_latched_or_the_present_register(reply: str, limited: bool) -> None:
-    with expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?", reply)]) as source:
+    with expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?;:OUTP?", f"{reply};1")]) as source:
         assert source.was_in_compliance() is limited
+
+
+def test_a_source_whose_output_is_off_without_being_told_so_has_lost_its_setup() -> None:
+    with (
+        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?;:OUTP?", "0;0;0")]) as source,
+        pytest.raises(CommunicationError, match="has its output off, though it was switched on; it may have"),
+    ):
+        source.was_in_compliance()
 
 
 @pytest.mark.parametrize(("reply", "limited"), [("8;0", False), ("0;8", True)])
@@ -104,10 +145,10 @@ def test_watching_the_compliance_forgets_what_was_latched_before(reply: str, lim
             assert source.watch_compliance() is limited
 
 
-@pytest.mark.parametrize("reply", ["8", "8;0;0", "8?0", ""])
+@pytest.mark.parametrize("reply", ["8", "8;0", "8;0;1;0", "8?0;1", ""])
 def test_a_garbled_register_is_not_asked_again_as_it_is_empty_then(reply: str) -> None:
     with (
-        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?", reply)]) as source,
+        expected_protocol(Keithley6221, [("STAT:MEAS:EVEN?;COND?;:OUTP?", reply)]) as source,
         pytest.raises(CommunicationError, match="is not asked again"),
     ):
         source.was_in_compliance()
@@ -208,13 +249,13 @@ def test_an_output_that_stays_on_is_a_fault() -> None:
 
 
 def test_a_source_that_cannot_be_ramped_is_switched_off_all_the_same_and_says_so() -> None:
-    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 3, *OFF]
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *OFF]
     with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
         assert source.safe_state().startswith("0 A, output off, but not ramped: Keithley 6221 gave no usable")
 
 
 def test_a_source_whose_zero_cannot_be_read_back_is_off_but_not_confirmed() -> None:
-    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 3, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 3]
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 4]
     with (
         expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source,
         pytest.raises(CommunicationError, match=r"was told 0 A and output off, which cannot be read back: "),

@@ -1,6 +1,6 @@
 """The Model 6000 driver, byte by byte."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -9,7 +9,7 @@ from pymeasure.test import expected_protocol
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.ppms import PPMS
-from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, HeliumLevel
+from onnes.instruments.protocols import Chamber, Cryostat, HeliumGauge, HeliumLevel, Reading, SealedCryostat
 
 Pairs = Sequence[tuple[str | None, str | None]]
 MAGNET = ("MAGCNF?", "90000,1000,20,3,12,30,30;")
@@ -124,10 +124,10 @@ def test_a_reply_that_does_not_fit_the_question_is_cleared_away_and_asked_again(
         assert len(instrument.link.retries) == 1
 
 
-def test_three_misfits_are_a_communication_error_that_asks_for_multivu() -> None:
+def test_four_misfits_are_a_communication_error_that_asks_for_multivu() -> None:
     with (
-        ppms([("GETDAT? 3", "300,10,0;")] * 3) as instrument,
-        pytest.raises(CommunicationError, match=r"in 3 tries.*is MultiVu running\? it owns the GPIB board"),
+        ppms([("GETDAT? 3", "300,10,0;")] * 4) as instrument,
+        pytest.raises(CommunicationError, match=r"in 4 tries.*is MultiVu running\? it owns the GPIB board"),
     ):
         instrument.temperature()
 
@@ -178,8 +178,8 @@ def test_a_controller_whose_time_was_set_ahead_is_believed_the_second_time() -> 
 
 
 def test_timestamps_that_never_agree_are_a_communication_error_and_no_restart() -> None:
-    with pytest.raises(CommunicationError, match=r"in 3 tries; last: the time in the reply '7,1\.500"):
-        stamped([1000.5, 3.5, 9000.5, 1.5], snapshots=2)
+    with pytest.raises(CommunicationError, match=r"in 4 tries; last: the time in the reply '7,5000\.5"):
+        stamped([1000.5, 3.5, 9000.5, 1.5, 5000.5], snapshots=2)
 
 
 def test_an_old_reply_twice_is_no_restart() -> None:
@@ -210,7 +210,7 @@ def test_the_helium_level_comes_with_its_age(code: int, age: str) -> None:
 
 def test_an_unknown_age_of_the_level_is_a_communication_error() -> None:
     with (
-        ppms([("LEVEL?", "67.5,3;")] * 3) as instrument,
+        ppms([("LEVEL?", "67.5,3;")] * 4) as instrument,
         pytest.raises(CommunicationError, match="has the code 3; expected 0 to 2"),
     ):
         instrument.helium_level()
@@ -223,7 +223,7 @@ def test_a_bridge_channel_is_read_in_ohm_and_ampere() -> None:
 
 def test_a_bridge_that_is_not_there_is_told_by_the_echoed_mask() -> None:
     with (
-        ppms([("GETDAT? 48", "16,1.0,1.25;")] * 3) as instrument,
+        ppms([("GETDAT? 48", "16,1.0,1.25;")] * 4) as instrument,
         pytest.raises(CommunicationError, match="lacks bit 5; is that option installed and on"),
     ):
         instrument.bridge_readout(1)
@@ -464,3 +464,115 @@ def test_the_safe_state_holds_the_field_and_leaves_the_temperature() -> None:
 def test_a_quenched_magnet_gets_no_command_in_the_safe_state() -> None:
     with ppms([("GETDAT? 5", f"5,1.0,{0x11B1},9000;")]) as instrument:
         assert instrument.safe_state().startswith("nothing was sent: magnet quenched at 9000 Oe")
+
+
+# --- a setpoint that was lost, or whose read-back was
+
+SET = "TEMP 250 5 0"
+OLD, NEW = ("TEMP?", "300,10,0;"), ("TEMP?", "250,5,0;")
+SPOILT = ("TEMP?", "2?0;")
+
+
+def test_a_setpoint_that_was_lost_on_the_way_is_read_back_and_then_sent_again() -> None:
+    with ppms([OLD, (SET, None), SPOILT, OLD, OLD, (SET, None), NEW]) as instrument:
+        instrument.set_temperature(250.0, 5.0)
+        assert [retry.question for retry in instrument.link.retries] == ["TEMP?", SET]
+        assert "reads back TemperatureSetpoint(kelvin=300" in instrument.link.retries[1].reason
+        assert instrument.confirmed_temperature() == 250.0
+
+
+def test_a_setpoint_that_arrived_though_its_read_back_was_spoilt_is_not_sent_again() -> None:
+    with ppms([OLD, (SET, None), SPOILT, NEW]) as instrument:
+        instrument.set_temperature(250.0, 5.0)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_after_a_setpoint_that_could_not_be_sent_the_next_call_reads_back_first(
+    arrived: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = [NEW] if arrived else [OLD, (SET, None), NEW]
+    with ppms([OLD, *rest, ("GETDAT? 3", "3,100,4369,250;")]) as instrument:
+        with monkeypatch.context() as lost:
+            lost.setattr(instrument.link, "_send", fails_at(SET, instrument.link._send))
+            with pytest.raises(CommunicationError, match="PPMS failed at 'TEMP 250 5 0'"):
+                instrument.set_temperature(250.0, 5.0)
+        assert instrument.confirmed_temperature() is None
+        instrument.set_temperature(250.0, 5.0)
+        assert instrument.confirmed_temperature() == 250.0
+        assert not instrument.temperature().is_stable  # it may be about the setpoint before
+
+
+def fails_at(message: str, send: Callable[[str], object]) -> Callable[[str], object]:
+    def send_or_fail(command: str) -> object:
+        if command == message:
+            raise OSError("gone")
+        return send(command)
+
+    return send_or_fail
+
+
+def test_after_its_connection_was_opened_anew_a_controller_is_not_told_a_setpoint_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ppms([OLD, (SET, None), SPOILT, OLD, OLD]) as instrument:
+        clear = instrument.link.clear
+
+        def clear_anew() -> None:
+            instrument.link.reopened += 1
+            clear()
+
+        monkeypatch.setattr(instrument.link, "clear", clear_anew)
+        with pytest.raises(
+            CommunicationError, match=r"PPMS reads back .*300.* after its connection was opened anew; nothing"
+        ):
+            instrument.set_temperature(250.0, 5.0)
+
+
+def test_a_setpoint_that_is_there_already_counts_as_ours() -> None:
+    with ppms([NEW]) as instrument:
+        instrument.set_temperature(250.0, 5.0)
+        assert instrument.confirmed_temperature() == 250.0
+        assert instrument.confirmed_field() is None
+        instrument.forget_setpoints()
+        assert instrument.confirmed_temperature() is None
+
+
+# --- one look, holding, helium
+
+
+def test_one_question_tells_temperature_field_and_chamber() -> None:
+    with ppms([("GETDAT? 7", f"7,1.0,{0x111F},4.2,5;")]) as instrument:
+        temperature, field, chamber = instrument.look()
+    assert isinstance(temperature, InstrumentFault)
+    assert isinstance(field, Reading)
+    assert (field.value, chamber) == (5.0, "purged and sealed")
+
+
+def test_a_cryostat_with_its_chamber_is_one_instrument() -> None:
+    with ppms([MAGNET]) as instrument:
+        assert isinstance(instrument, SealedCryostat)
+
+
+def test_a_faulty_heater_is_left_alone_while_the_field_is_held() -> None:
+    rest = ("GETDAT? 5", "5,1.0,4369,0;")
+    fault = ("GETDAT? 3", f"3,2.0,{0x111F},4.2;")
+    with ppms([rest, ("FIELD?", "0,100,0,0;"), fault]) as instrument:
+        assert instrument.hold(temperature=True).startswith(
+            "field held at 0 Oe, nothing was sent: temperature control: general failure"
+        )
+
+
+def test_a_helium_level_is_renewed_by_starting_the_meter() -> None:
+    clock = VirtualClock()
+    replies = ["61.0,0;", "61.0,0;", "59.5,2;"]
+    with ppms([("LEVELON 1", None), *[("LEVEL?", reply) for reply in replies]], clock) as instrument:
+        assert instrument.refresh_helium_level() == HeliumLevel(59.5, "continuous")
+    assert clock.now() == pytest.approx(2 * 2.0 + 3 * READS)
+
+
+def test_a_meter_that_gives_no_fresh_level_is_a_fault() -> None:
+    with (
+        ppms([("LEVELON 1", None), *[("LEVEL?", "61.0,0;")] * 16]) as instrument,
+        pytest.raises(InstrumentFault, match=r"no fresh helium level 30 s after .* but 61 % of age 'old'"),
+    ):
+        instrument.refresh_helium_level()

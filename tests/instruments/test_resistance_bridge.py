@@ -18,6 +18,7 @@ class Clear:
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
         self.cleared = 0
+        self.reopened = 0
 
     def clear(self) -> None:
         self.cleared += 1

@@ -55,12 +55,18 @@ def test_the_shipped_stations_are_good(name: str, backend: str) -> None:
 
 def test_what_is_written_but_not_enforced_is_said_with_its_line(tmp_path: Path) -> None:
     path = changed(tmp_path)
-    helium, use, residual = (line(path, start) for start in ("minimum =", "use =", "[residual_field]"))
-    assert load_station_file(path).not_enforced() == (
-        f"{path}:{helium}:1: helium.minimum is recorded and not yet enforced; watch the level yourself",
+    use, residual = (line(path, start) for start in ("use =", "[residual_field]"))
+    told = (
         f"{path}:{use}:1: helium.use is recorded and not yet enforced; plan for the helium yourself",
         f"{path}:{residual}:1: residual_field is recorded and not yet enforced; "
         "correct fields near zero yourself",
+    )
+    assert load_station_file(path).not_enforced() == told
+    path = changed(tmp_path, ('helium_gauge = "ppms"\n', ""), ("helium = { trip", "disk = {} # { trip"))
+    minimum = line(path, "minimum =")
+    assert load_station_file(path).not_enforced()[0] == (
+        f"{path}:{minimum}:1: helium.minimum is recorded and not yet enforced; "
+        "name a helium_gauge in [roles], or watch the level yourself"
     )
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: text.index("[residual_field]")] + text[text.index("[safe_state]") :], "utf-8")
@@ -155,6 +161,7 @@ def test_the_narrower_of_two_limits_counts_and_is_named(tmp_path: Path) -> None:
             "k6211",
             "no instrument 'k6211'; did you mean",
         ),
+        ('minimum = "60 %"', 'minimum = "100 %"', "minimum", "minimum = 100 % must be between 0 and 100 %"),
         ('output = "off"', 'output = "on"', "k6221", "safe_state.k6221.output = 'on' is not allowed"),
         ('idle = "0.4 %/h"', 'idle = "0.4 %"', "use", "is no rate of helium use"),
     ],

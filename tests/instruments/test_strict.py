@@ -149,12 +149,12 @@ def test_the_allowed_values_of_a_dynamic_property_may_change() -> None:
         firm.wide = 5
 
 
-@pytest.mark.parametrize("replies", [[("READ?", "1.?3")] * 3, [("READ?", "")] * 3])
+@pytest.mark.parametrize("replies", [[("READ?", "1.?3")] * 4, [("READ?", "")] * 4])
 def test_a_garbled_number_is_a_communication_error_and_never_text(replies: Sequence[tuple[str, str]]) -> None:
     with (
         expected_protocol(Firm, list(replies)) as firm,
         pytest.raises(
-            CommunicationError, match=r"no usable answer to 'READ\?' in 3 tries.*which is no number"
+            CommunicationError, match=r"no usable answer to 'READ\?' in 4 tries.*which is no number"
         ),
     ):
         _ = firm.reading
@@ -162,7 +162,7 @@ def test_a_garbled_number_is_a_communication_error_and_never_text(replies: Seque
 
 def test_a_garbled_choice_is_a_communication_error() -> None:
     with (
-        expected_protocol(Firm, [("SHAP?", "SQU")] * 3) as firm,
+        expected_protocol(Firm, [("SHAP?", "SQU")] * 4) as firm,
         pytest.raises(CommunicationError, match="a value it does not have"),
     ):
         _ = firm.shape
@@ -188,7 +188,7 @@ def test_errors_in_the_queue_are_a_fault_with_their_texts() -> None:
         firm.check_errors()
 
 
-def test_an_instrument_that_always_answers_an_error_is_asked_twenty_times_and_no_more() -> None:
+def test_f26_an_instrument_that_always_answers_an_error_is_asked_twenty_times_and_no_more() -> None:
     with (
         expected_protocol(Firm, [("SYST:ERR?", '-113,"Undefined header"')] * 20) as firm,
         pytest.raises(InstrumentFault, match=r"reports 20 errors.*there may be more"),

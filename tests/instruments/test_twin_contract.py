@@ -148,6 +148,7 @@ def test_what_is_only_read_is_read(at: Opener, clock: VirtualClock) -> None:
     assert abs(meter.voltage) < 1e-3
     assert meter.fix_range(0.05) == 0.1
     source = Keithley6221(at(12), clock=clock)
+    source.source_enabled = True
     assert not source.was_in_compliance()
     assert source.safe_state() == "0 A, output off"
     source.check_errors()

@@ -516,9 +516,9 @@ def test_a_contact_check_that_does_nothing_yet_says_so(planned: Planner) -> None
 
 
 def test_what_the_station_file_promises_and_nothing_keeps_yet_is_said(planned: Planner) -> None:
-    station = f'{STATION}\n[helium]\nminimum = "60 %"\n'
+    station = f'{STATION}\n[residual_field]\nafter_max_field = "20 Oe"\nafter_oscillate = "5 Oe"\n'
     plan = planned("  - wait: 1 s", "contact_check: {declined: soldered}\n", station=station)
-    where = f"{plan.station_path}:{len(station.splitlines())}:1"
+    where = f"{plan.station_path}:{len(station.splitlines()) - 2}:1"
     assert plan.messages == (
-        f"{where}: helium.minimum is recorded and not yet enforced; watch the level yourself",
+        f"{where}: residual_field is recorded and not yet enforced; correct fields near zero yourself",
     )

@@ -1,0 +1,154 @@
+"""What a station has and what it reads right now, instrument by instrument; nothing is set.
+
+For a look before a night: one instrument that is missing does not hide the others.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyvisa
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import OnnesError
+from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
+from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.ppms import PPMS
+from onnes.instruments.protocols import HeliumLevel, Reading
+from onnes.instruments.station import Instrument, open_instrument
+from onnes.instruments.station_file import InstrumentEntry, StationFile
+from onnes.instruments.visa import open_library
+
+_FRESH = "fresh"
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedReading:
+    """One quantity as it was read; NaN with the error's kind as state where that failed.
+
+    ``age`` is ``fresh``, ``latest`` of a meter that measures by itself, or the controller's word for a level.
+    """
+
+    quantity: str
+    unit: str
+    value: float | str
+    state: str
+    age: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One instrument: what it is for, where, who answers, what it reads, and what is wrong and to be done.
+
+    ``problem`` is empty where all is well; ``identity`` is where nobody answered.
+    """
+
+    instrument: str
+    roles: tuple[str, ...]
+    driver: str
+    resource: str
+    identity: str
+    readings: tuple[SurveyedReading, ...]
+    problem: str
+
+
+def survey_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> list[Surveyed]:
+    """Open, identify and read each instrument of ``file`` by itself and close it again; set nothing.
+
+    Args:
+        lab_key: registered name of a virtual lab, for a simulated station; default the file's ``[twin]``.
+
+    Raises:
+        ConfigurationError: if the VISA library is not the one that the file asks for.
+    """
+    manager = open_library(file.backend, lab_key or file.lab)
+    return [_surveyed(manager, file, name, entry, clock) for name, entry in file.instruments.items()]
+
+
+def _surveyed(
+    manager: pyvisa.ResourceManager, file: StationFile, name: str, entry: InstrumentEntry, clock: Clock
+) -> Surveyed:
+    identity, problems = "", []
+    readings: list[SurveyedReading] = []
+    try:
+        instrument = open_instrument(manager, name, entry, clock)
+    except OnnesError as error:
+        problems.append(str(error))
+    else:
+        try:
+            identity = instrument.connect()
+            for quantity, unit, ask in _questions(instrument):
+                try:
+                    readings.append(SurveyedReading(quantity, unit, *ask()))
+                except OnnesError as error:
+                    readings.append(SurveyedReading(quantity, unit, math.nan, type(error).__name__, ""))
+                    problems.append(str(error))
+        except OnnesError as error:
+            problems.append(str(error))
+        finally:
+            instrument.link.close()
+    return Surveyed(
+        instrument=name,
+        roles=tuple(_roles(file, name)),
+        driver=entry.driver,
+        resource=entry.resource or "",
+        identity=identity,
+        readings=tuple(readings),
+        problem="; ".join(dict.fromkeys(problems)),
+    )
+
+
+def _roles(file: StationFile, name: str) -> Iterator[str]:
+    yield from (role.replace("_", " ") for role, instrument in file.roles if instrument == name)
+    for wiring, entry in file.wiring.items():
+        if entry.source == name:
+            yield f"source of {wiring}"
+        if entry.meter == name:
+            yield f"meter of {wiring}"
+
+
+# Value, state and age; see SurveyedReading.
+_Asked = tuple[float | str, str, str]
+_Question = tuple[str, str, Callable[[], _Asked]]
+
+
+def _questions(instrument: Instrument) -> list[_Question]:
+    """Return (quantity, unit, how to read it) of all that an instrument tells without being set."""
+    if isinstance(instrument, PPMS):
+        return _of_ppms(instrument)
+    return _of_source(instrument) if isinstance(instrument, Keithley6221) else _of_meter(instrument)
+
+
+def _of_ppms(ppms: PPMS) -> list[_Question]:
+    def regulated(reading: Reading) -> _Asked:
+        return reading.value, reading.state, _FRESH
+
+    def helium(level: HeliumLevel) -> _Asked:
+        return level.percent, "", level.age
+
+    return [
+        ("temperature", "K", lambda: regulated(ppms.temperature())),
+        ("temperature setpoint", "K", lambda: (ppms.temperature_setpoint(), "", _FRESH)),
+        ("field", "Oe", lambda: regulated(ppms.field())),
+        ("field setpoint", "Oe", lambda: (ppms.field_setpoint(), "", _FRESH)),
+        ("chamber", "", lambda: (ppms.chamber_state(), "", _FRESH)),
+        ("helium", "%", lambda: helium(ppms.helium_level())),
+    ]
+
+
+def _of_source(source: Keithley6221) -> list[_Question]:
+    def current() -> _Asked:
+        return source.source_current, f"output {'on' if source.source_enabled else 'off'}", _FRESH
+
+    return [
+        ("current", "A", current),
+        ("compliance", "V", lambda: (source.source_compliance, "", _FRESH)),
+    ]
+
+
+def _of_meter(meter: Keithley2182A) -> list[_Question]:
+    def voltage() -> _Asked:
+        volts, is_fresh = meter.look()
+        return volts, "overflow" if abs(volts) >= OVERFLOW_V else "", _FRESH if is_fresh else "latest"
+
+    return [("voltage", "V", voltage)]
