@@ -35,6 +35,7 @@ _SWITCHING_S = 120.0  # leads, switch heater on and off, final approach
 
 # A cool-down through 10 K fills the pot of a PPMS: stop there, at most 30 s a kelvin, then go on slowly.
 _STOP_K, _ABOVE_K, _SLOW_K_PER_MIN = 10.0, 11.0, 2.0
+_USUAL_STOP_S = 120.0  # the controller comes to rest in a minute, and a minute it is watched (a)
 
 
 def set_temperature(
@@ -122,6 +123,14 @@ def settle_temperature(
     criterion = temperature_criterion(kelvin, settle or Settle(), abs(kelvin - start) / rate * 60.0)
     found = wait_until_settled(what, kelvin, criterion, clock, poll_s)
     return settled_event(found, rate_k_per_min=rate, approach=approach, by_way_of_10_k_s=stop_s)
+
+
+def ramp_s(start_k: float, kelvin: float, rate_k_per_min: float) -> float:
+    """Return about how long :func:`settle_temperature` is on its way, s, with the stop at 10 K."""
+    if start_k <= _ABOVE_K or kelvin >= _STOP_K:
+        return abs(kelvin - start_k) / rate_k_per_min * 60.0
+    slow = min(rate_k_per_min, _SLOW_K_PER_MIN)
+    return ((start_k - _STOP_K) / rate_k_per_min + (_STOP_K - kelvin) / slow) * 60.0 + _USUAL_STOP_S
 
 
 def settle_field(

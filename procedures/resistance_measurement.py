@@ -14,7 +14,7 @@ from onnes.procedures.measurement import Measurement
 from onnes.procedures.options import MagnetUse, Prepare, Settle
 from onnes.procedures.preparation import recipe_of
 from onnes.procedures.programs import Pass
-from onnes.procedures.ramping import FIELD_WAIT_S, USUAL_RATE_K_PER_MIN
+from onnes.procedures.ramping import FIELD_WAIT_S, USUAL_RATE_K_PER_MIN, ramp_s
 from onnes.procedures.settling import temperature_criterion
 from onnes.procedures.transport import ResistancePoint
 
@@ -78,25 +78,24 @@ class ResistanceMeasurement(Measurement):
     def prepare_s(self, kelvin: float) -> float:
         """Return about how long the preparation takes that ends at ``kelvin``, s."""
         recipe = recipe_of(Prepare.from_json(self.prepare), self.path_below_k)
-        way_k = abs(recipe.warm_to_k - kelvin)
         cool_rate = recipe.cool_rate_k_per_min or USUAL_RATE_K_PER_MIN
         # There, in a few swings of falling size back to 0, which are as long as the way there again (a).
         field_s = 2.0 * recipe.degauss_from_oe / _USUAL_RATE_OE_PER_S + 2.0 * (
             _FIELD_APPROACH_S + FIELD_WAIT_S["driven"]
         )
         return (
-            way_k / USUAL_RATE_K_PER_MIN * 60.0
+            ramp_s(kelvin, recipe.warm_to_k, USUAL_RATE_K_PER_MIN)
             + self.temperature_settle_s(recipe.warm_to_k)
             + field_s
             + recipe.relax_s
-            + way_k / cool_rate * 60.0
+            + ramp_s(recipe.warm_to_k, kelvin, cool_rate)
             + self.temperature_settle_s(kelvin)
             + recipe.soak_s
         )
 
     def temperature_ramp_s(self, start_k: float, kelvin: float) -> float:
         """Return about how long the ramp from ``start_k`` to ``kelvin`` takes, s."""
-        return abs(kelvin - start_k) / (self.temperature_rate_k_per_min or USUAL_RATE_K_PER_MIN) * 60.0
+        return ramp_s(start_k, kelvin, self.temperature_rate_k_per_min or USUAL_RATE_K_PER_MIN)
 
     def temperature_settle_s(self, kelvin: float) -> float:
         """Return about how long it takes to settle at ``kelvin`` after a ramp, s."""

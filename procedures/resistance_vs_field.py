@@ -43,7 +43,6 @@ class ResistanceVsField(ResistanceMeasurement):
     both_directions: bool = BooleanParameter("Both directions", default=True)
     order: str = ListParameter("Order", choices=["interleaved", "as_written"], default="interleaved")
     symmetrise: str = ListParameter("Symmetrise", choices=["auto", "true", "false"], default="auto")
-
     reference: str = JsonParameter("Reference", Reference.from_json, default="{}")
 
     def check(self) -> None:
@@ -155,7 +154,7 @@ class ResistanceVsField(ResistanceMeasurement):
         return written if self.order == "as_written" else written[::2] + written[1::2][::-1]
 
     def _isotherms(self, from_curve: int = 1) -> list[tuple[int, float]]:
-        """Return (number of the first curve, temperature in K) of each isotherm not over at ``from_curve``."""
+        """Return (number of the first curve, temperature in K) of each isotherm from ``from_curve`` on."""
         count = len(self.legs())
         every = [(1 + n * count, kelvin) for n, kelvin in enumerate(self._ordered())]
         return [(first, kelvin) for first, kelvin in every if first + count > from_curve]
@@ -249,13 +248,12 @@ class ResistanceVsField(ResistanceMeasurement):
         return seconds + self.field_step_s(from_oe, part.targets()[start.done], kelvin)
 
     def _reference_s(self, kelvin: float) -> float:
-        """Return about how long the reference takes on the way to ``kelvin``, s."""
+        """Return about how long the reference takes on the way to ``kelvin``, there and back, s."""
         reference = Reference.from_json(self.reference).temperature_k
         if reference is None:
             return 0.0
-        return (
-            self.temperature_settle_s(reference) + self.temperature_ramp_s(reference, kelvin) + self.point_s()
-        )
+        way_s = self.temperature_ramp_s(kelvin, reference) + self.temperature_ramp_s(reference, kelvin)
+        return way_s + self.temperature_settle_s(reference) + self.point_s()
 
     def _rest_s(self, curve: int, done: int, last: float) -> float:
         """Return about how long what is left takes from its first setpoint on, s."""
