@@ -15,10 +15,11 @@ from onnes.procedures.transport import ResistancePoint
 from tests.procedures.broken_off import points_of, stored, until
 from tests.procedures.conftest import Bench, MakeBench
 
-# A resistance that is steep in temperature, so that it shows a lag.
+# Steep in temperature: a lag of 4 s at 2 K/min, 133 mK, is twelve times the tolerance.
 METAL: dict[str, Any] = {"model": "metal", "r300_ohm": 100.0, "rrr": 50.0}
 SIGMAS = 4.0
-NOISE_K = 1.8e-3  # of one reading of the thermometer (seen)
+NOISE_K = 2e-3  # of one reading of the thermometer at 90 K (seen)
+OHM_PER_K = 0.4
 
 
 def broken_off_once(
@@ -57,10 +58,11 @@ def test_a_swept_resistance_against_temperature_has_its_lag_again(
             steps[name] = np.diff(kelvin[name])[:-1]  # the last point is taken at rest
         assert np.min(steps["broken"]) > 0
         assert np.max(steps["broken"]) < 1.1 * np.max(steps["whole"])
-        undisturbed = np.interp(kelvin["after"], kelvin["whole"], ohms["whole"])
-        slope = np.max(np.diff(ohms["whole"]) / np.diff(sign * kelvin["whole"]))
-        assert ohms["after"] == pytest.approx(undisturbed, abs=SIGMAS * math.sqrt(2.0) * slope * NOISE_K)
-        assert SIGMAS * math.sqrt(2.0) * NOISE_K < 0.2 * 2.0 / 60.0 * 4.0  # a lag that is missing shows
+        # How a controller arrives depends on the length of the ramp; that is the last rate x 30 s.
+        on_its_way = kelvin["after"] < kelvin["whole"][-1] - 1.5
+        found = ohms["after"][on_its_way]
+        undisturbed = np.interp(kelvin["after"][on_its_way], kelvin["whole"], ohms["whole"])
+        assert found == pytest.approx(undisturbed, abs=SIGMAS * math.sqrt(2.0) * NOISE_K * OHM_PER_K)
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 1), (2, 4), (3, 5), (4, 7), (5, 11)])
