@@ -74,7 +74,7 @@ def prepare_sample(
         yield settle_field(station, clock, start_oe, poll_s=poll_s, watch=watch)
         yield settle_field(station, clock, 0.0, approach=recipe.approach, poll_s=poll_s, watch=watch)
         yield _step(f"let the magnet relax for {recipe.relax_s:.9g} s", recipe, kelvin)
-        clock.sleep(recipe.relax_s)
+        _stay(watch, clock, recipe.relax_s, poll_s)
     yield _step(f"cool to {kelvin:.9g} K", recipe, kelvin)
     yield settle_temperature(
         station,
@@ -86,7 +86,7 @@ def prepare_sample(
         watch=watch,
     )
     yield _step(f"soak for {recipe.soak_s:.9g} s", recipe, kelvin)
-    clock.sleep(recipe.soak_s)
+    _stay(watch, clock, recipe.soak_s, poll_s)
 
 
 def check_recipe(station: MeasuringStation, recipe: Recipe) -> None:
@@ -101,6 +101,14 @@ def check_recipe(station: MeasuringStation, recipe: Recipe) -> None:
         limits.temperature_rate.check("rate to cool at", recipe.cool_rate_k_per_min)
     if station.magnet is not None:
         magnet_of(station)[1].check("field to degauss from", recipe.degauss_from_oe)
+
+
+def _stay(watch: Watch, clock: Clock, seconds: float, poll_s: float) -> None:
+    """Let ``seconds`` pass and go on reading: a fault is seen, and what is settled stays known to be."""
+    end = clock.now() + seconds
+    while clock.now() < end:
+        clock.sleep_until(min(end, clock.now() + poll_s))
+        watch.snapshot()
 
 
 def _step(message: str, recipe: Recipe, kelvin: float) -> Event:

@@ -65,9 +65,11 @@ def test_a_swept_resistance_against_temperature_has_its_lag_again(
         assert found == pytest.approx(undisturbed, abs=SIGMAS * math.sqrt(2.0) * NOISE_K * OHM_PER_K)
 
 
-@pytest.mark.parametrize(("seed", "count"), [(1, 1), (2, 4), (3, 5), (4, 7), (5, 11)])
+@pytest.mark.parametrize(
+    ("seed", "count", "left_oe"), [(1, 1, 3e4), (2, 4, -3e4), (3, 5, -3e4), (4, 7, 3e4), (5, 11, -3e4)]
+)
 def test_settled_fields_have_the_remanence_of_their_direction_again(
-    make_bench: MakeBench, seed: int, count: int
+    make_bench: MakeBench, seed: int, count: int, left_oe: float
 ) -> None:
     measurement = ResistanceVsField(
         wiring="film",
@@ -100,7 +102,7 @@ def test_settled_fields_have_the_remanence_of_their_direction_again(
         measure(None, 99)
         before = measure(None, count)
         assert bench.station.magnet is not None
-        bench.station.magnet.set_field(-30000.0 if count % 2 else 30000.0, 150.0)
+        bench.station.magnet.set_field(left_oe, 150.0)  # on the wrong side
         bench.clock.sleep(400.0)
         measure(measurement.take_up(stored(before)), 99)
     assert list(fields) == [
