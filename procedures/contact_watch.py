@@ -58,27 +58,32 @@ class ContactWatch:
         self._last = time, found
 
     def _reason(self, found: Resistance, time: float) -> str:
-        usual_v, largest_v = _usual(self._volts), max(self._volts)
-        if "compliance" in found.flags and largest_v < _OF_COMPLIANCE * self._compliance_v:
+        if "compliance" in found.flags:
+            needed_v = max(self._volts)
+            if needed_v >= _OF_COMPLIANCE * self._compliance_v:
+                return ""
             return (
                 f"the source is in compliance at {self._compliance_v:.3g} V, although the last "
-                f"{len(self._volts)} points needed {largest_v:.3g} V at most"
+                f"{len(self._volts)} points needed {needed_v:.3g} V at most"
             )
         if self._last is None or found.flags:
             return ""
         then, last = self._last
+        noise_v, step_v = found.resistance_error * found.current, abs(found.emf - last.emf)
+        # The change since the last point bounds what a change within this one makes of noise and asymmetry.
         changed_v = 2.0 * abs(found.resistance - last.resistance) * found.current
-        known_v = max(changed_v, _OF_VOLTAGE * max(abs(found.voltage), usual_v))
-        noise_v, usual_noise_v = found.resistance_error * found.current, _usual(self._noise)
-        if noise_v > max(_TIMES_USUAL * usual_noise_v, known_v):
-            return f"the noise of the voltage is {noise_v:.3g} V, usually {usual_noise_v:.3g} V"
-        step_v = abs(found.emf - last.emf)
-        usual_step_v = max(_usual(self._emf_steps), _usual(self._emf_rates) * (time - then))
-        if step_v > max(_TIMES_USUAL * usual_step_v, _SIGMAS * noise_v, _EMF_STEP_V, known_v):
-            return (
-                f"the voltages at +I and -I have become unequal by {2.0 * step_v:.3g} V, "
-                f"usually {2.0 * usual_step_v:.3g} V from point to point"
-            )
+        known_v = max(changed_v, _OF_VOLTAGE * abs(found.voltage))
+        if noise_v > known_v:
+            usual_v = _usual(self._noise)
+            if noise_v > max(_TIMES_USUAL * usual_v, _OF_VOLTAGE * _usual(self._volts)):
+                return f"the noise of the voltage is {noise_v:.3g} V, usually {usual_v:.3g} V"
+        if step_v > max(known_v, _SIGMAS * noise_v, _EMF_STEP_V):
+            usual_v = max(_usual(self._emf_steps), _usual(self._emf_rates) * (time - then))
+            if step_v > max(_TIMES_USUAL * usual_v, _OF_VOLTAGE * _usual(self._volts)):
+                return (
+                    f"the voltages at +I and -I have become unequal by {2.0 * step_v:.3g} V, "
+                    f"usually {2.0 * usual_v:.3g} V from point to point"
+                )
         return ""
 
 

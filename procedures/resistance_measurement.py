@@ -1,6 +1,6 @@
 """What the measurements of resistance share: their parameters, their program and its end, and estimates."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from onnes.instruments.records import Point
 from onnes.procedures.experiment import (
@@ -13,7 +13,7 @@ from onnes.procedures.experiment import (
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.options import MagnetUse, Prepare, Settle
 from onnes.procedures.preparation import recipe_of
-from onnes.procedures.programs import Pass
+from onnes.procedures.programs import Pass, Sweep
 from onnes.procedures.ramping import FIELD_WAIT_S, USUAL_RATE_K_PER_MIN, ramp_s
 from onnes.procedures.settling import temperature_criterion
 from onnes.procedures.transport import ResistancePoint
@@ -52,6 +52,10 @@ class ResistanceMeasurement(Measurement):
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands."""
         raise NotImplementedError
+
+    def sweep(self, leg: int) -> Sweep:
+        """Return a pass of a swept program as it stands: its end may move, its kind does not."""
+        return cast(Sweep, self.legs()[leg].program)
 
     def extend(self, end: float) -> None:
         """Move the end of the running program further on, K or Oe; the next point goes by it.

@@ -200,7 +200,7 @@ class Session:
 
         Args:
             program: returns the sweep as it stands: its end may be moved meanwhile.
-            last: the last reading stored, K: what is measured up to there is the run-up, and not yielded.
+            last: the last reading stored, K: good points up to there are the run-up, and not yielded.
         """
         self._kelvin = None
         if self._station.magnet is None:
@@ -224,7 +224,7 @@ class Session:
 
         Args:
             program: returns the sweep as it stands: its end may be moved meanwhile.
-            last: the last reading stored, Oe: what is measured up to there is the run-up, and not yielded.
+            last: the last reading stored, Oe: good points up to there are the run-up, and not yielded.
         """
         self._field_oe = None
         direction = "rising" if program().rises else "falling"
@@ -253,28 +253,29 @@ class Session:
     ) -> Iterator[Point | Event]:
         sweep = program() if math.isnan(last) else run_up(program(), last)
         send(sweep)
-        yield _sweep_event(what, sweep, rate_unit)
+        yield _sweep_event(what, sweep, rate_unit, last)
         ramp = Ramp(what, sweep, within(sweep.end), self._clock)
         for _ in ramp:
             end = program().end
             if end != ramp.sweep.end:
                 ramp.go_on_to(end, within(end))
                 send(ramp.sweep)
-                yield _sweep_event(what, ramp.sweep, rate_unit)
+                yield _sweep_event(what, ramp.sweep, rate_unit, last)
             for point in take():
-                if is_beyond(sweep, value(point), last):
+                if point.rejected or is_beyond(sweep, value(point), last):
                     yield point
 
     def _needs_magnet(self, field_oe: float) -> bool:
         return self._station.magnet is not None or field_oe != 0
 
 
-def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str) -> Event:
+def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str, last: float) -> Event:
     quantity, unit = what.track.name, what.track.unit
+    run_up_to = "" if math.isnan(last) else f"; good points count beyond {last:.9g} {unit}"
     return Event(
         "sweep",
         f"{quantity} sweep from {sweep.start:.9g} {unit} to {sweep.end:.9g} {unit} "
-        f"at {sweep.rate:.9g} {rate_unit}",
+        f"at {sweep.rate:.9g} {rate_unit}{run_up_to}",
         {
             "quantity": quantity,
             "unit": unit,

@@ -110,7 +110,7 @@ class ResistanceVsField(ResistanceMeasurement):
         if isinstance(part, Sweep):
             yield from session.at_field(run_up(part, last).start if done else part.start)
             yield from session.at_temperature(kelvin)
-            yield from session.field_sweep(lambda: self._sweep(leg), curve, kelvin, last)
+            yield from session.field_sweep(lambda: self.sweep(leg), curve, kelvin, last)
             return
         while done < len(values := self._leg(leg).targets()):
             yield from session.at_field(values[done])
@@ -133,12 +133,6 @@ class ResistanceVsField(ResistanceMeasurement):
 
     def _leg(self, leg: int) -> Program:
         return self.legs()[leg].program
-
-    def _sweep(self, leg: int) -> Sweep:
-        program = self._leg(leg)
-        if not isinstance(program, Sweep):
-            raise TypeError(f"pass {leg + 1} of the program is no sweep")
-        return program
 
     def _move_end(self, end: float) -> None:
         before = self.field_program
@@ -174,8 +168,7 @@ class ResistanceVsField(ResistanceMeasurement):
         if left.curve > count * len(self._ordered()):
             if self.reference == "{}" or _is_reference(stored.iloc[-1]):
                 return None
-            found = TakeUp("free", left.curve, 0, math.nan, 0.0, "only the last reference is left")
-            return replace(found, cost_s=0.0)
+            return TakeUp("free", left.curve, 0, math.nan, 0.0, "only the last reference is left")
         first, kelvin = self._isotherms(left.curve)[0]
         at = f"curve {left.curve} at {kelvin:.6g} K"
         if not self._is_path(kelvin):

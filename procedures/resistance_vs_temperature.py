@@ -72,7 +72,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         part = self.legs()[leg].program
         if isinstance(part, Sweep):
             yield from session.at_temperature(run_up(part, last).start if done else part.start)
-            yield from session.temperature_sweep(lambda: self._sweep(leg), leg + 1, self.field_oe, last)
+            yield from session.temperature_sweep(lambda: self.sweep(leg), leg + 1, self.field_oe, last)
             return
         while done < len(values := self.legs()[leg].program.targets()):
             yield from session.settled_point("settled", leg + 1, values[done], self.field_oe)
@@ -81,12 +81,6 @@ class ResistanceVsTemperature(ResistanceMeasurement):
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands: each is a curve."""
         return passes(temperature_program(self.temperature_program), both_directions=self.both_directions)
-
-    def _sweep(self, leg: int) -> Sweep:
-        program = self.legs()[leg].program
-        if not isinstance(program, Sweep):
-            raise TypeError(f"pass {leg + 1} of the program is no sweep")
-        return program
 
     def _move_end(self, end: float) -> None:
         self.temperature_program = extended_temperature(self.temperature_program, end)

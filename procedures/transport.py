@@ -24,7 +24,7 @@ class ResistancePoint(Point):
     """One resistance, with all that is needed to judge it later."""
 
     time_utc: Annotated[str, Column("Time UTC", "", "when the point was begun, ISO 8601, lab time")]
-    elapsed: Annotated[float, Column("Elapsed", "s", "time since the measurement began; never jumps")]
+    elapsed: Annotated[float, Column("Elapsed", "s", "time since this attempt began; never jumps")]
     temperature_setpoint: Annotated[float, Column("Temperature setpoint", "K", "NaN while sweeping")]
     temperature: Annotated[
         float,

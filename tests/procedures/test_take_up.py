@@ -210,6 +210,25 @@ def test_a_temperature_sweep_goes_on_without_gap_and_without_a_reading_twice(
         assert sign * (take_up.last - begun.values["start"]) == pytest.approx(run_up_k)
 
 
+def test_the_run_up_keeps_what_went_wrong_and_says_what_counts(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    measurement = against_temperature(SWEPT_K)
+    station = make_station(20.0)
+    before = until(measurement, station, clock, 60)
+    last = before[-1].temperature
+    station.the_bridge.flags = ("over_range",)
+    items = measurement.points(station, clock, measurement.take_up(stored(before)))
+    events = [item.message for item in (next(items) for _ in range(3)) if isinstance(item, Event)]
+    assert events[-1].endswith(f"to 32 K at 2 K/min; good points count beyond {last:.9g} K")
+    bad = next(item for item in items if isinstance(item, Point))
+    assert bad.rejected == "over_range"
+    station.the_bridge.flags = ()
+    good = points_of([next(items)])[0]
+    assert not good.rejected
+    assert good.temperature > last
+
+
 @pytest.mark.parametrize("count", [3, 80, 130, 200])
 def test_a_field_sweep_goes_on_without_gap_and_without_a_reading_twice(
     clock: VirtualClock, make_station: MakeStation, count: int
