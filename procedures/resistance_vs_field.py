@@ -87,7 +87,7 @@ class ResistanceVsField(ResistanceMeasurement):
                 from_oe = self._from_oe(start) if take_up is not None and is_open else None
                 if self._is_path(kelvin):
                     yield from session.prepare(kelvin)
-                if from_oe is not None:
+                if from_oe is not None:  # taken up: come from where an undisturbed curve comes
                     yield from session.at_field(from_oe)
                 if from_oe is None or not start.done:
                     yield from session.at_field(self._leg(self._open_leg).targets()[0])
