@@ -157,9 +157,7 @@ class AppendFile:
         """
         try:
             os.fsync(self._file.fileno())
-            # On POSIX a file that was removed or moved takes rows without a word, and nobody finds them.
-            if not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
-                raise OSError(errno.ESTALE, "another file has taken its place")
+            self._look()
         except OSError as error:
             # After a failed fsync the kernel may forget the pages, so nothing since the last good one counts.
             self._good = self._synced
@@ -173,13 +171,21 @@ class AppendFile:
         return len(self._unsafe_rows()) if self._broken else 0
 
     def flush(self) -> None:
-        """Write and sync what is pending, each row once, whole and in order; nothing to do without failures.
+        """Write and sync what is pending, each row once, whole and in order.
+
+        Without a failure there is nothing to do, unless the file was removed since the last sync.
 
         Raises:
             StorageError: if it fails again; everything is still kept.
         """
         if not self._broken:
-            return
+            try:
+                self._look()
+            except OSError:
+                self._good = self._synced
+                self._broken = True
+            else:
+                return
         with suppress(OSError):  # the handle may belong to a drive that is gone
             self._file.close()
         try:
@@ -226,6 +232,14 @@ class AppendFile:
             with suppress(OSError):  # what is not synced by now has been reported
                 self._file.close()
 
+    def _look(self) -> None:
+        # On POSIX a file that was removed or moved takes rows without a word, and nobody finds them. Windows
+        # neither removes nor moves a file that is open.
+        if os.name != "posix":
+            return
+        if not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
+            raise OSError(errno.ESTALE, "another file has taken its place")
+
     def _reopened(self) -> FileIO:
         try:
             return FileIO(self.path, "r+")
@@ -240,8 +254,9 @@ class AppendFile:
             f"{self.path.name} came back empty and was begun anew; {self._synced} bytes of before are lost"
         )
         self._synced = self._good = 0
-        if not self._rows[0].startswith(self.head):
-            self._rows[0] = self.head + self._rows[0]
+        first = b"".join(self._rows[:1])
+        if not first.startswith(self.head):
+            self._rows[:1] = [self.head + first]  # one row, so that they are counted right
 
     def _unsafe_rows(self) -> list[bytes]:
         offset = self._synced

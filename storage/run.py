@@ -396,5 +396,8 @@ def _parts(path: Path, content: bytes) -> tuple[bytes, bytes]:
 
 
 def _count(file: AppendFile) -> int:
-    content = file.path.read_bytes()
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"cannot read {file.path}: {error.strerror or error}") from error
     return count_rows(content[header_length(content) :]) - 1
