@@ -108,8 +108,12 @@ def temperature_run(run: Run) -> TemperatureRun:
 
 
 def field_run(run: Run) -> FieldRun:
-    """Return the isotherms of a ``resistivity-field`` run; a row belongs to its temperature setpoint."""
+    """Return the isotherms of a ``resistivity-field`` run; a row belongs to its temperature setpoint.
+
+    The points of the reference belong to none: they tell of a drift.
+    """
     rows = _good(run)
+    rows = rows[rows["Direction"] != "reference"] if len(rows) else rows
     if rows.empty:
         return FieldRun(run, (), _rejected(run), _geometry(run.manifest))
     curves = [
@@ -152,11 +156,13 @@ def _isotherm(setpoint_k: float, rows: pd.DataFrame) -> IsothermCurves:
 
 
 def _good(run: Run) -> pd.DataFrame:
-    """Return the rows that count: of the last attempt, with a finite resistance and without a flag."""
-    rows = run.data
+    """Return the rows that count, with a finite resistance and without a flag, in order of time.
+
+    A curve that was taken up is one branch of several attempts: it went on beyond its last reading.
+    """
+    rows = run.current
     if rows.empty:
         return rows
-    rows = rows[rows["Attempt"] == rows["Attempt"].max()]
     unflagged = rows["Flags"].fillna("").astype(str) == ""
     good: pd.DataFrame = rows[
         unflagged & np.isfinite(rows["Resistance (ohm)"]) & np.isfinite(rows["Temperature (K)"])

@@ -1,17 +1,28 @@
-"""A station of pure Python: its status lags, it overshoots and fails, and its bridge keeps a diary."""
+"""A station of pure Python that lags, overshoots, fails and keeps a diary; and a bench of the virtual lab."""
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from onnes.instruments.clock import VirtualClock
+from onnes.instruments.clock import VirtualClock, virtual_time
 from onnes.instruments.errors import ConfigurationError, InstrumentFault
 from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import Reading, Resistance
+from onnes.instruments.records import Event, Point
+from onnes.instruments.station import Station, open_station
+from onnes.instruments.station_file import load_station_file
+from onnes.procedures.resistance_measurement import ResistanceMeasurement
+from onnes.sim.lab import VirtualLab, forget_lab, set_lab
+from onnes.sim.lab_file import load_lab
+
+STATION = Path(__file__).parents[2] / "examples" / "stations" / "ppms9-sim.toml"
+_numbers = count(1)
 
 DEAD_S = 5.0  # the old status word outlives a set
 QUERY_S = 0.004
@@ -134,6 +145,7 @@ class FakeBridge:
     diary: list[tuple[Any, ...]] = field(default_factory=list)
     flags: tuple[str, ...] = ()
     reading_s: float = 0.05
+    compliance_v: float = 10.0
 
     current_limits = Limits(1e-9, 0.1, "A", "the fake")
 
@@ -242,3 +254,44 @@ def make_station(clock: VirtualClock) -> Callable[..., FakeStation]:
         return FakeStation(clock, kelvin, oersted, ohms)
 
     return make
+
+
+# -- the virtual lab: drivers, wire and plant
+
+
+@dataclass
+class Bench:
+    lab: VirtualLab
+    station: Station
+    clock: VirtualClock
+
+    def take(self, measurement: ResistanceMeasurement) -> list[Point | Event]:
+        with virtual_time(self.clock):
+            return list(measurement.points(self.station, self.clock))
+
+    def points(self, measurement: ResistanceMeasurement) -> list[Any]:
+        return [item for item in self.take(measurement) if isinstance(item, Point)]
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench() -> Iterator[MakeBench]:
+    keys: list[str] = []
+
+    def make(
+        kelvin: float = 300.0, seed: int = 7, sample: dict[str, Any] | None = None, **under: Any
+    ) -> Bench:
+        keys.append(f"procedures-{next(_numbers)}")
+        clock = VirtualClock()
+        tables = {**under, "cryostat": {"start_k": kelvin, **under.get("cryostat", {})}}
+        lab = load_lab("demo" if sample is None else "default", clock, seed=seed, sample=sample, under=tables)
+        set_lab(keys[-1], lab)
+        with virtual_time(clock):
+            station = open_station(load_station_file(STATION), clock, lab_key=keys[-1])
+        return Bench(lab, station, clock)
+
+    yield make
+    for key in keys:
+        forget_lab(key)

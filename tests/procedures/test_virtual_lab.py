@@ -1,67 +1,18 @@
 """The measurements through drivers, wire and plant of the virtual lab: lag, EMF, seeds, settling, faults."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from onnes.instruments.clock import VirtualClock, virtual_time
+from onnes.instruments.clock import virtual_time
 from onnes.instruments.errors import InstrumentFault
 from onnes.instruments.records import Event, Point, row_of
-from onnes.instruments.station import Station, open_station
-from onnes.instruments.station_file import load_station_file
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
-from onnes.sim.lab import VirtualLab, forget_lab, set_lab
-from onnes.sim.lab_file import load_lab
+from tests.procedures.conftest import MakeBench
 
-STATION = Path(__file__).parents[2] / "examples" / "stations" / "ppms9-sim.toml"
 METAL = {"model": "metal", "r300_ohm": 100.0, "rrr": 50.0}
-_numbers = count(1)
-
-
-@dataclass
-class Bench:
-    lab: VirtualLab
-    station: Station
-    clock: VirtualClock
-
-    def take(self, measurement: ResistanceMeasurement) -> list[Point | Event]:
-        with virtual_time(self.clock):
-            return list(measurement.points(self.station, self.clock))
-
-    def points(self, measurement: ResistanceMeasurement) -> list[Any]:
-        return [item for item in self.take(measurement) if isinstance(item, Point)]
-
-
-MakeBench = Callable[..., Bench]
-
-
-@pytest.fixture
-def make_bench() -> Iterator[MakeBench]:
-    keys: list[str] = []
-
-    def make(
-        kelvin: float = 300.0, seed: int = 7, sample: dict[str, Any] | None = None, **under: Any
-    ) -> Bench:
-        keys.append(f"procedures-{next(_numbers)}")
-        clock = VirtualClock()
-        tables = {**under, "cryostat": {"start_k": kelvin, **under.get("cryostat", {})}}
-        lab = load_lab("demo" if sample is None else "default", clock, seed=seed, sample=sample, under=tables)
-        set_lab(keys[-1], lab)
-        with virtual_time(clock):
-            station = open_station(load_station_file(STATION), clock, lab_key=keys[-1])
-        return Bench(lab, station, clock)
-
-    yield make
-    for key in keys:
-        forget_lab(key)
 
 
 def warming_and_cooling(rate_k_per_min: float) -> ResistanceVsTemperature:

@@ -23,6 +23,12 @@ def _only_run(maker: NightMaker) -> Run:
 
 def _with_rows(run: Run, rows: pd.DataFrame) -> Run:
     vars(run)["data"] = rows  # takes the place of what the reader would read
+    vars(run).pop("current", None)
+    return run
+
+
+def _taken_up(run: Run, rule: str, curve: int) -> Run:
+    vars(run)["manifest"] = run.manifest | {"attempts": [{"attempt": 2, "rule": rule, "curve": curve}]}
     return run
 
 
@@ -44,12 +50,33 @@ def test_settled_points_take_their_direction_from_their_order(make_night: MakeNi
     assert [branch.direction for branch in measured.branches] == ["cooling"]
 
 
-def test_only_the_last_attempt_counts(make_night: MakeNight) -> None:
+def test_a_curve_measured_again_counts_once(make_night: MakeNight) -> None:
     run = _only_run(make_night().sweep(KELVIN, 0.0))
     again = run.data.head(7).copy()
     again["Attempt"] = 2
-    measured = temperature_run(_with_rows(run, pd.concat([run.data, again])))
+    run = _taken_up(_with_rows(run, pd.concat([run.data, again], ignore_index=True)), "path", 1)
+    measured = temperature_run(run)
     assert [len(branch.resistance) for branch in measured.branches] == [7]
+
+
+def test_a_curve_that_went_on_is_one_monotone_branch(make_night: MakeNight) -> None:
+    run = _only_run(make_night().sweep(KELVIN, 0.0, both=True))
+    rows = run.data.copy()
+    rows.loc[20:, "Attempt"] = 2
+    measured = temperature_run(_taken_up(_with_rows(run, rows), "free", 1))
+    warming, cooling = measured.branches
+    assert len(warming.temperature) == len(cooling.temperature) == len(KELVIN)
+    assert (np.diff(warming.temperature) > 0).all()
+    assert (np.diff(cooling.temperature) < 0).all()
+
+
+def test_reference_points_are_no_isotherm(make_night: MakeNight) -> None:
+    run = _only_run(make_night().isotherms([2.0, 5.0], FIELDS))
+    before = [curve.setpoint_k for curve in field_run(run).curves]
+    mark = run.data.head(1).copy()
+    mark["Direction"], mark["Curve"], mark["Temperature setpoint (K)"] = "reference", 0, 20.0
+    measured = field_run(_with_rows(run, pd.concat([mark, run.data, mark], ignore_index=True)))
+    assert [curve.setpoint_k for curve in measured.curves] == before
 
 
 def test_flagged_rows_do_not_count(make_night: MakeNight) -> None:

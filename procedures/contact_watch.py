@@ -1,0 +1,91 @@
+"""Tells from the points alone that a contact has opened, so that the source is off within the reading.
+
+A steep transition is no open contact: what changes within a point then changes between points as well, and
+what a thermometer's noise makes of it stays a small part of the voltage. Each test allows for both.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from statistics import quantiles
+
+from onnes.instruments.protocols import Resistance
+
+_KEPT = 20
+_LEAST = 10  # good points from which on there is something usual to compare with (a)
+_OF_COMPLIANCE = 0.5  # a metal does not double its resistance from one point to the next (a)
+# Noise above ten times the usual one is that of a contact (a). What is usual is the upper quartile: the error
+# of two triples scatters so much that ten times the median of twenty is passed once a night by chance (seen).
+_TIMES_USUAL = 10.0
+_SIGMAS = 3.0  # an asymmetry of +I and -I above three standard errors is real (a)
+_OF_VOLTAGE = 0.1  # noise of the temperature makes less of the voltage than this, even at a sharp Tc (a)
+_EMF_STEP_V = 1e-5  # thermal EMFs of the leads of a cryostat stay below some uV (a)
+
+
+class ContactWatch:
+    """Judges each resistance of one wiring on the last good ones.
+
+    Args:
+        compliance_v: the largest voltage that the source gives, V.
+    """
+
+    def __init__(self, compliance_v: float) -> None:
+        self._compliance_v = compliance_v
+        self._volts: deque[float] = deque(maxlen=_KEPT)
+        self._noise: deque[float] = deque(maxlen=_KEPT)
+        self._emf_steps: deque[float] = deque(maxlen=_KEPT)
+        self._emf_rates: deque[float] = deque(maxlen=_KEPT)
+        self._last: tuple[float, Resistance] | None = None
+
+    def judge(self, found: Resistance, time: float) -> str:
+        """Return why a contact must have opened, ``""`` if it has not; a good resistance is remembered.
+
+        Args:
+            time: when it was taken, s.
+        """
+        reason = self._reason(found, time) if len(self._volts) >= _LEAST else ""
+        if not reason and not found.flags:
+            self._remember(found, time)
+        return reason
+
+    def _remember(self, found: Resistance, time: float) -> None:
+        if self._last is not None:
+            then, last = self._last
+            step = abs(found.emf - last.emf)
+            self._emf_steps.append(step)
+            self._emf_rates.append(step / (time - then) if time > then else 0.0)
+        self._volts.append(abs(found.voltage))
+        self._noise.append(found.resistance_error * found.current)
+        self._last = time, found
+
+    def _reason(self, found: Resistance, time: float) -> str:
+        if "compliance" in found.flags:
+            needed_v = max(self._volts)
+            if needed_v >= _OF_COMPLIANCE * self._compliance_v:
+                return ""
+            return (
+                f"the source is in compliance at {self._compliance_v:.3g} V, although the last "
+                f"{len(self._volts)} points needed {needed_v:.3g} V at most"
+            )
+        if self._last is None or found.flags:
+            return ""
+        then, last = self._last
+        noise_v, step_v = found.resistance_error * found.current, abs(found.emf - last.emf)
+        # The change since the last point bounds what a change within this one makes of noise and asymmetry.
+        changed_v = 2.0 * abs(found.resistance - last.resistance) * found.current
+        known_v = max(changed_v, _OF_VOLTAGE * abs(found.voltage))
+        if noise_v > known_v:
+            usual_v = _usual(self._noise)
+            if noise_v > max(_TIMES_USUAL * usual_v, _OF_VOLTAGE * _usual(self._volts)):
+                return f"the noise of the voltage is {noise_v:.3g} V, usually {usual_v:.3g} V"
+        if step_v > max(known_v, _SIGMAS * noise_v, _EMF_STEP_V):
+            usual_v = max(_usual(self._emf_steps), _usual(self._emf_rates) * (time - then))
+            if step_v > max(_TIMES_USUAL * usual_v, _OF_VOLTAGE * _usual(self._volts)):
+                return (
+                    f"the voltages at +I and -I have become unequal by {2.0 * step_v:.3g} V, "
+                    f"usually {2.0 * usual_v:.3g} V from point to point"
+                )
+        return ""
+
+
+def _usual(values: Iterable[float]) -> float:
+    return quantiles(values, n=4)[2]
