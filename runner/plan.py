@@ -10,6 +10,7 @@ from onnes.instruments.spelling import nearest
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.runner.expansion import Expansion
 from onnes.runner.limit_sources import sequence_limits, station_limits
+from onnes.runner.on_error import OnError
 from onnes.runner.plan_limits import Demand, PlanLimits, narrow, refused, wider
 from onnes.runner.plan_steps import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.problems import Place, Problem, choice, report
@@ -18,7 +19,17 @@ from onnes.runner.sample_file import SampleFile, load_sample_file
 from onnes.runner.sequence import Limits, SequenceText, load_sequence
 from onnes.runner.surroundings import Ledger, Surroundings
 
-__all__ = ["Finish", "Measure", "Plan", "PlanStep", "SetField", "SetTemperature", "Wait", "make_plan"]
+__all__ = [
+    "Finish",
+    "Measure",
+    "OnError",
+    "Plan",
+    "PlanStep",
+    "SetField",
+    "SetTemperature",
+    "Wait",
+    "make_plan",
+]
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,8 @@ class Plan:
 
     ``samples`` maps the wiring to its sample, ``limits`` are the narrowest of station, samples and sequence,
     ``demands`` is every setpoint, rate and current with its place in the file, so that they can be checked
-    again against the instruments; ``messages`` are notes for the person who runs it.
+    again against the instruments; ``notify`` is what somebody wants to hear of, ``end_by`` the time of day by
+    which the night should be over; ``messages`` are notes for the person who runs it.
     """
 
     path: Path
@@ -41,6 +53,8 @@ class Plan:
     finish: Finish
     steps: tuple[PlanStep, ...]
     demands: tuple[Demand, ...]
+    notify: tuple[str, ...]
+    end_by: str | None
     messages: tuple[str, ...]
 
     @property
@@ -104,11 +118,16 @@ class _Planner:
             finish=finish,
             steps=steps,
             demands=tuple(self._ledger.demands),
+            notify=self._sequence.model.notify,
+            end_by=self._sequence.model.end_by,
             messages=(*self._messages(), *station.not_enforced()),
         )
 
     def _messages(self) -> tuple[str, ...]:
         messages = list(self._ledger.messages)
+        if self._sequence.model.end_by is not None:
+            text = "end_by is recorded and not yet compared with the predicted end; nothing is stopped by it"
+            messages.append((self._key("end_by"), text))
         if self._sequence.model.contact_check == "auto":
             text = "contact_check: auto does nothing yet; check the contacts by hand before the run"
             messages.append((self._key("contact_check"), text))
