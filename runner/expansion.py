@@ -15,6 +15,7 @@ from onnes.instruments.quantities import show
 from onnes.procedures.options import Settle
 from onnes.runner import blocks
 from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
+from onnes.runner.history_rules import HistoryRules
 from onnes.runner.on_error import USUAL, OnError, policy
 from onnes.runner.plan_limits import Demand
 from onnes.runner.plan_steps import Action, Finish, Measure, PlanStep, SetField, SetTemperature, Wait
@@ -83,7 +84,8 @@ class Expansion:
         self._around = around
         self._ledger = ledger
         self._defaults = sequence.model.defaults
-        self._builder = MeasurementBuilder(around, self._defaults, ledger)
+        self._history = HistoryRules(around, self._defaults.prepare, ledger)
+        self._builder = MeasurementBuilder(around, self._defaults, ledger, self._history)
 
     def steps(self) -> tuple[PlanStep, ...]:
         """Return every step of the night in order, numbered from 1."""
@@ -186,6 +188,7 @@ class Expansion:
         self._ledger.demands.append(Demand.of("temperature", block.to))
         if block.rate is not None:
             self._ledger.demands.append(Demand.of("temperature_rate", block.rate))
+        self._history.at_temperature(float(block.to))
         settle = settle_options(self._around.station.defaults.settle, self._defaults.settle, block.settle)
         return SetTemperature(
             kelvin=float(block.to),
@@ -200,6 +203,7 @@ class Expansion:
             self._ledger.refuse(place, f"the station {self._around.station.name} has no magnet")
             return
         self._ledger.demands.append(Demand.of("field", block.to))
+        self._history.at_field(float(block.to))
         for rate in (block.rate, self._defaults.magnet.rate):
             if rate is not None:
                 self._ledger.demands.append(Demand.of("field_rate", rate))
