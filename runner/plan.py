@@ -20,6 +20,7 @@ from onnes.runner.sequence import Limits, SequenceText, load_sequence
 from onnes.runner.surroundings import Ledger, Surroundings
 
 __all__ = [
+    "Files",
     "Finish",
     "Measure",
     "OnError",
@@ -30,6 +31,14 @@ __all__ = [
     "Wait",
     "make_plan",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the station file and, by wiring, the sample files are, whatever the sequence calls them."""
+
+    station: Path
+    samples: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Plan:
     @property
     def sha256(self) -> str:
         """Return the hash of the sequence text."""
-        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+        return sha256_of(self.text)
 
     @property
     def sample_id(self) -> str:
@@ -69,24 +78,35 @@ class Plan:
         return ids[0] if len(ids) == 1 else "multi"
 
 
-def make_plan(path: Path, *, station: str | None = None, sample: str | None = None) -> Plan:
+def sha256_of(text: str) -> str:
+    """Return the hash by which a night knows a file again; line ends as they are read, always a line feed."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def make_plan(
+    path: Path, *, station: str | None = None, sample: str | None = None, files: Files | None = None
+) -> Plan:
     """Return the plan of the sequence file at ``path``.
 
     Args:
         station: name or path of a station file; overrides the sequence's.
         sample: name or path of a sample file; overrides the sequence's.
+        files: which files it was before, for a night that is resumed; nothing is looked for then.
 
     Raises:
         SequenceError: if the sequence or what it asks for is wrong: every problem, one a line.
         ConfigurationError: if the station or a sample file is wrong.
     """
-    return _Planner(load_sequence(path), station, sample).plan()
+    return _Planner(load_sequence(path), station, sample, files).plan()
 
 
 class _Planner:
-    def __init__(self, sequence: SequenceText, station: str | None, sample: str | None) -> None:
+    def __init__(
+        self, sequence: SequenceText, station: str | None, sample: str | None, files: Files | None
+    ) -> None:
         self._sequence = sequence
         self._asked_station, self._asked_sample = station, sample
+        self._files = files
         self._ledger = Ledger()
         self._faults: list[str] = []
 
@@ -168,7 +188,8 @@ class _Planner:
     def _station(self) -> tuple[Path | None, StationFile | None]:
         typed = self._sequence.model.station
         place = typed.place if typed is not None else self._key("sequence")
-        path = self._find("station", typed, self._asked_station, place)
+        path = self._files.station if self._files else None
+        path = path or self._find("station", typed, self._asked_station, place)
         if path is None:
             return None, None
         try:
@@ -182,7 +203,10 @@ class _Planner:
         samples: dict[str, SampleFile] = {}
         for wiring, reference, place in self._sample_references():
             mounted = self._wiring(wiring, wirings, place)
-            path = self._find("sample", reference, self._asked_sample, getattr(reference, "place", place))
+            path = self._files.samples.get(mounted) if self._files else None
+            path = path or self._find(
+                "sample", reference, self._asked_sample, getattr(reference, "place", place)
+            )
             if path is None:
                 continue
             try:
