@@ -149,6 +149,10 @@ class ResistanceBridge(Protocol):
     def current_limits(self) -> Limits:
         """Return the allowed currents, A."""
 
+    @property
+    def compliance_v(self) -> float:
+        """Return the largest voltage that the source gives, V."""
+
     def start(self, current_a: float) -> None:
         """Set the compliance, switch on at 0 A, ramp up to ``current_a`` and fix both ranges.
 

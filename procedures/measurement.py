@@ -16,7 +16,8 @@ from onnes.instruments.spelling import nearest
 from onnes.instruments.station import Station, open_station
 from onnes.instruments.station_file import load_station_file
 from onnes.procedures.experiment import Parameter, Procedure
-from onnes.procedures.watch import MeasuringStation
+from onnes.procedures.take_up import TakeUp
+from onnes.procedures.watch import MeasuringStation, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Measurement(Procedure):
 
     clock: Clock
     station: Station | None = None
+    watch: Watch | None = None  # of the points() under way: what it waits for is there to read
     status: int
     _metadata: dict[str, Any]
 
@@ -94,12 +96,43 @@ class Measurement(Procedure):
             ValueError: if the parameters contradict each other.
         """
 
-    def points(self, station: MeasuringStation, clock: Clock) -> Generator[Point | Event, None, None]:
+    def points(
+        self, station: MeasuringStation, clock: Clock, take_up: TakeUp | None = None
+    ) -> Generator[Point | Event, None, None]:
         """Measure: yield each point as it is taken, and each event worth a line.
+
+        Args:
+            take_up: where to go on after a break; without it, from the start.
 
         Raises:
             LimitError: before anything is sent, if the plan leaves the limits of the station.
-            SettleTimeout, InstrumentFault, CommunicationError: when it cannot go on.
+            SettleTimeout, InstrumentFault, CommunicationError, ContactError: when it cannot go on; the source
+                is at 0.
+        """
+        raise NotImplementedError
+
+    def take_up(self, stored: pd.DataFrame) -> TakeUp | None:
+        """Return where to go on after a break, None if everything is measured; needs no hardware.
+
+        Args:
+            stored: the rows that count, in order of time, with the columns of ``data.csv``.
+
+        Raises:
+            ValueError: if they do not belong to the program.
+        """
+        raise NotImplementedError
+
+    def remaining_s(self, take_up: TakeUp | None) -> float:
+        """Return about how long it takes from ``take_up`` to the end, s; needs no hardware."""
+        raise NotImplementedError
+
+    def extend(self, end: float) -> None:
+        """Move the end of the running program further on, K or Oe; the next point goes by it.
+
+        Limits are for the caller to look at; the drivers refuse what is outside theirs.
+
+        Raises:
+            ValueError: if it cannot be moved there, with the reason; nothing has changed.
         """
         raise NotImplementedError
 
@@ -109,7 +142,7 @@ class Measurement(Procedure):
 
     def duration_s(self) -> float:
         """Return about how long the measurement takes from its first setpoint on, s; needs no hardware."""
-        raise NotImplementedError
+        return self.remaining_s(None)
 
     def label(self) -> str:
         """Return what this run holds fixed, fit for the name of a folder."""

@@ -1,4 +1,4 @@
-"""What the structured parameters of a measurement say: settling, and the use of the magnet.
+"""What the structured parameters of a measurement say: settling, use of the magnet, preparation, reference.
 
 Each travels as one text parameter of compact JSON, which a stock PyMeasure header gives back unchanged.
 """
@@ -142,6 +142,56 @@ class MagnetUse(_Options):
                 raise ValueError(
                     f"{self.TITLE}.{name} is {getattr(self, name)!r}; expected one of {', '.join(choices)}"
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(_Options):
+    """How a known history is made: warm, take the field away, cool; None stands for the default.
+
+    The defaults hang on the temperature below which the history counts, and on the station:
+    :class:`onnes.procedures.preparation.Recipe` has them.
+    """
+
+    TITLE: ClassVar[str] = "prepare"
+
+    warm_to_k: float | None = None
+    degauss_from_oe: float | None = None
+    approach: FieldApproach = "oscillate"
+    relax_s: float = 300.0  # a magnet relaxes for 5 min after a ramp (seen)
+    cool_rate_k_per_min: float | None = None
+    soak_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name in ("warm_to_k", "cool_rate_k_per_min"):
+            if getattr(self, name) is not None:
+                positive(f"{self.TITLE}.{name}", getattr(self, name))
+        for name in ("degauss_from_oe", "relax_s", "soak_s"):
+            value = getattr(self, name)
+            if value is not None and number(f"{self.TITLE}.{name}", value) < 0:
+                raise ValueError(f"{self.TITLE}.{name} = {value:.9g} is negative")
+        if self.approach not in get_args(FieldApproach):
+            raise ValueError(
+                f"{self.TITLE}.approach is {self.approach!r}; "
+                f"expected one of {', '.join(get_args(FieldApproach))}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(_Options):
+    """A point that is measured again and again, so that a drift shows; without both keys there is none."""
+
+    TITLE: ClassVar[str] = "reference"
+
+    temperature_k: float | None = None
+    field_oe: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.temperature_k is None) != (self.field_oe is None):
+            raise ValueError(f"{self.TITLE} needs both temperature_k and field_oe, or neither")
+        if self.temperature_k is not None:
+            positive(f"{self.TITLE}.temperature_k", self.temperature_k)
+        if self.field_oe is not None:
+            number(f"{self.TITLE}.field_oe", self.field_oe)
 
 
 def canonical(given: str | Mapping[str, Any] | list[Any]) -> str:

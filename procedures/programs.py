@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
-from onnes.procedures.options import mapping, numbers, positive
+from onnes.procedures.options import compact, mapping, numbers, positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +15,10 @@ class Steps:
     """Values to settle at, one after the other, K or Oe."""
 
     values: tuple[float, ...]
+
+    def first(self, count: int) -> "Steps":
+        """Return the first ``count`` of them."""
+        return Steps(self.values[:count])
 
     def ends(self) -> tuple[float, ...]:
         """Return the values that are sent as setpoints."""
@@ -45,6 +52,10 @@ class Sweep:
         """Say whether the ramp goes up."""
         return self.end > self.start
 
+    def short_by(self, value: float) -> float:
+        """Return how far ``value`` is before the end; negative beyond it."""
+        return self.end - value if self.rises else value - self.end
+
     def turned(self) -> "Sweep":
         """Return the sweep back."""
         return Sweep(self.end, self.start, self.rate, self.per_s, self.every_s)
@@ -66,13 +77,14 @@ Program = Steps | Sweep
 @dataclass(frozen=True, slots=True)
 class _Axis:
     what: str
+    unit: str
     suffix: str
     rate_key: str
     rate_time_s: float
 
 
-_TEMPERATURE = _Axis("temperature program", "k", "rate_k_per_min", 60.0)
-_FIELD = _Axis("field program", "oe", "rate_oe_per_s", 1.0)
+_TEMPERATURE = _Axis("temperature program", "K", "k", "rate_k_per_min", 60.0)
+_FIELD = _Axis("field program", "Oe", "oe", "rate_oe_per_s", 1.0)
 
 
 def temperature_program(text: str) -> Program:
@@ -101,6 +113,7 @@ def field_program(text: str) -> Program:
     return _program(text, _FIELD)
 
 
+@lru_cache(maxsize=16)  # read anew at each point, because its end may have been moved meanwhile
 def _program(text: str, axis: _Axis) -> Program:
     given = mapping(text, axis.what)
     setpoints, sweep, step = f"setpoints_{axis.suffix}", f"sweep_{axis.suffix}", f"every_{axis.suffix}"
@@ -120,6 +133,56 @@ def _program(text: str, axis: _Axis) -> Program:
         positive("every_s", given["every_s"]) if "every_s" in given else positive(step, given[step]) / per_s
     )
     return Sweep(*ends, rate=rate, per_s=per_s, every_s=every_s)
+
+
+def extended_temperature(text: str, end: float) -> str:
+    """Return the temperature program with its end moved to ``end``, K, as JSON text.
+
+    Raises:
+        ValueError: if ``end`` does not lie beyond its end in the same direction.
+    """
+    return _extended(text, end, _TEMPERATURE)
+
+
+def extended_field(text: str, end: float) -> str:
+    """Return the field program with its end moved to ``end``, Oe, as JSON text.
+
+    Raises:
+        ValueError: if ``end`` does not lie beyond its end in the same direction.
+    """
+    return _extended(text, end, _FIELD)
+
+
+def _extended(text: str, end: float, axis: _Axis) -> str:
+    program = _program(text, axis)
+    given: dict[str, Any] = mapping(text, axis.what)
+    if isinstance(program, Sweep):
+        _check_beyond(program.start, program.end, end, axis)
+        return compact(given | {f"sweep_{axis.suffix}": [program.start, end]})
+    values = program.values
+    if len(values) < 2 or values[-1] == values[-2]:
+        raise ValueError(
+            f"the {axis.what} ends with the single value {values[-1]:.9g} {axis.unit}, which has no direction"
+        )
+    _check_beyond(values[-2], values[-1], end, axis)
+    last = Decimal(repr(values[-1]))  # decimal, so that 26 K and steps of 0.2 K do not creep
+    step = last - Decimal(repr(values[-2]))
+    count = int((Decimal(repr(end)) - last) / step)
+    if count == 0:
+        raise ValueError(
+            f"end = {end:.9g} {axis.unit} is less than one step of {float(step):.9g} {axis.unit} beyond "
+            f"{values[-1]:.9g} {axis.unit}, the end of the {axis.what}"
+        )
+    more = [float(last + n * step) for n in range(1, count + 1)]
+    return compact({f"setpoints_{axis.suffix}": [*values, *more]})
+
+
+def _check_beyond(before: float, end: float, new: float, axis: _Axis) -> None:
+    if not math.isfinite(new) or not (new > end if end > before else new < end):
+        raise ValueError(
+            f"end = {new:.9g} {axis.unit} does not lie beyond {end:.9g} {axis.unit}, "
+            f"the end of a {axis.what} that {'rises' if end > before else 'falls'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

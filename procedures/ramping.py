@@ -35,6 +35,7 @@ _SWITCHING_S = 120.0  # leads, switch heater on and off, final approach
 
 # A cool-down through 10 K fills the pot of a PPMS: stop there, at most 30 s a kelvin, then go on slowly.
 _STOP_K, _ABOVE_K, _SLOW_K_PER_MIN = 10.0, 11.0, 2.0
+_USUAL_STOP_S = 120.0  # the controller comes to rest in a minute, and a minute it is watched (a)
 
 
 def set_temperature(
@@ -122,6 +123,14 @@ def settle_temperature(
     criterion = temperature_criterion(kelvin, settle or Settle(), abs(kelvin - start) / rate * 60.0)
     found = wait_until_settled(what, kelvin, criterion, clock, poll_s)
     return settled_event(found, rate_k_per_min=rate, approach=approach, by_way_of_10_k_s=stop_s)
+
+
+def ramp_s(start_k: float, kelvin: float, rate_k_per_min: float) -> float:
+    """Return about how long :func:`settle_temperature` is on its way, s, with the stop at 10 K."""
+    if start_k <= _ABOVE_K or kelvin >= _STOP_K:
+        return abs(kelvin - start_k) / rate_k_per_min * 60.0
+    slow = min(rate_k_per_min, _SLOW_K_PER_MIN)
+    return ((start_k - _STOP_K) / rate_k_per_min + (_STOP_K - kelvin) / slow) * 60.0 + _USUAL_STOP_S
 
 
 def settle_field(
@@ -272,8 +281,13 @@ class Ramp:
 
     def __init__(self, what: Regulated, sweep: Sweep, within: float, clock: Clock) -> None:
         what.track.window_s = RATE_WINDOW_S
-        self._what, self._sweep, self._within, self._clock = what, sweep, within, clock
+        self._what, self._within, self._clock = what, within, clock
+        self.sweep = sweep
         self._has_left = False
+
+    def go_on_to(self, end: float, within: float) -> None:
+        """Take a new end that lies beyond the old one; the quantity was just set to it."""
+        self.sweep, self._within = replace(self.sweep, end=end), within
 
     def __iter__(self) -> Iterator[None]:
         """Yield at each sampling time until the end is reached; a time that was missed is left out.
@@ -283,9 +297,8 @@ class Ramp:
         Raises:
             SettleTimeout: if the end is not reached in three times the planned time and 10 min.
         """
-        clock, every_s = self._clock, self._sweep.every_s
+        clock, every_s = self._clock, self.sweep.every_s
         started, held_up_s = clock.now(), clock.held_up_s
-        longest = timeout_s(self._sweep.duration_s)
         tick = 0
         while True:
             clock.sleep_until(started + tick * every_s)
@@ -294,20 +307,20 @@ class Ramp:
             if reading is not None and self._has_arrived(reading):
                 return
             passed = clock.now() - started
-            if passed > longest + clock.held_up_s - held_up_s:
+            if passed > timeout_s(self.sweep.duration_s) + clock.held_up_s - held_up_s:
                 raise self._timeout(reading, passed)
             tick = max(tick + 1, math.ceil(passed / every_s))
 
     def _has_arrived(self, reading: Reading) -> bool:
         self._has_left = self._has_left or not reading.is_stable
-        short_by = self._sweep.end - reading.value if self._sweep.rises else reading.value - self._sweep.end
+        short_by = self.sweep.short_by(reading.value)
         if short_by <= self._within:
             return True
         # A thermometer may come to rest beside the end; what rests far away obeys somebody else's setpoint.
         return self._has_left and reading.is_stable and short_by <= 10 * self._within
 
     def _timeout(self, reading: Reading | None, passed_s: float) -> SettleTimeout:
-        track, sweep = self._what.track, self._sweep
+        track, sweep = self._what.track, self.sweep
         last = Reading(math.nan, math.nan, "unknown", False, 0) if reading is None else reading
         return SettleTimeout(
             f"{track.name} sweep from {sweep.start:.9g} {track.unit} has not reached "

@@ -1,4 +1,4 @@
-"""What the measurements of resistance share: their parameters and estimates."""
+"""What the measurements of resistance share: their parameters, their program and its end, and estimates."""
 
 from typing import ClassVar
 
@@ -11,8 +11,10 @@ from onnes.procedures.experiment import (
     Parameter,
 )
 from onnes.procedures.measurement import Measurement
-from onnes.procedures.options import MagnetUse, Settle
-from onnes.procedures.ramping import FIELD_WAIT_S, USUAL_RATE_K_PER_MIN
+from onnes.procedures.options import MagnetUse, Prepare, Settle
+from onnes.procedures.preparation import recipe_of
+from onnes.procedures.programs import Pass
+from onnes.procedures.ramping import FIELD_WAIT_S, USUAL_RATE_K_PER_MIN, ramp_s
 from onnes.procedures.settling import temperature_criterion
 from onnes.procedures.transport import ResistancePoint
 
@@ -40,14 +42,60 @@ class ResistanceMeasurement(Measurement):
     )
     both_directions: bool = BooleanParameter("Both directions", default=False)
     poll_s: float = FloatParameter("Poll interval", units="s", minimum=0.1, maximum=60.0, default=2.0)
+    # below it a point depends on how the sample came there; 0: nowhere
+    path_below_k: float = FloatParameter("History below", units="K", minimum=0.0, maximum=1000.0, default=0.0)
+    prepare: str = JsonParameter("Prepare", Prepare.from_json, default="{}")
+
+    program_unit: ClassVar[str] = ""
+    _open_leg: int = 0  # index of the pass of the program that is under way
+
+    def legs(self) -> list[Pass]:
+        """Return the passes of the program as it stands."""
+        raise NotImplementedError
+
+    def extend(self, end: float) -> None:
+        """Move the end of the running program further on, K or Oe; the next point goes by it.
+
+        Raises:
+            ValueError: if the first passes are over, ``end`` does not lie beyond the end in the same
+                direction, the program ends with a single value, or the measurement allows no other end;
+                nothing has changed.
+        """
+        legs = self.legs()
+        forth = len(legs) // 2 if self.both_directions and len(legs) > 1 else len(legs)
+        if self._open_leg >= forth:
+            way = "the way back has begun" if self._open_leg < len(legs) else "it is measured"
+            raise ValueError(f"the program cannot be extended to {end:.9g} {self.program_unit}: {way}")
+        self._move_end(end)
+
+    def _move_end(self, end: float) -> None:
+        raise NotImplementedError
 
     def point_s(self) -> float:
         """Return about how long one point takes, s."""
         return self.average * _READING_S + _BRACKET_S
 
+    def prepare_s(self, kelvin: float) -> float:
+        """Return about how long the preparation takes that ends at ``kelvin``, s."""
+        recipe = recipe_of(Prepare.from_json(self.prepare), self.path_below_k)
+        cool_rate = recipe.cool_rate_k_per_min or USUAL_RATE_K_PER_MIN
+        # There, in a few swings of falling size back to 0, which are as long as the way there again (a).
+        field_s = 2.0 * recipe.degauss_from_oe / _USUAL_RATE_OE_PER_S + 2.0 * (
+            _FIELD_APPROACH_S + FIELD_WAIT_S["driven"]
+        )
+        return (
+            ramp_s(kelvin, recipe.warm_to_k, USUAL_RATE_K_PER_MIN)
+            + self.temperature_settle_s(recipe.warm_to_k)
+            + field_s
+            + recipe.relax_s
+            + ramp_s(recipe.warm_to_k, kelvin, cool_rate)
+            + self.temperature_settle_s(kelvin)
+            + recipe.soak_s
+        )
+
     def temperature_ramp_s(self, start_k: float, kelvin: float) -> float:
         """Return about how long the ramp from ``start_k`` to ``kelvin`` takes, s."""
-        return abs(kelvin - start_k) / (self.temperature_rate_k_per_min or USUAL_RATE_K_PER_MIN) * 60.0
+        return ramp_s(start_k, kelvin, self.temperature_rate_k_per_min or USUAL_RATE_K_PER_MIN)
 
     def temperature_settle_s(self, kelvin: float) -> float:
         """Return about how long it takes to settle at ``kelvin`` after a ramp, s."""

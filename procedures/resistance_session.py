@@ -1,12 +1,14 @@
 """How a measurement of resistance goes from setpoint to setpoint, and takes points there or on the way."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.protocols import Resistance
 from onnes.instruments.records import Event, Point
-from onnes.procedures.options import MagnetUse, Settle
+from onnes.procedures.contact_watch import ContactWatch
+from onnes.procedures.options import MagnetUse, Prepare, Settle
+from onnes.procedures.preparation import check_recipe, prepare_sample, recipe_of
 from onnes.procedures.programs import Sweep
 from onnes.procedures.ramping import (
     Ramp,
@@ -20,8 +22,9 @@ from onnes.procedures.ramping import (
     settle_temperature,
 )
 from onnes.procedures.resistance_measurement import COLD_K, COLD_RATE_OE_PER_S, ResistanceMeasurement
-from onnes.procedures.settling import field_criterion, temperature_criterion
-from onnes.procedures.transport import TEMPERATURE_MOVED, FourProbe
+from onnes.procedures.settling import Regulated, field_criterion, temperature_criterion
+from onnes.procedures.take_up import is_beyond, run_up
+from onnes.procedures.transport import TEMPERATURE_MOVED, FourProbe, ResistancePoint
 from onnes.procedures.watch import MeasuringStation, Watch
 
 _REPEATS = 2  # of a settled point during which the temperature moved; it settles again before each
@@ -42,12 +45,27 @@ class Session:
         self._magnet = MagnetUse.from_json(measurement.magnet)
         self._rate_k_per_min = measurement.temperature_rate_k_per_min or None
         self._poll_s = measurement.poll_s
+        limits = station.limits()
+        self._recipe = recipe_of(
+            Prepare.from_json(measurement.prepare),
+            measurement.path_below_k,
+            limits.field.high if limits.field is not None else None,
+        )
         self._bridge = station.bridge(measurement.wiring)
         self._bridge.current_limits.check("current", self._current_a)
         if self._rate_k_per_min is not None:
-            station.limits().temperature_rate.check("temperature rate", self._rate_k_per_min)
-        self._watch = Watch(station)
-        self._probe = FourProbe(self._watch, self._measure, clock, clock.now())
+            limits.temperature_rate.check("temperature rate", self._rate_k_per_min)
+        self._is_on = False
+        self._watch = measurement.watch = Watch(station)
+        self._probe = FourProbe(
+            measurement.wiring,
+            self._watch,
+            self._measure,
+            self.stop_source,
+            ContactWatch(self._bridge.compliance_v),
+            clock,
+            clock.now(),
+        )
         self._kelvin: float | None = None  # where temperature and field were settled last; None on their way
         self._field_oe: float | None = None
 
@@ -61,6 +79,7 @@ class Session:
         *,
         rate_k_per_min: float | None = None,
         rate_oe_per_s: float | None = None,
+        is_prepared: bool = False,
     ) -> None:
         """Look at the whole plan before the first command: a limit at its end must not cost a night.
 
@@ -79,14 +98,34 @@ class Session:
         for rate in (rate_oe_per_s, self._magnet.rate_oe_per_s):
             if rate is not None and self._station.magnet is not None:
                 magnet_of(self._station)[2].check("field rate", rate)
+        if is_prepared:
+            check_recipe(self._station, self._recipe)
 
     def start_source(self) -> None:
-        """Switch the current on; range and current stay as they are until :meth:`stop_source`."""
-        self._bridge.start(self._current_a)
+        """Switch the current on, unless it is; current and range stay until :meth:`stop_source`."""
+        if not self._is_on:
+            self._bridge.start(self._current_a)
+            self._is_on = True
 
     def stop_source(self) -> None:
         """Ramp the current to 0 and switch it off."""
+        self._is_on = False
         self._bridge.stop()
+
+    def prepare(self, kelvin: float) -> Iterator[Event]:
+        """Take the current away and bring the sample to ``kelvin`` in no field, with a known history."""
+        self.stop_source()
+        self._kelvin = self._field_oe = None
+        yield from prepare_sample(
+            self._station,
+            self._clock,
+            self._recipe,
+            kelvin,
+            settle=self._settle,
+            poll_s=self._poll_s,
+            watch=self._watch,
+        )
+        self._kelvin = kelvin
 
     # -- settled
 
@@ -139,46 +178,99 @@ class Session:
         """Take one point at rest; one during which the temperature moved is rejected and repeated."""
         for _ in range(1 + _REPEATS):
             yield from self.at_temperature(kelvin)
-            point = self._probe.point(
+            has_moved = False
+            for point in self._probe.take(
                 direction,
                 curve,
                 kelvin=kelvin,
                 field_oe=field_oe if self._station.magnet is not None else math.nan,
                 within_k=temperature_criterion(kelvin, self._settle).within,
-            )
-            yield point
-            if TEMPERATURE_MOVED not in point.flags:
+            ):
+                yield point
+                has_moved = TEMPERATURE_MOVED in point.flags
+            if not has_moved:
                 return
 
     # -- swept
 
-    def temperature_sweep(self, sweep: Sweep, curve: int, field_oe: float) -> Iterator[Point | Event]:
-        """Ramp the temperature from where it is to the end of ``sweep`` and take points on the way."""
+    def temperature_sweep(
+        self, program: Callable[[], Sweep], curve: int, field_oe: float, last: float = math.nan
+    ) -> Iterator[Point | Event]:
+        """Ramp the temperature from where it is to the end of the sweep and take points on the way.
+
+        Args:
+            program: returns the sweep as it stands: its end may be moved meanwhile.
+            last: the last reading stored, K: what is measured up to there is the run-up, and not yielded.
+        """
         self._kelvin = None
-        set_temperature(self._station, sweep.end, sweep.rate)
-        yield _sweep_event("temperature", "K", "K/min", sweep)
-        within = temperature_criterion(sweep.end, self._settle).within
-        direction = "warming" if sweep.rises else "cooling"
         if self._station.magnet is None:
             field_oe = math.nan
-        for _ in Ramp(regulated_temperature(self._station, self._watch), sweep, within, self._clock):
-            yield self._probe.point(direction, curve, field_oe=field_oe)
+        direction = "warming" if program().rises else "cooling"
+        yield from self._swept(
+            regulated_temperature(self._station, self._watch),
+            program,
+            last,
+            "K/min",
+            send=lambda sweep: set_temperature(self._station, sweep.end, sweep.rate),
+            within=lambda kelvin: temperature_criterion(kelvin, self._settle).within,
+            take=lambda: self._probe.take(direction, curve, field_oe=field_oe),
+            value=lambda point: point.temperature,
+        )
 
-    def field_sweep(self, sweep: Sweep, curve: int, kelvin: float) -> Iterator[Point | Event]:
-        """Ramp the field from where it is to the end of ``sweep`` and take points on the way."""
+    def field_sweep(
+        self, program: Callable[[], Sweep], curve: int, kelvin: float, last: float = math.nan
+    ) -> Iterator[Point | Event]:
+        """Ramp the field from where it is to the end of the sweep and take points on the way.
+
+        Args:
+            program: returns the sweep as it stands: its end may be moved meanwhile.
+            last: the last reading stored, Oe: what is measured up to there is the run-up, and not yielded.
+        """
         self._field_oe = None
-        set_field(self._station, sweep.end, sweep.rate)
-        yield _sweep_event("field", "Oe", "Oe/s", sweep)
-        within = field_criterion(sweep.end, 0.0).within
-        direction = "rising" if sweep.rises else "falling"
-        for _ in Ramp(regulated_field(self._station, self._watch, "driven"), sweep, within, self._clock):
-            yield self._probe.point(direction, curve, kelvin=kelvin)
+        direction = "rising" if program().rises else "falling"
+        yield from self._swept(
+            regulated_field(self._station, self._watch, "driven"),
+            program,
+            last,
+            "Oe/s",
+            send=lambda sweep: set_field(self._station, sweep.end, sweep.rate),
+            within=lambda field_oe: field_criterion(field_oe, 0.0).within,
+            take=lambda: self._probe.take(direction, curve, kelvin=kelvin),
+            value=lambda point: point.field,
+        )
+
+    def _swept(
+        self,
+        what: Regulated,
+        program: Callable[[], Sweep],
+        last: float,
+        rate_unit: str,
+        *,
+        send: Callable[[Sweep], float],
+        within: Callable[[float], float],
+        take: Callable[[], Iterator[ResistancePoint]],
+        value: Callable[[ResistancePoint], float],
+    ) -> Iterator[Point | Event]:
+        sweep = program() if math.isnan(last) else run_up(program(), last)
+        send(sweep)
+        yield _sweep_event(what, sweep, rate_unit)
+        ramp = Ramp(what, sweep, within(sweep.end), self._clock)
+        for _ in ramp:
+            end = program().end
+            if end != ramp.sweep.end:
+                ramp.go_on_to(end, within(end))
+                send(ramp.sweep)
+                yield _sweep_event(what, ramp.sweep, rate_unit)
+            for point in take():
+                if is_beyond(sweep, value(point), last):
+                    yield point
 
     def _needs_magnet(self, field_oe: float) -> bool:
         return self._station.magnet is not None or field_oe != 0
 
 
-def _sweep_event(quantity: str, unit: str, rate_unit: str, sweep: Sweep) -> Event:
+def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str) -> Event:
+    quantity, unit = what.track.name, what.track.unit
     return Event(
         "sweep",
         f"{quantity} sweep from {sweep.start:.9g} {unit} to {sweep.end:.9g} {unit} "

@@ -1,7 +1,9 @@
 """Resistance against field at several temperatures: isotherms, settled or swept, up and down."""
 
 import json
+import math
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import pandas as pd
@@ -10,11 +12,13 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.records import Event, Point
 from onnes.procedures.experiment import BooleanParameter, JsonParameter, ListParameter
 from onnes.procedures.measurement import Setpoint
-from onnes.procedures.options import numbers
-from onnes.procedures.programs import Pass, Sweep, field_program, passes
+from onnes.procedures.options import Reference, numbers
+from onnes.procedures.programs import Pass, Program, Steps, Sweep, extended_field, field_program, passes
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_session import Session
+from onnes.procedures.settling import field_criterion
 from onnes.procedures.symmetrised import symmetrised
+from onnes.procedures.take_up import FIELD, FROM_THE_START, TakeUp, left_at, run_up, side
 from onnes.procedures.watch import MeasuringStation
 
 
@@ -32,97 +36,250 @@ class ResistanceVsField(ResistanceMeasurement):
     """
 
     kind: ClassVar[str] = "resistivity-field"
+    program_unit: ClassVar[str] = "Oe"
 
     temperatures: str = JsonParameter("Temperatures", _temperatures, default=[300.0])
     field_program: str = JsonParameter("Field program", field_program, default={"setpoints_oe": [0.0]})
     both_directions: bool = BooleanParameter("Both directions", default=True)
     order: str = ListParameter("Order", choices=["interleaved", "as_written"], default="interleaved")
     symmetrise: str = ListParameter("Symmetrise", choices=["auto", "true", "false"], default="auto")
+    reference: str = JsonParameter("Reference", Reference.from_json, default="{}")
 
     def check(self) -> None:
         """Look at what single parameters cannot tell.
 
         Raises:
-            ValueError: if a symmetrised table is asked for of fields that have no partner.
+            ValueError: if a symmetrised table is asked for of fields that have no partner, or a reference
+                where the sample has a history.
         """
         if self.symmetrise == "true" and not self._is_symmetric():
             raise ValueError(
                 "Symmetrise is true, but the field program does not go both ways over a range symmetric "
                 "about 0 Oe; use auto, or fields from -H to +H with both directions"
             )
+        kelvin = Reference.from_json(self.reference).temperature_k
+        if kelvin is not None and kelvin < self.path_below_k:
+            raise ValueError(
+                f"reference.temperature_k = {kelvin:.9g} K is below {self.path_below_k:.9g} K, where a point "
+                "hangs on the history of the sample; choose a reference above"
+            )
 
-    def points(self, station: MeasuringStation, clock: Clock) -> Generator[Point | Event, None, None]:
+    def points(
+        self, station: MeasuringStation, clock: Clock, take_up: TakeUp | None = None
+    ) -> Generator[Point | Event, None, None]:
         """Measure: yield each point and event; see :meth:`Measurement.points`."""
+        start = take_up or FROM_THE_START
         program = field_program(self.field_program)
+        temperatures = _temperatures(self.temperatures)
+        reference = Reference.from_json(self.reference)
         session = Session(self, station, clock)
         session.check(
-            _temperatures(self.temperatures),
-            program.ends(),
+            [*temperatures, *_only(reference.temperature_k)],
+            [*program.ends(), *_only(reference.field_oe)],
             rate_oe_per_s=program.rate if isinstance(program, Sweep) else None,
+            is_prepared=any(self._is_path(kelvin) for kelvin in temperatures),
         )
-        legs = self._passes()
-        start_oe = program.targets()[0]
-        curve = 0
         try:
-            for kelvin in self._ordered():
-                yield from session.at_field(start_oe)
+            for first, kelvin in self._isotherms(start.curve):
+                yield from self._reference_point(session, reference)
+                is_open = first <= start.curve
+                self._open_leg = start.curve - first if is_open else 0
+                from_oe = self._from_oe(start) if take_up is not None and is_open else None
+                if self._is_path(kelvin):
+                    yield from session.prepare(kelvin)
+                if from_oe is not None:
+                    yield from session.at_field(from_oe)
+                if from_oe is None or not start.done:
+                    yield from session.at_field(self._leg(self._open_leg).targets()[0])
                 yield from session.at_temperature(kelvin)
-                if curve == 0:
-                    session.start_source()
-                for leg in legs:
-                    curve += 1
-                    yield from self._isotherm(session, leg, curve, kelvin)
+                session.start_source()
+                for leg in range(self._open_leg, len(self.legs())):
+                    self._open_leg = leg
+                    is_next = first + leg == start.curve
+                    done, last = (start.done, start.last) if is_next else (0, math.nan)
+                    yield from self._curve(session, leg, first + leg, kelvin, done, last)
+            yield from self._reference_point(session, reference)
+            self._open_leg = len(self.legs())
         finally:
             session.stop_source()
 
-    def _isotherm(self, session: Session, leg: Pass, curve: int, kelvin: float) -> Iterator[Point | Event]:
-        part = leg.program
+    def _curve(
+        self, session: Session, leg: int, curve: int, kelvin: float, done: int, last: float
+    ) -> Iterator[Point | Event]:
+        part = self._leg(leg)
         if isinstance(part, Sweep):
-            yield from session.at_field(part.start)
+            yield from session.at_field(run_up(part, last).start if done else part.start)
             yield from session.at_temperature(kelvin)
-            yield from session.field_sweep(part, curve, kelvin)
+            yield from session.field_sweep(lambda: self._sweep(leg), curve, kelvin, last)
             return
-        for field_oe in part.values:
-            yield from session.at_field(field_oe)
-            yield from session.settled_point(_direction(leg), curve, kelvin, field_oe)
+        while done < len(values := self._leg(leg).targets()):
+            yield from session.at_field(values[done])
+            yield from session.settled_point(_direction(self.legs()[leg]), curve, kelvin, values[done])
+            done += 1
 
-    def _passes(self) -> list[Pass]:
+    def _reference_point(self, session: Session, reference: Reference) -> Iterator[Point | Event]:
+        if reference.temperature_k is None or reference.field_oe is None:
+            return
+        yield from session.at_field(reference.field_oe)
+        yield from session.at_temperature(reference.temperature_k)
+        session.start_source()
+        yield from session.settled_point("reference", 0, reference.temperature_k, reference.field_oe)
+
+    # -- program
+
+    def legs(self) -> list[Pass]:
+        """Return the passes of the program as it stands: each is a curve of each isotherm."""
         return passes(field_program(self.field_program), both_directions=self.both_directions)
+
+    def _leg(self, leg: int) -> Program:
+        return self.legs()[leg].program
+
+    def _sweep(self, leg: int) -> Sweep:
+        program = self._leg(leg)
+        if not isinstance(program, Sweep):
+            raise TypeError(f"pass {leg + 1} of the program is no sweep")
+        return program
+
+    def _move_end(self, end: float) -> None:
+        before = self.field_program
+        self.field_program = extended_field(before, end)
+        try:
+            self.check()
+        except ValueError:
+            self.field_program = before
+            raise
 
     def _ordered(self) -> list[float]:
         written = list(_temperatures(self.temperatures))
         return written if self.order == "as_written" else written[::2] + written[1::2][::-1]
 
+    def _isotherms(self, from_curve: int = 1) -> list[tuple[int, float]]:
+        """Return (number of the first curve, temperature in K) of each isotherm from ``from_curve`` on."""
+        count = len(self.legs())
+        every = [(1 + n * count, kelvin) for n, kelvin in enumerate(self._ordered())]
+        return [(first, kelvin) for first, kelvin in every if first + count > from_curve]
+
+    def _is_path(self, kelvin: float) -> bool:
+        return kelvin < self.path_below_k
+
+    # -- where it goes on
+
+    def take_up(self, stored: pd.DataFrame) -> TakeUp | None:
+        """Return where to go on after a break; see :meth:`Measurement.take_up`.
+
+        Below ``path_below_k`` an isotherm that was begun is prepared and measured again, that one alone.
+        """
+        count = len(self.legs())
+        left = left_at(stored, self.legs(), FIELD, lambda field_oe: field_criterion(field_oe, 0.0).within)
+        if left.curve > count * len(self._ordered()):
+            if self.reference == "{}" or _is_reference(stored.iloc[-1]):
+                return None
+            found = TakeUp("free", left.curve, 0, math.nan, 0.0, "only the last reference is left")
+            return replace(found, cost_s=0.0)
+        first, kelvin = self._isotherms(left.curve)[0]
+        at = f"curve {left.curve} at {kelvin:.6g} K"
+        if not self._is_path(kelvin):
+            where = f"goes on after {left.last:.6g} Oe" if left.done else "begins"
+            message = f"{at} {where}, approached from the same side"
+            found = TakeUp("free", left.curve, left.done, left.last, 0.0, message)
+        else:
+            curves = f"curve {first}" if count == 1 else f"curves {first} to {first + count - 1}"
+            message = (
+                f"{curves} at {kelvin:.6g} K: prepared and measured from the start, "
+                f"because below {self.path_below_k:.6g} K they have a history"
+            )
+            found = TakeUp("path", first, 0, math.nan, 0.0, message)
+        undisturbed_s = self._rest_s(left.curve, left.done, left.last)
+        return replace(found, cost_s=self.remaining_s(found) - undisturbed_s)
+
+    def _from_oe(self, start: TakeUp) -> float | None:
+        """Return the field from which the next point is approached, Oe; None where it does not matter."""
+        first, kelvin = self._isotherms(start.curve)[0]
+        if self._is_path(kelvin):
+            return None
+        leg = start.curve - first
+        part = self._leg(leg)
+        if isinstance(part, Sweep) and start.done:
+            return run_up(part, start.last).start
+        reference = Reference.from_json(self.reference)
+        before = [item.program for item in self.legs()]
+        earlier: list[Program] = [*before[:leg]]
+        if reference.field_oe is not None:
+            earlier = [Steps((reference.field_oe,)), *earlier]
+        elif first > 1:
+            earlier = [*before, *earlier]
+        if isinstance(part, Steps):
+            earlier.append(part.first(start.done))
+        return side(earlier, part.targets()[start.done])
+
+    # -- plan
+
     def setpoints(self) -> list[Setpoint]:
         """Return the expanded plan, in the order measured."""
+        reference = Reference.from_json(self.reference)
+        marks = []
+        if reference.temperature_k is not None and reference.field_oe is not None:
+            marks = [Setpoint(reference.temperature_k, reference.field_oe, "reference", 0)]
         plan = []
-        curve = 0
-        for kelvin in self._ordered():
-            for leg in self._passes():
-                curve += 1
+        for first, kelvin in self._isotherms():
+            plan += marks
+            for curve, leg in enumerate(self.legs(), start=first):
                 plan += [
                     Setpoint(kelvin, field_oe, _direction(leg), curve) for field_oe in leg.program.targets()
                 ]
-        return plan
+        return plan + marks
 
-    def duration_s(self) -> float:
-        """Return about how long the measurement takes from its first setpoint on, s."""
-        seconds = 0.0
+    def remaining_s(self, take_up: TakeUp | None) -> float:
+        """Return about how long it takes from ``take_up`` to the end, s."""
+        start = take_up or FROM_THE_START
+        seconds = self._rest_s(start.curve, start.done, start.last)
+        isotherms = self._isotherms(start.curve)
+        if take_up is None or not isotherms:
+            return seconds
+        first, kelvin = isotherms[0]
+        if start.curve > first or start.done:  # a new isotherm begins with all of this anyway
+            seconds += self.temperature_settle_s(kelvin) + self._reference_s(kelvin)
+        from_oe = self._from_oe(start)
+        if from_oe is None:
+            return seconds
+        part = self._leg(start.curve - first)
+        if isinstance(part, Sweep) and start.done:
+            return seconds + abs(start.last - from_oe) / part.per_s
+        return seconds + self.field_step_s(from_oe, part.targets()[start.done], kelvin)
+
+    def _reference_s(self, kelvin: float) -> float:
+        """Return about how long the reference takes on the way to ``kelvin``, there and back, s."""
+        reference = Reference.from_json(self.reference).temperature_k
+        if reference is None:
+            return 0.0
+        way_s = self.temperature_ramp_s(kelvin, reference) + self.temperature_ramp_s(reference, kelvin)
+        return way_s + self.temperature_settle_s(reference) + self.point_s()
+
+    def _rest_s(self, curve: int, done: int, last: float) -> float:
+        """Return about how long what is left takes from its first setpoint on, s."""
+        seconds = self._reference_s(self._ordered()[-1])
         at_k = at_oe = None
-        for kelvin in self._ordered():
-            seconds += self.temperature_settle_s(kelvin)
+        for first, kelvin in self._isotherms(curve):
+            if curve <= first and not (done and curve == first):
+                seconds += self.temperature_settle_s(kelvin) + self._reference_s(kelvin)
+                seconds += self.prepare_s(kelvin) if self._is_path(kelvin) else 0.0
             seconds += 0.0 if at_k is None else self.temperature_ramp_s(at_k, kelvin)
             at_k = kelvin
-            for leg in self._passes():
+            for number, leg in enumerate(self.legs(), start=first):
+                if number < curve:
+                    continue
                 part = leg.program
-                for field_oe in part.ends()[:1] if isinstance(part, Sweep) else part.values:
-                    seconds += 0.0 if at_oe is None else self.field_step_s(at_oe, field_oe, kelvin)
-                    at_oe = field_oe
+                is_open = number == curve and done > 0
                 if isinstance(part, Sweep):
-                    seconds += part.duration_s
+                    if not is_open:
+                        seconds += 0.0 if at_oe is None else self.field_step_s(at_oe, part.start, kelvin)
+                    seconds += part.short_by(last) / part.per_s if is_open else part.duration_s
                     at_oe = part.end
-                else:
-                    seconds += self.point_s() * len(part.values)
+                    continue
+                for field_oe in part.values[done if is_open else 0 :]:
+                    seconds += 0.0 if at_oe is None else self.field_step_s(at_oe, field_oe, kelvin)
+                    seconds += self.point_s()
+                    at_oe = field_oe
         return seconds
 
     def label(self) -> str:
@@ -138,7 +295,7 @@ class ResistanceVsField(ResistanceMeasurement):
         return {"symmetrised": symmetrised(frame)}
 
     def _is_symmetric(self) -> bool:
-        legs = self._passes()
+        legs = self.legs()
         rising = {field_oe for leg in legs if leg.rises is True for field_oe in leg.program.ends()}
         falling = {field_oe for leg in legs if leg.rises is False for field_oe in leg.program.ends()}
         return len(rising) > 1 and falling == {-field_oe for field_oe in rising}
@@ -146,3 +303,11 @@ class ResistanceVsField(ResistanceMeasurement):
 
 def _direction(leg: Pass) -> str:
     return "settled" if leg.rises is None else "rising" if leg.rises else "falling"
+
+
+def _only(value: float | None) -> list[float]:
+    return [] if value is None else [value]
+
+
+def _is_reference(row: pd.Series) -> bool:
+    return bool(row["Curve"] == 0)

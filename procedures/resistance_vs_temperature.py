@@ -1,15 +1,22 @@
 """Resistance against temperature at one field, settled or swept."""
 
-from collections.abc import Generator
+import math
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import ClassVar
+
+import pandas as pd
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.records import Event, Point
 from onnes.procedures.experiment import FloatParameter, JsonParameter
 from onnes.procedures.measurement import Setpoint
-from onnes.procedures.programs import Pass, Sweep, passes, temperature_program
+from onnes.procedures.options import Settle
+from onnes.procedures.programs import Pass, Steps, Sweep, extended_temperature, passes, temperature_program
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_session import Session
+from onnes.procedures.settling import temperature_criterion
+from onnes.procedures.take_up import FROM_THE_START, TEMPERATURE, TakeUp, left_at, run_up, side
 from onnes.procedures.watch import MeasuringStation
 
 
@@ -18,62 +25,160 @@ class ResistanceVsTemperature(ResistanceMeasurement):
 
     The field is set at the first temperature. The sample lags behind the thermometer while sweeping: measured
     both ways, the analysis can take that out.
+
+    With a history below ``path_below_k``, a measurement that begins there is prepared before. A pass that
+    begins at or above it has a history of its own, cooled in its field.
     """
 
     kind: ClassVar[str] = "resistivity-temperature"
+    program_unit: ClassVar[str] = "K"
 
     temperature_program: str = JsonParameter(
         "Temperature program", temperature_program, default={"setpoints_k": [300.0]}
     )
     field_oe: float = FloatParameter("Field", units="Oe", minimum=-2e5, maximum=2e5, default=0.0)
 
-    def points(self, station: MeasuringStation, clock: Clock) -> Generator[Point | Event, None, None]:
+    def points(
+        self, station: MeasuringStation, clock: Clock, take_up: TakeUp | None = None
+    ) -> Generator[Point | Event, None, None]:
         """Measure: yield each point and event; see :meth:`Measurement.points`."""
+        start = take_up or FROM_THE_START
         program = temperature_program(self.temperature_program)
-        first = program.targets()[0]
         session = Session(self, station, clock)
+        is_prepared = self._is_prepared(start.curve, start.done)
         session.check(
             program.ends(),
             [self.field_oe],
             rate_k_per_min=program.rate if isinstance(program, Sweep) else None,
+            is_prepared=is_prepared,
         )
+        self._open_leg = start.curve - 1
         try:
+            first = self._first_k(start)
+            if is_prepared:
+                yield from session.prepare(first)
             yield from session.at_temperature(first)
             yield from session.at_field(self.field_oe)
             session.start_source()
-            for curve, leg in enumerate(self._passes(), start=1):
-                part = leg.program
-                if isinstance(part, Sweep):
-                    yield from session.at_temperature(part.start)
-                    yield from session.temperature_sweep(part, curve, self.field_oe)
-                else:
-                    for kelvin in part.values:
-                        yield from session.settled_point("settled", curve, kelvin, self.field_oe)
+            for leg in range(start.curve - 1, len(self.legs())):
+                self._open_leg = leg
+                done, last = (start.done, start.last) if leg == start.curve - 1 else (0, math.nan)
+                yield from self._curve(session, leg, done, last)
+            self._open_leg += 1
         finally:
             session.stop_source()
 
-    def _passes(self) -> list[Pass]:
+    def _curve(self, session: Session, leg: int, done: int, last: float) -> Iterator[Point | Event]:
+        part = self.legs()[leg].program
+        if isinstance(part, Sweep):
+            yield from session.at_temperature(run_up(part, last).start if done else part.start)
+            yield from session.temperature_sweep(lambda: self._sweep(leg), leg + 1, self.field_oe, last)
+            return
+        while done < len(values := self.legs()[leg].program.targets()):
+            yield from session.settled_point("settled", leg + 1, values[done], self.field_oe)
+            done += 1
+
+    def legs(self) -> list[Pass]:
+        """Return the passes of the program as it stands: each is a curve."""
         return passes(temperature_program(self.temperature_program), both_directions=self.both_directions)
+
+    def _sweep(self, leg: int) -> Sweep:
+        program = self.legs()[leg].program
+        if not isinstance(program, Sweep):
+            raise TypeError(f"pass {leg + 1} of the program is no sweep")
+        return program
+
+    def _move_end(self, end: float) -> None:
+        self.temperature_program = extended_temperature(self.temperature_program, end)
+
+    # -- where it goes on
+
+    def take_up(self, stored: pd.DataFrame) -> TakeUp | None:
+        """Return where to go on after a break; see :meth:`Measurement.take_up`.
+
+        At or above ``path_below_k`` nothing hangs on the history, whichever way the curve came there.
+        """
+        settle = Settle.from_json(self.settle)
+        left = left_at(
+            stored, self.legs(), TEMPERATURE, lambda kelvin: temperature_criterion(kelvin, settle).within
+        )
+        curve = left.curve
+        if curve > len(self.legs()):
+            return None
+        if (left.last if left.done else self._start_k(curve)) >= self.path_below_k:
+            where = f"goes on after {left.last:.6g} K" if left.done else "begins"
+            message = f"curve {curve} {where}, approached from the same side"
+            found = TakeUp("free", curve, left.done, left.last, 0.0, message)
+            return replace(found, cost_s=self._approach_s(found))
+        while curve > 1 and self._start_k(curve) < self.path_below_k:
+            curve -= 1
+        how = "prepared" if self._is_prepared(curve, 0) else f"begun at {self._start_k(curve):.6g} K"
+        message = (
+            f"curve {curve} is {how} and measured again: below {self.path_below_k:.6g} K it has a history"
+        )
+        found = TakeUp("path", curve, 0, math.nan, 0.0, message)
+        again_s = self._rest_s(curve, 0, math.nan) - self._rest_s(left.curve, left.done, left.last)
+        return replace(found, cost_s=self._approach_s(found) + again_s)
+
+    def _is_prepared(self, curve: int, done: int) -> bool:
+        return (curve, done) == (1, 0) and self._start_k(1) < self.path_below_k
+
+    def _start_k(self, curve: int) -> float:
+        return self.legs()[curve - 1].program.targets()[0]
+
+    def _first_k(self, start: TakeUp) -> float:
+        """Return the temperature to go to first, K: that from which the next point is approached."""
+        legs = self.legs()
+        part = legs[start.curve - 1].program
+        if isinstance(part, Sweep) and start.done:
+            return run_up(part, start.last).start
+        value = part.targets()[start.done]
+        if start.rule == "path":
+            return value
+        earlier = [leg.program for leg in legs[: start.curve - 1]]
+        from_k = side([*earlier, part.first(start.done)] if isinstance(part, Steps) else earlier, value)
+        return value if from_k is None else from_k
+
+    # -- plan
 
     def setpoints(self) -> list[Setpoint]:
         """Return the expanded plan, in the order measured."""
         plan = []
-        for curve, leg in enumerate(self._passes(), start=1):
+        for curve, leg in enumerate(self.legs(), start=1):
             is_swept = isinstance(leg.program, Sweep)
             direction = ("warming" if leg.rises else "cooling") if is_swept else "settled"
             plan += [Setpoint(kelvin, self.field_oe, direction, curve) for kelvin in leg.program.targets()]
         return plan
 
-    def duration_s(self) -> float:
-        """Return about how long the measurement takes from its first setpoint on, s."""
+    def remaining_s(self, take_up: TakeUp | None) -> float:
+        """Return about how long it takes from ``take_up`` to the end, s."""
+        start = take_up or FROM_THE_START
+        return self._approach_s(start) + self._rest_s(start.curve, start.done, start.last)
+
+    def _approach_s(self, start: TakeUp) -> float:
+        if self._is_prepared(start.curve, start.done):
+            return self.prepare_s(self._start_k(1))
+        first_k = self._first_k(start)
+        part = self.legs()[start.curve - 1].program
+        if isinstance(part, Sweep) and start.done:
+            return self.temperature_settle_s(first_k) + abs(start.last - first_k) / part.per_s
+        value = part.targets()[start.done]
+        if value == first_k:
+            return 0.0
+        return self.temperature_settle_s(first_k) + self.temperature_ramp_s(first_k, value)
+
+    def _rest_s(self, curve: int, done: int, last: float) -> float:
+        """Return about how long what is left takes from its first setpoint on, s."""
         seconds = 0.0
         at: float | None = None
-        for leg in self._passes():
+        for number, leg in enumerate(self.legs()[curve - 1 :], start=curve):
             part = leg.program
+            is_open = number == curve and done > 0
             if isinstance(part, Sweep):
-                seconds += self.temperature_settle_s(part.start) + part.duration_s
+                whole_s = self.temperature_settle_s(part.start) + part.duration_s
+                seconds += part.short_by(last) / part.per_s if is_open else whole_s
                 continue
-            for kelvin in part.values:
+            for kelvin in part.values[done if is_open else 0 :]:
                 if kelvin != at:
                     seconds += self.temperature_settle_s(kelvin)
                     seconds += 0.0 if at is None else self.temperature_ramp_s(at, kelvin)

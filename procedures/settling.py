@@ -52,6 +52,7 @@ class Track:
     def __init__(self, name: str, unit: str, window_s: float = RATE_WINDOW_S, carried: int = 1) -> None:
         self.name, self.unit = name, unit
         self.window_s = window_s
+        self.waiting_for: float | None = None  # the value that is waited for just now
         self._carried = carried
         self.restart()
 
@@ -290,29 +291,33 @@ def wait_until_settled(
         track.restart()
     elif track.last is not None and _is_settled(what, target, criterion):
         return _record(what, track.last, target, criterion, 0.0)
-    while True:
-        reading = what.read()
-        now = clock.now()
-        if (
-            clock.held_up_s > held_up_s
-        ):  # the night was suspended meanwhile; that is not the controller's fault
-            deadline += clock.held_up_s - held_up_s
-            filling_until += clock.held_up_s - held_up_s
-            held_up_s = clock.held_up_s
-        is_confirmed = is_confirmed or abs(what.setpoint() - target) <= 0.1 * criterion.within
-        has_left = has_left or not (reading.is_stable or reading.state == "unknown")
-        has_left = has_left or now - started >= what.leave_deadline_s  # phase 2 judges the value
-        if not (is_confirmed and has_left and _is_settled(what, target, criterion)):
-            settled_at = None
-        elif settled_at is None:
-            settled_at = now
-        if settled_at is not None and now - settled_at >= criterion.then_wait_s:
-            return _record(what, reading, target, criterion, now - started)
-        if reading.state == FILLING and deadline < filling_until:
-            deadline += poll_s
-        if now >= deadline:
-            raise _timeout(what, target, criterion, reading, now - started, is_confirmed)
-        clock.sleep(poll_s)
+    track.waiting_for = target
+    try:
+        while True:
+            reading = what.read()
+            now = clock.now()
+            if (
+                clock.held_up_s > held_up_s
+            ):  # the night was suspended meanwhile; that is not the controller's fault
+                deadline += clock.held_up_s - held_up_s
+                filling_until += clock.held_up_s - held_up_s
+                held_up_s = clock.held_up_s
+            is_confirmed = is_confirmed or abs(what.setpoint() - target) <= 0.1 * criterion.within
+            has_left = has_left or not (reading.is_stable or reading.state == "unknown")
+            has_left = has_left or now - started >= what.leave_deadline_s  # phase 2 judges the value
+            if not (is_confirmed and has_left and _is_settled(what, target, criterion)):
+                settled_at = None
+            elif settled_at is None:
+                settled_at = now
+            if settled_at is not None and now - settled_at >= criterion.then_wait_s:
+                return _record(what, reading, target, criterion, now - started)
+            if reading.state == FILLING and deadline < filling_until:
+                deadline += poll_s
+            if now >= deadline:
+                raise _timeout(what, target, criterion, reading, now - started, is_confirmed)
+            clock.sleep(poll_s)
+    finally:
+        track.waiting_for = None
 
 
 def _is_settled(what: Regulated, target: float, criterion: Criterion) -> bool:

@@ -56,6 +56,15 @@ class Watch:
         self.field = Track("field", "Oe")
         self._station = station
 
+    def waiting(self) -> str:
+        """Return what is waited for just now, with the last reading; ``""`` if for nothing."""
+        for track in (self.temperature, self.field):
+            if track.waiting_for is not None:
+                last = track.last
+                now = "" if last is None else f", now {last.value:.5g} {track.unit}, {last.state}"
+                return f"waiting for {track.name} {track.waiting_for:.9g} {track.unit}{now}"
+        return ""
+
     def snapshot(self) -> tuple[Reading, Reading | None]:
         """Read temperature and field and remember them.
 

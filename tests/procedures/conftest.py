@@ -134,6 +134,7 @@ class FakeBridge:
     diary: list[tuple[Any, ...]] = field(default_factory=list)
     flags: tuple[str, ...] = ()
     reading_s: float = 0.05
+    compliance_v: float = 10.0
 
     current_limits = Limits(1e-9, 0.1, "A", "the fake")
 
