@@ -17,6 +17,7 @@ from onnes.runner.problems import Place, Problem, choice, report
 from onnes.runner.references import find
 from onnes.runner.sample_file import SampleFile, load_sample_file
 from onnes.runner.sequence import Limits, SequenceText, load_sequence
+from onnes.runner.station_lint import station_problems
 from onnes.runner.surroundings import Ledger, Surroundings
 
 __all__ = [
@@ -193,10 +194,12 @@ class _Planner:
         if path is None:
             return None, None
         try:
-            return path, load_station_file(path)
+            station = load_station_file(path)
         except ConfigurationError as error:
             self._faults.append(str(error))
             return path, None
+        self._faults += station_problems(station)
+        return path, station
 
     def _samples(self, station: StationFile | None) -> dict[str, SampleFile]:
         wirings = list(station.wiring) if station is not None else None
