@@ -9,7 +9,7 @@ from onnes.instruments.errors import ConfigurationError, SequenceError
 from onnes.instruments.spelling import nearest
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.runner.expansion import Expansion
-from onnes.runner.limit_sources import sequence_limits, station_limits
+from onnes.runner.limit_sources import driver_limits, sequence_limits, station_limits
 from onnes.runner.on_error import OnError
 from onnes.runner.plan_limits import Demand, PlanLimits, narrow, refused, wider
 from onnes.runner.plan_steps import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
@@ -272,7 +272,11 @@ class _Planner:
     ) -> tuple[PlanLimits, list[PlanLimits]]:
         """Return the narrowest limits, and those they come from."""
         problems, own = self._ledger.problems, self._sequence.model.limits
-        sources = [station_limits(station, station_path), *(each.plan_limits() for each in samples.values())]
+        sources = [
+            driver_limits(station),
+            station_limits(station, station_path),
+            *(each.plan_limits() for each in samples.values()),
+        ]
         limits = PlanLimits()
         for source in sources:
             limits = narrow(limits, source, self._key("sample"), problems)

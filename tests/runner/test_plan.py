@@ -379,6 +379,35 @@ def test_a_value_outside_the_limits_is_refused_where_it_was_typed(
     assert found.startswith(f"night.yaml:6:{column}: {problem}")
 
 
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("  - resistivity: {temperature: ^450 K}", "450 K is above 400 K; allowed 1.9 K .. 400 K (the PPMS)"),
+        (
+            "  - set_temperature: {to: 4 K, rate: ^30 K/min}",
+            "30 K/min is above 20 K/min, the most allowed (the P",
+        ),
+        (
+            "  - set_field: {to: 1 T, rate: ^5 Oe/s}",
+            "5 Oe/s is below 10 Oe/s, the least allowed (the PPMS); raise",
+        ),
+        (
+            "  - resistivity: {temperature: 5 K, current: ^200 mA}",
+            "200 mA is above 105 mA, the most allowed (the Keithley 6221); lower the current",
+        ),
+    ],
+)
+def test_what_a_driver_knows_is_checked_where_neither_station_nor_sample_says_less(
+    planned: Planner, steps: str, problem: str
+) -> None:
+    start, end = STATION.index("[limits]"), STATION.index("[wiring.film]")
+    sample = 'sample = 1\nid = "f"\ngeometry = { shape = "film" }\ndefaults = { current = "1 uA" }\n'
+    (found,) = _refused(
+        planned, steps.replace("^", ""), station=STATION[:start] + STATION[end:], sample=sample
+    )
+    assert found.startswith(f"night.yaml:6:{steps.index('^') + 1}: {problem}")
+
+
 def test_values_on_the_limits_are_allowed(planned: Planner) -> None:
     plan = planned(
         "  - isotherms: {temperature: [1.9 K, 320 K], current: 500 uA,"
