@@ -117,7 +117,8 @@ class HistoryRules:
             given.setdefault("warm_to", self._usual(filled, "temperature", "K", _warm_to(tc)))
         if self._around.has_magnet:
             given.setdefault("degauss_from", self._usual(filled, "field", "Oe", self._degauss_from()))
-        prepare = {
+        # Said aloud, because the station's usual rate knows nothing of what the sample stands.
+        prepare = {"cool_rate_k_per_min": self._around.usual_rate_k_per_min()} | {
             _KEYS[key][0]: float(value) if isinstance(value, Typed) else value for key, value in given.items()
         }
         return {"path_below_k": below_k, "prepare": compact(prepare)}

@@ -1,4 +1,4 @@
-"""What drivers, station file and sequence allow, each limit with who set it: driver, or file, line and key."""
+"""What drivers, station file and sequence allow; each limit names the driver, or the file, line and key."""
 
 from pathlib import Path
 

@@ -132,7 +132,11 @@ def test_path_of_a_sample_without_hysteresis_is_path_and_free_says_nothing(plann
 
 def test_a_preparation_carries_the_defaults_that_hang_on_sample_and_station(planned: Planner) -> None:
     (one,) = _measurements(planned(ISOTHERMS))
-    assert json.loads(one.prepare) == {"warm_to_k": 48.0, "degauss_from_oe": 10000.0}
+    assert json.loads(one.prepare) == {
+        "warm_to_k": 48.0,
+        "degauss_from_oe": 10000.0,
+        "cool_rate_k_per_min": 5.0,  # 10 K/min, but the sample stands 5
+    }
     (one,) = _measurements(planned(ISOTHERMS, sample=TC.replace("38 K", "90 K")))
     assert json.loads(one.prepare)["warm_to_k"] == 112.5
     (one,) = _measurements(
@@ -254,4 +258,4 @@ def test_a_station_without_a_magnet_is_free_and_its_path_has_nothing_to_degauss(
     )
     free, path = _measurements(plan)
     assert (free.path_below_k, path.path_below_k) == (0.0, 38.0)
-    assert json.loads(path.prepare) == {"warm_to_k": 48.0}
+    assert json.loads(path.prepare) == {"warm_to_k": 48.0, "cool_rate_k_per_min": 5.0}

@@ -203,9 +203,7 @@ def test_a_file_that_came_back_shorter_is_left_alone(
         file.append(b"row 2\n")
     (tmp_path / "a").write_bytes(b"row 0\n")
     drive.full = False
-    with pytest.raises(
-        StorageError, match=r"it has 6 bytes where 12 were written .move it away"
-    ):
+    with pytest.raises(StorageError, match=r"it has 6 bytes where 12 were written .move it away"):
         file.flush()
     assert file.pending() == 1
     assert (tmp_path / "a").read_bytes() == b"row 0\n"
@@ -329,9 +327,7 @@ def test_a_quote_in_a_line_of_events_tears_nothing(tmp_path: Path, wall: Virtual
 def test_a_table_that_is_damaged_in_the_middle_is_not_cut_there(tmp_path: Path, wall: VirtualClock) -> None:
     content = b'A\n1\n"2\n' + b"3\n" * 40_000
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(
-        StorageError, match="no row ends properly in its last 80003 bytes; nothing was"
-    ):
+    with pytest.raises(StorageError, match="no row ends properly in its last 80003 bytes; nothing was"):
         AppendFile.take_up(tmp_path / "a", wall, table_parts)
     assert (tmp_path / "a").read_bytes() == content
 
