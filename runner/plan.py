@@ -189,8 +189,10 @@ class _Planner:
     def _station(self) -> tuple[Path | None, StationFile | None]:
         typed = self._sequence.model.station
         place = typed.place if typed is not None else self._key("sequence")
-        path = self._files.station if self._files else None
-        path = path or self._find("station", typed, self._asked_station, place)
+        if self._files is not None:
+            path: Path | None = self._files.station
+        else:
+            path = self._find("station", typed, self._asked_station, place)
         if path is None:
             return None, None
         try:
@@ -206,10 +208,7 @@ class _Planner:
         samples: dict[str, SampleFile] = {}
         for wiring, reference, place in self._sample_references():
             mounted = self._wiring(wiring, wirings, place)
-            path = self._files.samples.get(mounted) if self._files else None
-            path = path or self._find(
-                "sample", reference, self._asked_sample, getattr(reference, "place", place)
-            )
+            path = self._sample(mounted, reference, getattr(reference, "place", place))
             if path is None:
                 continue
             try:
@@ -217,6 +216,13 @@ class _Planner:
             except ConfigurationError as error:
                 self._faults.append(str(error))
         return samples
+
+    def _sample(self, wiring: str, reference: str | None, place: Place) -> Path | None:
+        if self._files is None:
+            return self._find("sample", reference, self._asked_sample, place)
+        if wiring not in self._files.samples:
+            self._refuse(place, f"the night was started without a sample on the wiring '{wiring}'")
+        return self._files.samples.get(wiring)
 
     def _sample_references(self) -> list[tuple[str, str | None, Place]]:
         given = self._sequence.model.sample

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from onnes.instruments.clock import VirtualClock
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import ConfigurationError, SequenceError
 from onnes.instruments.station import open_station
 from onnes.runner.night_manifest import night_manifest
 from onnes.runner.plan import Measure, Plan, make_plan
@@ -145,3 +145,12 @@ def test_a_manifest_that_does_not_say_what_the_night_was_is_refused(stored: Stor
         ConfigurationError, match=rf"night\.json does not say {key}.*; the night cannot be taken up"
     ):
         plan_of_night(night, rest)
+
+
+def test_a_sample_that_the_manifest_does_not_name_is_refused(stored: Stored) -> None:
+    _, night, manifest = stored
+    with pytest.raises(SequenceError) as caught:
+        plan_of_night(night, {**manifest, "samples": {}})
+    assert str(caught.value) == (
+        f"{night / 'sequence.yaml'}:3:10: the night was started without a sample on the wiring 'film'"
+    )
