@@ -92,6 +92,18 @@ class Magnet(Part):
     then_wait: typed.Time | None = None
 
 
+class Prepare(Part):
+    """How a sample is brought to a known magnetic state; what is missing is the default."""
+
+    called = "prepare"
+    warm_to: typed.Temperature | None = None
+    degauss_from: typed.FieldSize | None = None
+    approach: Literal["linear", "no_overshoot", "oscillate"] | None = None
+    relax: typed.Time | None = None
+    cool_rate: typed.TemperatureRate | None = None
+    soak: typed.Time | None = None
+
+
 class Block(Part):
     """What every measurement block takes."""
 
@@ -101,6 +113,8 @@ class Block(Part):
     average: Count | None = None
     settle: Settle = Settle()
     magnet: Magnet = Magnet()
+    history: Literal["auto", "free", "path"] | None = None
+    prepare: Prepare = Prepare()
 
 
 class Resistivity(Block):
@@ -111,6 +125,14 @@ class Resistivity(Block):
     field: typed.Fields | None = None
 
 
+class Reference(Part):
+    """One point that is measured again before, between and after the isotherms."""
+
+    called = "reference"
+    temperature: typed.Temperature
+    field: typed.Field
+
+
 class Isotherms(Block):
     """R(H) at one temperature or several, range and current frozen for the set."""
 
@@ -118,6 +140,7 @@ class Isotherms(Block):
     temperature: typed.Temperatures | None = None
     field: typed.FieldProgram | None = None
     order: Literal["interleaved", "as_written"] | None = None
+    reference: Reference | None = None
     symmetrise: Annotated[
         Literal["auto", "true", "false"] | None,
         WithJsonSchema({"enum": ["auto", True, False]}),
@@ -174,7 +197,7 @@ class SetField(Part):
     wait: YesOrNo = True
 
 
-_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Wait(Part):
@@ -182,7 +205,7 @@ class Wait(Part):
 
     called = "wait"
     for_: typed.Time | None = Field(default=None, alias="for")
-    until: Annotated[str, Field(pattern=f"^{_OF_DAY}$")] | None = None
+    until: TimeOfDay | None = None
     stable: Annotated[tuple[Literal["temperature", "field"], ...], Field(min_length=1)] | None = None
     timeout: typed.Time | None = None
 

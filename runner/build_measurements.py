@@ -12,6 +12,8 @@ from onnes.procedures.options import compact
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
 from onnes.runner import blocks
+from onnes.runner.filled import Filled
+from onnes.runner.history_rules import HistoryRules
 from onnes.runner.plan_limits import Demand, extremes, readable
 from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place, choice
@@ -58,6 +60,7 @@ class MeasurementBuilder:
     around: Surroundings
     defaults: Defaults
     ledger: Ledger
+    history: HistoryRules
 
     def measures(self, name: str, block: blocks.Block, place: Place) -> Iterator[Measure]:
         """Yield the runs that a block stands for; what is wrong goes to the ledger.
@@ -67,7 +70,7 @@ class MeasurementBuilder:
             block: the block, what a loop fills in included.
             place: of the block's name.
         """
-        filled = _Filled(name, block, getattr(self.defaults, name), place)
+        filled = Filled(name, block, getattr(self.defaults, name), place)
         self._note_rates(filled)
         wiring = self._wiring(filled)
         current = self._current(filled, wiring)
@@ -80,7 +83,7 @@ class MeasurementBuilder:
             yield from self._isotherms(filled, wiring, current, program)
 
     def _resistivity(
-        self, filled: "_Filled", wiring: str | None, current: Typed | None, program: Any
+        self, filled: Filled, wiring: str | None, current: Typed | None, program: Any
     ) -> Iterator[Measure]:
         fields = filled.get("field") or (Typed(Decimal(0), "0 Oe", "Oe", filled.place),)
         self._note_fields(fields)
@@ -92,7 +95,7 @@ class MeasurementBuilder:
             yield from self._built(
                 ResistanceVsTemperature,
                 wiring,
-                filled.place,
+                filled,
                 common
                 | {
                     "temperature_program": _program(program, "k", "rate_k_per_min"),
@@ -102,7 +105,7 @@ class MeasurementBuilder:
             )
 
     def _isotherms(
-        self, filled: "_Filled", wiring: str | None, current: Typed | None, temperatures: Any
+        self, filled: Filled, wiring: str | None, current: Typed | None, temperatures: Any
     ) -> Iterator[Measure]:
         fields = filled.get("field")
         if fields is None:
@@ -123,8 +126,9 @@ class MeasurementBuilder:
         yield from self._built(
             ResistanceVsField,
             wiring,
-            filled.place,
+            filled,
             self._common(filled, wiring, current, temperatures)
+            | self._reference(filled)
             | {
                 "temperatures": compact([float(kelvin) for kelvin in temperatures]),
                 "field_program": _program(fields, "oe", "rate_oe_per_s"),
@@ -138,18 +142,44 @@ class MeasurementBuilder:
         self,
         build: Callable[..., ResistanceMeasurement],
         wiring: str,
-        place: Place,
+        filled: Filled,
         parameters: Mapping[str, Any],
     ) -> Iterator[Measure]:
         try:
             measurement = build(**parameters)
+            of_history = self.history.parameters(filled, wiring, measurement)
+            if self._disturbs(filled, of_history.get("path_below_k", 0.0)):
+                return
+            if of_history:
+                measurement = build(**parameters, **of_history)
         except ValueError as error:
-            self.ledger.refuse(place, str(error))
+            self.ledger.refuse(filled.place, str(error))
             return
         yield Measure(measurement.kind, measurement.label(), wiring, measurement)
 
+    def _reference(self, filled: Filled) -> dict[str, str]:
+        reference: blocks.Reference | None = filled.get("reference")
+        if reference is None:
+            return {}
+        self._note_temperatures((reference.temperature,))
+        self._note_fields((reference.field,))
+        point = {"temperature_k": float(reference.temperature), "field_oe": float(reference.field)}
+        return {"reference": compact(point)}
+
+    def _disturbs(self, filled: Filled, below_k: float) -> bool:
+        """Refuse a reference that would change the history of what is measured, and say whether it would."""
+        reference = filled.get("reference") if isinstance(filled.block, blocks.Isotherms) else None
+        if reference is None or float(reference.temperature) >= below_k:
+            return False
+        self.ledger.refuse(
+            reference.temperature.place,
+            f"the reference at {_shown(reference.temperature)} lies below {below_k:.9g} K, where the "
+            "history counts, and would change it; choose a temperature above",
+        )
+        return True
+
     def _common(
-        self, filled: "_Filled", wiring: str, current: Typed, temperatures: tuple[Typed, ...] | Sweep
+        self, filled: Filled, wiring: str, current: Typed, temperatures: tuple[Typed, ...] | Sweep
     ) -> dict[str, Any]:
         station = self.around.station
         settle = settle_options(station.defaults.settle, self.defaults.settle, *filled.layers("settle"))
@@ -172,7 +202,7 @@ class MeasurementBuilder:
             given["poll_s"] = float(station.defaults.poll)
         return given
 
-    def _wiring(self, filled: "_Filled") -> str | None:
+    def _wiring(self, filled: Filled) -> str | None:
         mounted = list(self.around.samples)
         wiring = filled.get("wiring")
         if not self.around.station.wiring:
@@ -192,7 +222,7 @@ class MeasurementBuilder:
             return str(wiring)
         return None
 
-    def _current(self, filled: "_Filled", wiring: str | None) -> Typed | None:
+    def _current(self, filled: Filled, wiring: str | None) -> Typed | None:
         sample = self.around.samples.get(wiring or "")
         current = filled.get("current")
         if current is None and sample is not None and sample.defaults.current is not None:
@@ -217,7 +247,7 @@ class MeasurementBuilder:
             said = f"{show(number, kind, unit)}, {why},"
             self.ledger.demands.append(Demand(kind, number, unit, said, current.place))
 
-    def _note_rates(self, filled: "_Filled") -> None:
+    def _note_rates(self, filled: Filled) -> None:
         for layer in (self.defaults.magnet, *filled.layers("magnet")):
             if layer.rate is not None:
                 self.ledger.demands.append(Demand.of("field_rate", layer.rate))
@@ -242,26 +272,12 @@ class MeasurementBuilder:
         )
 
 
-@dataclass(frozen=True)
-class _Filled:
-    """A block with the defaults for its name behind it."""
-
-    name: str
-    block: blocks.Block
-    behind: blocks.Block
-    place: Place
-
-    def get(self, key: str) -> Any:
-        own = getattr(self.block, key)
-        return getattr(self.behind, key) if own is None else own
-
-    def layers(self, group: str) -> tuple[Any, Any]:
-        """Return the group of the defaults and of the block, the stronger one last."""
-        return getattr(self.behind, group), getattr(self.block, group)
-
-
 def _lacks(block: str, key: str, example: str) -> str:
     return f"{block} without '{key}'; expected it here or in defaults; e.g. '{key}: {example}'"
+
+
+def _shown(typed: Typed) -> str:
+    return show(typed.number, "temperature", typed.unit)
 
 
 def _program(program: tuple[Typed, ...] | Sweep, suffix: str, rate: str) -> str:

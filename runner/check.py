@@ -1,5 +1,6 @@
 """``onnes check``: everything that can be found wrong without opening anything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from onnes.instruments.errors import OnnesError
+from onnes.procedures.resistance_measurement import ResistanceMeasurement
+from onnes.runner.estimate import estimates_s
 from onnes.runner.plan import Measure, Plan, PlanStep, make_plan
 from onnes.runner.virtual_night import LabChoice, make_lab
 
@@ -26,7 +29,7 @@ class CheckAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values; there are no warnings before there is a lint."""
-        steps = [_step(step) for step in self.plan.steps] if self.plan else []
+        steps = self._steps()
         plan = {
             "steps": steps,
             "points": sum(step["points"] for step in steps),
@@ -39,12 +42,22 @@ class CheckAnswer:
             "plan": plan if self.plan else None,
         }
 
+    def _steps(self) -> list[dict[str, Any]]:
+        if self.plan is None:
+            return []
+        return [
+            _step(step, seconds)
+            for step, seconds in zip(self.plan.steps, estimates_s(self.plan), strict=True)
+        ]
+
     def print(self, console: Console) -> None:
         """Print the messages, the steps and the count of errors."""
         lines = [*self.errors, *self.messages]
-        for step in self.plan.steps if self.plan else ():
-            found = _step(step)
-            lines.append(f"{found['number']:3d}  {found['what']}  {found['points']} points")
+        steps = self._steps()
+        lines += [f"{step['number']:3d}  {step['what']}  {_in_words(step)}" for step in steps]
+        if steps:
+            points, seconds = (sum(step[key] for step in steps) for key in ("points", "duration_s"))
+            lines.append(f"{points} points, {_about(seconds)}")
         count = len(self.errors)
         lines.append(f"{count} error{'' if count == 1 else 's'}")
         for line in lines:
@@ -62,18 +75,35 @@ def check_sequence(file: Path, *, station: str | None, sample: str | None) -> Ch
     return CheckAnswer((), plan.messages, plan)
 
 
-def _step(step: PlanStep) -> dict[str, Any]:
+def _step(step: PlanStep, duration_s: float) -> dict[str, Any]:
     action = step.action
-    if isinstance(action, Measure):
-        measurement = action.measurement
-        what, points = f"{action.kind} {action.label}", len(measurement.setpoints())
-        duration_s = measurement.duration_s()
-    else:
-        what, points, duration_s = step.name or type(action).__name__, 0, 0.0
+    measurement = action.measurement if isinstance(action, Measure) else None
     return {
         "number": step.number,
-        "what": what,
+        "what": f"{action.kind} {action.label}" if isinstance(action, Measure) else step.name,
         "where": step.where,
-        "points": points,
+        "points": len(measurement.setpoints()) if measurement else 0,
         "duration_s": duration_s,
+        "path_below_k": measurement.path_below_k if isinstance(measurement, ResistanceMeasurement) else 0.0,
     }
+
+
+def _in_words(step: Mapping[str, Any]) -> str:
+    """Return ``12 points, about 2 h 10 min, path below 38 K``, as far as there is something to say."""
+    said = [f"{step['points']} points"] if step["points"] else []
+    said.append(_about(step["duration_s"]) if step["duration_s"] else "time not counted")
+    if step["path_below_k"]:
+        said.append(f"path below {step['path_below_k']:.9g} K")
+    return ", ".join(said)
+
+
+def _about(seconds: float) -> str:
+    """Return a time in words.
+
+    >>> _about(7790)
+    'about 2 h 10 min'
+    """
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"about {hours} h {minutes} min" if hours else f"about {minutes} min"

@@ -6,7 +6,7 @@ with the place where it was typed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +15,8 @@ from onnes.instruments.quantities import show
 from onnes.procedures.options import Settle
 from onnes.runner import blocks
 from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
+from onnes.runner.history_rules import HistoryRules
+from onnes.runner.on_error import USUAL, OnError, policy
 from onnes.runner.plan_limits import Demand
 from onnes.runner.plan_steps import Action, Finish, Measure, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.problems import Place
@@ -24,6 +26,7 @@ from onnes.runner.sequence import (
     ForStep,
     IsothermsStep,
     Loop,
+    RepeatStep,
     ResistivityStep,
     SequenceText,
     SetFieldStep,
@@ -52,6 +55,27 @@ class _Bound:
         return str(self.value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What stands around a step: the loops with the values of their pass, and what they lend to it."""
+
+    bound: tuple[_Bound, ...] = ()
+    loop: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    note: str = ""
+    on_error: OnError = USUAL
+
+    def within(self, step: Step, key: str, value: str, bound: tuple[_Bound, ...] = ()) -> "_Around":
+        """Return what stands around the steps in ``step``, in the pass where ``key`` is ``value``."""
+        return _Around(
+            (*self.bound, *bound),
+            {**self.loop, key: value},
+            step.name,
+            step.note,
+            policy(step.on_error, self.on_error),
+        )
+
+
 class Expansion:
     """Expands the steps of one sequence file."""
 
@@ -60,43 +84,53 @@ class Expansion:
         self._around = around
         self._ledger = ledger
         self._defaults = sequence.model.defaults
-        self._builder = MeasurementBuilder(around, self._defaults, ledger)
+        self._history = HistoryRules(around, self._defaults.prepare, ledger)
+        self._builder = MeasurementBuilder(around, self._defaults, ledger, self._history)
 
     def steps(self) -> tuple[PlanStep, ...]:
         """Return every step of the night in order, numbered from 1."""
         model = self._sequence.model
-        found = self._walk(model.steps, self._sequence.tree["steps"], (), None)
-        return tuple(
-            PlanStep(number, where, name, note, loop, action)
-            for number, (where, name, note, loop, action) in enumerate(found, start=1)
-        )
+        around = _Around(on_error=policy(model.on_error, USUAL))
+        found = self._walk(model.steps, self._sequence.tree["steps"], around)
+        return tuple(replace(step, number=number) for number, step in enumerate(found, start=1))
 
-    def _walk(
-        self, steps: Sequence[Step], tables: Sequence[Table], bound: tuple[_Bound, ...], around: Step | None
-    ) -> Iterator[tuple[str, str, str, Mapping[str, str], Action]]:
+    def _walk(self, steps: Sequence[Step], tables: Sequence[Table], around: _Around) -> Iterator[PlanStep]:
         for step, table in zip(steps, tables, strict=True):
             block = _block(step)
             place = table.key_places[block]
             if not step.enabled:
                 self._ledger.messages.append((place, f"{step.name or block} is switched off"))
                 continue
-            if isinstance(step, ForStep):
-                yield from self._loop(step, table, bound)
+            if isinstance(step, ForStep | RepeatStep):
+                if step.time_limit is not None:
+                    text = "time_limit beside a loop; put it beside the steps in 'do', each pass has its own"
+                    self._ledger.refuse(table.key_places["time_limit"], text)
+                yield from self._loop(step, table, around)
                 continue
-            where = f"{self._sequence.path}:{place.line}:{place.column}"
-            loop = {one.loop.key: one.shown() for one in bound}
-            # A loop's name and note are those of the steps in it that have none.
-            title = (around.name if around else "") or block
-            note = step.note or (around.note if around else "")
-            for action in self._actions(step, block, table, place, bound):
+            # A loop's name, note and on_error are those of the steps in it that have none.
+            for action in self._actions(step, block, table, place, around.bound):
                 label = f" {action.label}" if isinstance(action, Measure) else ""
-                yield where, step.name or f"{title}{label}", note, loop, action
+                yield PlanStep(
+                    number=0,  # given when all are known
+                    where=f"{self._sequence.path}:{place.line}:{place.column}",
+                    name=step.name or f"{around.name or block}{label}",
+                    note=step.note or around.note,
+                    loop=around.loop,
+                    action=action,
+                    on_error=policy(step.on_error, around.on_error),
+                    time_limit_s=None if step.time_limit is None else float(step.time_limit),
+                )
 
-    def _loop(
-        self, step: ForStep, table: Table, bound: tuple[_Bound, ...]
-    ) -> Iterator[tuple[str, str, str, Mapping[str, str], Action]]:
+    def _loop(self, step: ForStep | RepeatStep, table: Table, around: _Around) -> Iterator[PlanStep]:
+        if isinstance(step, RepeatStep):
+            outside = around.loop.get("repeat")
+            for number in range(1, step.repeat + 1):
+                shown = f"{number} of {step.repeat}"
+                counted = f"{outside}, {shown}" if outside else shown
+                yield from self._walk(step.do, table["do"], around.within(step, "repeat", counted))
+            return
         loop = step.for_
-        outer = next((one for one in bound if one.loop.key == loop.key), None)
+        outer = next((one for one in around.bound if one.loop.key == loop.key), None)
         if outer is not None:
             self._ledger.refuse(
                 loop.key_place,
@@ -109,7 +143,8 @@ class Expansion:
             )
             return
         for value in loop.values:
-            yield from self._walk(step.do, table["do"], (*bound, _Bound(loop, value)), step)
+            one = _Bound(loop, value)
+            yield from self._walk(step.do, table["do"], around.within(step, loop.key, one.shown(), (one,)))
 
     def _actions(
         self, step: Step, block: str, table: Table, place: Place, bound: tuple[_Bound, ...]
@@ -153,6 +188,7 @@ class Expansion:
         self._ledger.demands.append(Demand.of("temperature", block.to))
         if block.rate is not None:
             self._ledger.demands.append(Demand.of("temperature_rate", block.rate))
+        self._history.at_temperature(float(block.to))
         settle = settle_options(self._around.station.defaults.settle, self._defaults.settle, block.settle)
         return SetTemperature(
             kelvin=float(block.to),
@@ -167,6 +203,7 @@ class Expansion:
             self._ledger.refuse(place, f"the station {self._around.station.name} has no magnet")
             return
         self._ledger.demands.append(Demand.of("field", block.to))
+        self._history.at_field(float(block.to))
         for rate in (block.rate, self._defaults.magnet.rate):
             if rate is not None:
                 self._ledger.demands.append(Demand.of("field_rate", rate))
@@ -214,7 +251,7 @@ def _block(step: Step) -> str:
 
 
 def _takes(step: Step, key: str) -> bool:
-    if isinstance(step, ForStep):
+    if isinstance(step, ForStep | RepeatStep):
         return any(_takes(inner, key) for inner in step.do)
     block = blocks.BLOCKS.get(_block(step))
     return block is not None and key in blocks.keys_of(block)

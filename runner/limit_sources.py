@@ -1,13 +1,32 @@
-"""What station file and sequence allow, each limit with the file, line and key that set it."""
+"""What drivers, station file and sequence allow; each limit names the driver, or the file, line and key."""
 
 from pathlib import Path
 
 from onnes.instruments.limits import Limits
+from onnes.instruments.station import CLASSES
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.toml_file import line_of, read_text
 from onnes.runner.plan_limits import PlanLimits, at_most, limits_of
 from onnes.runner.references import shown
 from onnes.runner.sequence import Limits as SequenceLimits
+
+
+def driver_limits(station: StationFile) -> PlanLimits:
+    """Return what the instruments allow as far as their drivers know it before they are opened."""
+    roles = station.roles
+    known = [
+        (roles.thermostat, "temperature"),
+        (roles.thermostat, "temperature_rate"),
+        (roles.magnet, "field_rate"),
+        *((wiring.source, "current") for wiring in station.wiring.values()),
+    ]
+    limits = PlanLimits()
+    for instrument, kind in known:
+        driver = CLASSES[station.instruments[instrument].driver] if instrument is not None else None
+        found = getattr(driver, f"{kind}_limits", None)
+        if isinstance(found, Limits):
+            limits = limits.narrowed(PlanLimits(**{kind: found}))
+    return limits
 
 
 def station_limits(station: StationFile, path: Path) -> PlanLimits:

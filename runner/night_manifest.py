@@ -1,6 +1,5 @@
 """What a night records by itself: who, where, with what, under which limits."""
 
-import hashlib
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
@@ -8,7 +7,8 @@ from typing import Any
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.station import Station
-from onnes.runner.plan import Plan
+from onnes.instruments.toml_file import read_text
+from onnes.runner.plan import Plan, sha256_of
 
 _LIBRARIES = ("numpy", "pandas", "pymeasure", "pyvisa", "pydantic", "pint", "scipy")
 
@@ -25,14 +25,18 @@ def night_manifest(
     return {
         **station.provenance,
         "title": plan.title,
-        "sequence": str(plan.path),
-        "station": {"name": station.file.name, "path": str(plan.station_path)},
+        "sequence": str(plan.path.resolve()),
+        "station": {
+            "name": station.file.name,
+            "path": str(plan.station_path.resolve()),
+            "sha256": sha256_of(read_text(plan.station_path)),
+        },
         "samples": {
             wiring: {
                 "id": sample.id,
                 "version": sample.version,
-                "path": str(sample.path),
-                "sha256": hashlib.sha256(sample.text.encode("utf-8")).hexdigest(),
+                "path": str(sample.path.resolve()),
+                "sha256": sha256_of(sample.text),
             }
             for wiring, sample in plan.samples.items()
         },

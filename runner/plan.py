@@ -9,16 +9,37 @@ from onnes.instruments.errors import ConfigurationError, SequenceError
 from onnes.instruments.spelling import nearest
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.runner.expansion import Expansion
-from onnes.runner.limit_sources import sequence_limits, station_limits
+from onnes.runner.limit_sources import driver_limits, sequence_limits, station_limits
+from onnes.runner.on_error import OnError
 from onnes.runner.plan_limits import Demand, PlanLimits, narrow, refused, wider
 from onnes.runner.plan_steps import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.problems import Place, Problem, choice, report
 from onnes.runner.references import find
 from onnes.runner.sample_file import SampleFile, load_sample_file
 from onnes.runner.sequence import Limits, SequenceText, load_sequence
+from onnes.runner.station_lint import station_problems
 from onnes.runner.surroundings import Ledger, Surroundings
 
-__all__ = ["Finish", "Measure", "Plan", "PlanStep", "SetField", "SetTemperature", "Wait", "make_plan"]
+__all__ = [
+    "Files",
+    "Finish",
+    "Measure",
+    "OnError",
+    "Plan",
+    "PlanStep",
+    "SetField",
+    "SetTemperature",
+    "Wait",
+    "make_plan",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the station file and, by wiring, the sample files are, whatever the sequence calls them."""
+
+    station: Path
+    samples: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,8 @@ class Plan:
 
     ``samples`` maps the wiring to its sample, ``limits`` are the narrowest of station, samples and sequence,
     ``demands`` is every setpoint, rate and current with its place in the file, so that they can be checked
-    again against the instruments; ``messages`` are notes for the person who runs it.
+    again against the instruments; ``notify`` is what somebody wants to hear of, ``end_by`` the time of day by
+    which the night should be over; ``messages`` are notes for the person who runs it.
     """
 
     path: Path
@@ -41,12 +63,14 @@ class Plan:
     finish: Finish
     steps: tuple[PlanStep, ...]
     demands: tuple[Demand, ...]
+    notify: tuple[str, ...]
+    end_by: str | None
     messages: tuple[str, ...]
 
     @property
     def sha256(self) -> str:
         """Return the hash of the sequence text."""
-        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+        return sha256_of(self.text)
 
     @property
     def sample_id(self) -> str:
@@ -55,24 +79,35 @@ class Plan:
         return ids[0] if len(ids) == 1 else "multi"
 
 
-def make_plan(path: Path, *, station: str | None = None, sample: str | None = None) -> Plan:
+def sha256_of(text: str) -> str:
+    """Return the hash by which a night knows a file again; line ends as they are read, always a line feed."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def make_plan(
+    path: Path, *, station: str | None = None, sample: str | None = None, files: Files | None = None
+) -> Plan:
     """Return the plan of the sequence file at ``path``.
 
     Args:
         station: name or path of a station file; overrides the sequence's.
         sample: name or path of a sample file; overrides the sequence's.
+        files: which files it was before, for a night that is resumed; nothing is looked for then.
 
     Raises:
         SequenceError: if the sequence or what it asks for is wrong: every problem, one a line.
         ConfigurationError: if the station or a sample file is wrong.
     """
-    return _Planner(load_sequence(path), station, sample).plan()
+    return _Planner(load_sequence(path), station, sample, files).plan()
 
 
 class _Planner:
-    def __init__(self, sequence: SequenceText, station: str | None, sample: str | None) -> None:
+    def __init__(
+        self, sequence: SequenceText, station: str | None, sample: str | None, files: Files | None
+    ) -> None:
         self._sequence = sequence
         self._asked_station, self._asked_sample = station, sample
+        self._files = files
         self._ledger = Ledger()
         self._faults: list[str] = []
 
@@ -104,11 +139,16 @@ class _Planner:
             finish=finish,
             steps=steps,
             demands=tuple(self._ledger.demands),
+            notify=self._sequence.model.notify,
+            end_by=self._sequence.model.end_by,
             messages=(*self._messages(), *station.not_enforced()),
         )
 
     def _messages(self) -> tuple[str, ...]:
         messages = list(self._ledger.messages)
+        if self._sequence.model.end_by is not None:
+            text = "end_by is recorded and not yet compared with the predicted end; nothing is stopped by it"
+            messages.append((self._key("end_by"), text))
         if self._sequence.model.contact_check == "auto":
             text = "contact_check: auto does nothing yet; check the contacts by hand before the run"
             messages.append((self._key("contact_check"), text))
@@ -149,21 +189,26 @@ class _Planner:
     def _station(self) -> tuple[Path | None, StationFile | None]:
         typed = self._sequence.model.station
         place = typed.place if typed is not None else self._key("sequence")
-        path = self._find("station", typed, self._asked_station, place)
+        if self._files is not None:
+            path: Path | None = self._files.station
+        else:
+            path = self._find("station", typed, self._asked_station, place)
         if path is None:
             return None, None
         try:
-            return path, load_station_file(path)
+            station = load_station_file(path)
         except ConfigurationError as error:
             self._faults.append(str(error))
             return path, None
+        self._faults += station_problems(station)
+        return path, station
 
     def _samples(self, station: StationFile | None) -> dict[str, SampleFile]:
         wirings = list(station.wiring) if station is not None else None
         samples: dict[str, SampleFile] = {}
         for wiring, reference, place in self._sample_references():
             mounted = self._wiring(wiring, wirings, place)
-            path = self._find("sample", reference, self._asked_sample, getattr(reference, "place", place))
+            path = self._sample(mounted, reference, getattr(reference, "place", place))
             if path is None:
                 continue
             try:
@@ -171,6 +216,13 @@ class _Planner:
             except ConfigurationError as error:
                 self._faults.append(str(error))
         return samples
+
+    def _sample(self, wiring: str, reference: str | None, place: Place) -> Path | None:
+        if self._files is None:
+            return self._find("sample", reference, self._asked_sample, place)
+        if wiring not in self._files.samples:
+            self._refuse(place, f"the night was started without a sample on the wiring '{wiring}'")
+        return self._files.samples.get(wiring)
 
     def _sample_references(self) -> list[tuple[str, str | None, Place]]:
         given = self._sequence.model.sample
@@ -226,7 +278,11 @@ class _Planner:
     ) -> tuple[PlanLimits, list[PlanLimits]]:
         """Return the narrowest limits, and those they come from."""
         problems, own = self._ledger.problems, self._sequence.model.limits
-        sources = [station_limits(station, station_path), *(each.plan_limits() for each in samples.values())]
+        sources = [
+            driver_limits(station),
+            station_limits(station, station_path),
+            *(each.plan_limits() for each in samples.values()),
+        ]
         limits = PlanLimits()
         for source in sources:
             limits = narrow(limits, source, self._key("sample"), problems)

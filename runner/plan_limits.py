@@ -110,10 +110,10 @@ def refused(
 def _outside(demand: Demand, allowed: Limits, above: bool) -> str:
     kind, unit = demand.kind, demand.unit
     end = show(allowed.high if above else allowed.low, kind, unit)
-    side, change = ("above", "lower") if above else ("below", "raise")
+    side, change, extreme = ("above", "lower", "most") if above else ("below", "raise", "least")
     what = KINDS[kind].name.removeprefix("a ")
     if kind in _MOST_ONLY:
-        return f"{demand.said} is {side} {end}, the most allowed ({allowed.set_by}); {change} the {what}"
+        return f"{demand.said} is {side} {end}, the {extreme} allowed ({allowed.set_by}); {change} the {what}"
     return (
         f"{demand.said} is {side} {end}; allowed {show(allowed.low, kind, unit)} .. "
         f"{show(allowed.high, kind, unit)} ({allowed.set_by}); {change} the setpoint"

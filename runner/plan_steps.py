@@ -9,6 +9,7 @@ from typing import Literal
 from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApproach
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.options import Settle
+from onnes.runner.on_error import USUAL, OnError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ Action = SetTemperature | SetField | Wait | Measure
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One action, with the place in the file it comes from and the loop values of its pass."""
+    """One action, with the place in the file it comes from and the loop values of its pass.
+
+    ``on_error`` says what happens when it fails; without a ``time_limit_s`` it may take as long as it does.
+    """
 
     number: int
     where: str
@@ -80,6 +84,8 @@ class PlanStep:
     note: str
     loop: Mapping[str, str]
     action: Action
+    on_error: OnError = USUAL
+    time_limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

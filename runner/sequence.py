@@ -11,18 +11,22 @@ from onnes.instruments.spelling import nearest
 from onnes.runner import quantity_fields as typed
 from onnes.runner.blocks import (
     BLOCKS,
+    Count,
     Isotherms,
     Magnet,
     Part,
+    Prepare,
     Resistivity,
     SetFieldOrValue,
     SetTemperatureOrValue,
     Settle,
+    TimeOfDay,
     WaitOrTime,
     Words,
     YesOrNo,
     keys_of,
 )
+from onnes.runner.on_error import OnErrorTyped
 from onnes.runner.problems import Place, PlacedError, Problem, choice, report
 from onnes.runner.quantity_text import Typed, read_quantity, read_values
 from onnes.runner.sequence_errors import problems_in
@@ -50,6 +54,7 @@ class Defaults(Part):
     isotherms: Isotherms = Isotherms()
     settle: Settle = Settle()
     magnet: Magnet = Magnet()
+    prepare: Prepare = Prepare()
 
 
 def _or_hold(kind: str) -> Any:
@@ -92,6 +97,8 @@ class Step(Part):
     name: Words = ""
     note: Words = ""
     enabled: YesOrNo = True
+    on_error: OnErrorTyped | None = None
+    time_limit: typed.TimeLimit | None = None
 
 
 class ResistivityStep(Step):
@@ -124,11 +131,14 @@ class WaitStep(Step):
     wait: WaitOrTime
 
 
-# The kinds of the keys that a loop fills with quantities; any other key but a group takes a list of words.
+# The kinds of the keys that a loop fills with quantities; any other key but a table takes a list of words.
 LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
 LOOP_KEYS = tuple(
     dict.fromkeys(
-        key for block in BLOCKS.values() for key in keys_of(block) if key not in ("settle", "magnet")
+        key
+        for block in BLOCKS.values()
+        for key in keys_of(block)
+        if key not in ("settle", "magnet", "prepare", "reference")
     )
 )
 
@@ -177,10 +187,18 @@ class ForStep(Step):
     do: Annotated[list["AnyStep"], Field(min_length=1)]
 
 
+class RepeatStep(Step):
+    """Do the steps so many times."""
+
+    repeat: Count
+    do: Annotated[list["AnyStep"], Field(min_length=1)]
+
+
 _STEPS: dict[str, type[Step]] = {
     "resistivity": ResistivityStep,
     "isotherms": IsothermsStep,
     "for": ForStep,
+    "repeat": RepeatStep,
     "set_temperature": SetTemperatureStep,
     "set_field": SetFieldStep,
     "wait": WaitStep,
@@ -211,6 +229,7 @@ AnyStep = Annotated[
     Annotated[ResistivityStep, Tag("a step with resistivity")]
     | Annotated[IsothermsStep, Tag("a step with isotherms")]
     | Annotated[ForStep, Tag("a step with for")]
+    | Annotated[RepeatStep, Tag("a step with repeat")]
     | Annotated[SetTemperatureStep, Tag("a step with set_temperature")]
     | Annotated[SetFieldStep, Tag("a step with set_field")]
     | Annotated[WaitStep, Tag("a step with wait")],
@@ -256,6 +275,11 @@ class SequenceFile(Part):
         Annotated[Literal["auto"], Tag("in a word")] | Annotated[Declined, Tag("in a table")],
         Discriminator(lambda value: "in a table" if isinstance(value, Table) else "in a word"),
     ] = "auto"
+    on_error: OnErrorTyped | None = None
+    end_by: TimeOfDay | None = None
+    notify: Annotated[
+        tuple[Literal["started", "suspended", "failed", "finished"], ...], Field(min_length=1)
+    ] = ()
     finish: Finish
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 

@@ -9,7 +9,7 @@ import pytest
 from onnes.instruments.errors import ConfigurationError, SequenceError
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.options import Settle
-from onnes.runner.plan import Measure, Plan, SetField, SetTemperature, Wait, make_plan
+from onnes.runner.plan import Measure, OnError, Plan, SetField, SetTemperature, Wait, make_plan
 
 ROOT = Path(__file__).parents[2]
 SEQUENCES = [*sorted((ROOT / "examples").glob("*.yaml")), ROOT / "runner" / "demo.yaml"]
@@ -218,6 +218,73 @@ def test_a_loop_over_words_fills_them_in(planned: Planner) -> None:
     assert [m.order for m in _measurements(plan)] == ["interleaved", "as_written"]
 
 
+def test_a_repeat_does_its_steps_so_many_times_and_counts_them(planned: Planner) -> None:
+    plan = planned(
+        """  - repeat: 2
+    do:
+      - wait: 1 s
+      - repeat: 2
+        do: [{wait: 2 s}]"""
+    )
+    assert [step.loop["repeat"] for step in plan.steps] == [
+        "1 of 2",
+        "1 of 2, 1 of 2",
+        "1 of 2, 2 of 2",
+        "2 of 2",
+        "2 of 2, 1 of 2",
+        "2 of 2, 2 of 2",
+    ]
+    assert [step.number for step in plan.steps] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_step_is_retried_twice_and_then_stops_where_nobody_says_more(planned: Planner) -> None:
+    plan = planned("  - wait: 1 s")
+    assert plan.steps[0].on_error == OnError(retries=2, wait_s=60.0, then="safe_stop")
+    assert (plan.steps[0].time_limit_s, plan.notify, plan.end_by) == (None, (), None)
+
+
+def test_the_nearest_on_error_around_a_step_counts(planned: Planner) -> None:
+    plan = planned(
+        """  - wait: 1 s
+  - for: {field: [0 T]}
+    on_error: {retry: 5, then: skip}
+    do:
+      - resistivity: {temperature: 5 K}
+      - {wait: 1 s, on_error: safe_stop}
+      - repeat: 1
+        do: [{wait: 1 s}]
+      - repeat: 1
+        on_error: {wait: 5 min}
+        do: [{wait: 1 s}]""",
+        "on_error: skip\n",
+    )
+    assert [step.on_error for step in plan.steps] == [
+        OnError(0, 0.0, "skip"),  # a word alone: no retries
+        OnError(5, 60.0, "skip"),
+        OnError(0, 0.0, "safe_stop"),
+        OnError(5, 60.0, "skip"),
+        OnError(2, 300.0, "safe_stop"),
+    ]
+
+
+def test_a_time_limit_is_that_of_each_run_of_its_step(planned: Planner) -> None:
+    plan = planned("  - {resistivity: {temperature: 5 K, field: [0 T, 1 T]}, time_limit: 3 h}\n  - wait: 1 s")
+    assert [step.time_limit_s for step in plan.steps] == [10800.0, 10800.0, None]
+
+
+def test_a_time_limit_beside_a_loop_is_refused(planned: Planner) -> None:
+    (found,) = _refused(planned, "  - {repeat: 2, time_limit: 3 h, do: [{wait: 1 s}]}")
+    assert found.startswith("night.yaml:6:17: time_limit beside a loop; put it beside the steps in 'do'")
+
+
+def test_who_is_told_of_what_and_when_the_night_should_end_is_in_the_plan(planned: Planner) -> None:
+    plan = planned("  - wait: 1 s", 'notify: [failed, finished]\nend_by: "08:00"\n')
+    assert (plan.notify, plan.end_by) == (("failed", "finished"), "08:00")
+    assert any(
+        text.startswith("night.yaml:6:1: end_by is recorded and not yet compared") for text in plan.messages
+    )
+
+
 @pytest.mark.parametrize(
     ("steps", "problem"),
     [
@@ -310,6 +377,35 @@ def test_a_value_outside_the_limits_is_refused_where_it_was_typed(
     column = steps.index("^") + 1
     (found,) = _refused(planned, steps.replace("^", ""))
     assert found.startswith(f"night.yaml:6:{column}: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("  - resistivity: {temperature: ^450 K}", "450 K is above 400 K; allowed 1.9 K .. 400 K (the PPMS)"),
+        (
+            "  - set_temperature: {to: 4 K, rate: ^30 K/min}",
+            "30 K/min is above 20 K/min, the most allowed (the P",
+        ),
+        (
+            "  - set_field: {to: 1 T, rate: ^5 Oe/s}",
+            "5 Oe/s is below 10 Oe/s, the least allowed (the PPMS); raise",
+        ),
+        (
+            "  - resistivity: {temperature: 5 K, current: ^200 mA}",
+            "200 mA is above 105 mA, the most allowed (the Keithley 6221); lower the current",
+        ),
+    ],
+)
+def test_what_a_driver_knows_is_checked_where_neither_station_nor_sample_says_less(
+    planned: Planner, steps: str, problem: str
+) -> None:
+    start, end = STATION.index("[limits]"), STATION.index("[wiring.film]")
+    sample = 'sample = 1\nid = "f"\ngeometry = { shape = "film" }\ndefaults = { current = "1 uA" }\n'
+    (found,) = _refused(
+        planned, steps.replace("^", ""), station=STATION[:start] + STATION[end:], sample=sample
+    )
+    assert found.startswith(f"night.yaml:6:{steps.index('^') + 1}: {problem}")
 
 
 def test_values_on_the_limits_are_allowed(planned: Planner) -> None:
