@@ -170,7 +170,7 @@ def event_text(event: dict[str, Any]) -> str:
 def _readings(night: NightState) -> str:
     if night.lab_time is None:
         return "nothing yet"
-    values = f"T {_value(night.temperature_k, '.3f')} K, H {_value(night.field_oe, '.0f')} Oe"
+    values = f"T {_value(night.temperature_k, '.3f')} K, H {_value(night.field_oe, '.1f')} Oe"
     outputs = [
         f"{label} {value}" for label, value in night.environment.items() if label.startswith("Output ")
     ]

@@ -92,7 +92,7 @@ def strip(night: NightState, wall: Clock) -> str:
     age = _age(night, rows, wall)
     parts = [
         f"T {_number(row.get('Temperature (K)'), '.3f')} K {row.get('Temperature state', '')}",
-        f"H {_number(row.get('Field (Oe)'), '.0f')} Oe {row.get('Field state', '')}",
+        f"H {_number(row.get('Field (Oe)'), '.1f')} Oe {row.get('Field state', '')}",
         f"He {_number(row.get('Helium (%)'), '.0f')} % ({row.get('Helium age', 'unknown')})",
         *(f"{label.removeprefix('Output ')} {value}" for label, value in row.items() if "Output " in label),
     ]
