@@ -180,7 +180,8 @@ def test_the_commands_start_without_the_heavy_libraries(open_night: OpenNight) -
         "import sys\n"
         "from onnes.runner.cli import cli\n"
         "cli.main(['status', sys.argv[1], '--json'], standalone_mode=False)\n"
-        "print([name for name in ('pandas', 'scipy.optimize', 'matplotlib', 'pymeasure', 'pyvisa') if name in sys.modules])"
+        "heavy = ['pandas', 'scipy.optimize', 'matplotlib', 'pymeasure', 'pyvisa']\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONUTF8": "1"}
     command = [sys.executable, "-c", code, str(open_night.path)]
