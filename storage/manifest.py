@@ -163,15 +163,29 @@ class Manifest:
             lines.append(f"  {_dumps(key)}: {text}")
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8", "backslashreplace")
 
+    def remove(self, *keys: str) -> None:
+        """Take entries out in memory."""
+        for key in keys:
+            self.entries.pop(key, None)
+        self.dirty = True
+
     def write(self) -> None:
-        """Replace the file when something has changed.
+        """Replace the file when something has changed, or when it is gone with its folder.
 
         Raises:
             StorageError: if that fails; the changes are kept and written by the next call.
         """
-        if self.dirty:
+        if self.dirty or not exists(self.path):
             replace_file(self.path, self.content(), self._wall)
             self.dirty = False
+
+
+def exists(path: Path) -> bool:
+    """Return whether ``path`` can be seen; on a drive that is gone nothing can."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -1,50 +1,62 @@
 """The writer of one night: its folder, its manifest with the heartbeat, its slow stream and its events."""
 
-import getpass
 import hashlib
-import os
-import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import StorageError
-from onnes.instruments.records import Column, plain
+from onnes.instruments.records import Column
 from onnes.storage.append_file import FSYNC_INTERVAL_S, AppendFile
-from onnes.storage.manifest import Manifest, json_bytes, rename, replace_file, sync_folder
+from onnes.storage.environment import EnvironmentFile
+from onnes.storage.manifest import Manifest, exists, json_bytes, rename, replace_file, sync_folder
 from onnes.storage.names import file_name, take_number, utc_stamp
-from onnes.storage.run import RunFolder, end_status, not_ours
-from onnes.storage.table import FORMAT, RunHeader, cell, column_line, onnes_line, plain_as, provenance
+from onnes.storage.owner_lock import this_process
+from onnes.storage.run import RUN_MANIFEST, RunFolder, end_status, not_ours
+from onnes.storage.table import FORMAT, RunHeader, line_parts, provenance
+from onnes.storage.take_up import night_to_take_up
 
 HEARTBEAT_INTERVAL_S = 5.0
 """Wall time between two heartbeats; one that is many times older, with no live owner, is that of a crash."""
 
-NIGHT_MANIFEST, SEQUENCE, EVENTS, ENVIRONMENT = (
-    "night.json",
-    "sequence.yaml",
-    "events.jsonl",
-    "environment.csv",
-)
+NIGHT_MANIFEST, SEQUENCE, EVENTS = "night.json", "sequence.yaml", "events.jsonl"
 
 _OURS = frozenset(
-    {"format", "night", "number", "status", "started", "ended", "heartbeat", "owner", "sequence_sha256"}
+    {
+        "format",
+        "night",
+        "number",
+        "status",
+        "started",
+        "ended",
+        "heartbeat",
+        "owner",
+        "sequence_sha256",
+        "attempts",
+    }
 )
 
 
 class NightFolder:
-    """One night on the disk, open for writing by one process; made by :meth:`create`."""
+    """One night on the disk, open for writing by one process; made by :meth:`create` and :meth:`reopen`."""
 
     def __init__(self, path: Path, wall: Clock, manifest: Manifest) -> None:
         self.path = path
         self._wall = wall
         self._manifest = manifest
-        self._provenance = provenance(manifest.entries, NIGHT_MANIFEST)
-        self._events = AppendFile(path / EVENTS, wall)
-        self._environment = AppendFile(path / ENVIRONMENT, wall)
-        self._environment_kinds: dict[str, bool] = {}  # label: is it text
+        self._events = _events(path / EVENTS, wall)
+        self._sequence = (path / SEQUENCE).read_bytes()
+        about = {**provenance(manifest.entries, NIGHT_MANIFEST), "night": path.name}
+        try:
+            self._environment = EnvironmentFile(path, wall, about)
+        except StorageError:
+            self._events.close()
+            raise
+        self._said: list[str] = []  # what no open file keeps
         self._runs: list[RunFolder] = []
         self._next_look = self._next_heartbeat = wall.now()
         self._closed = False
@@ -79,6 +91,7 @@ class NightFolder:
         name = f"{utc_stamp(started)}_{named}_{number:04d}"
         path = runs / f"{started:%Y-%m-%d}" / name
         sequence = sequence_text.encode()
+        owner = this_process()
         entries = Manifest(
             path / NIGHT_MANIFEST,
             wall,
@@ -89,7 +102,8 @@ class NightFolder:
                 "status": "running",
                 "started": started,
                 "heartbeat": started,
-                "owner": _owner(),
+                "owner": owner,
+                "attempts": [{"attempt": 1, "started": started, "owner": owner}],
                 "sequence_sha256": hashlib.sha256(sequence).hexdigest(),
                 **manifest,
             },
@@ -110,6 +124,46 @@ class NightFolder:
             raise StorageError(f"cannot create {path}: {error.strerror}") from error
         return cls(path, wall, entries)
 
+    @classmethod
+    def reopen(cls, path: Path, wall: Clock) -> Self:
+        """Take up a night whose owner has ended or was killed.
+
+        Whether its owner lives is for the caller to know: take its lock first. The night is ``running``
+        again, and ``attempts`` says who took it up, and what status and heartbeat were found.
+
+        Args:
+            path: the night folder.
+            wall: as for :meth:`create`.
+
+        Raises:
+            StorageError: if the folder holds no night that can be taken up, or it cannot be written; nothing
+                but a torn last row is changed.
+            ConfigurationError: if the night is finished.
+        """
+        entries = night_to_take_up(path / NIGHT_MANIFEST, path / SEQUENCE)
+        manifest = Manifest(path / NIGHT_MANIFEST, wall, entries)
+        night = cls(path, wall, manifest)
+        now, owner = wall.datetime(), this_process()
+        before = entries.get("attempts") or [
+            {"attempt": 1, "started": entries["started"], "owner": entries["owner"]}
+        ]
+        begun = {
+            "attempt": before[-1]["attempt"] + 1,
+            "started": now,
+            "owner": owner,
+            "status_before": entries["status"],
+            "heartbeat_before": entries["heartbeat"],
+        }
+        manifest.remove("ended")
+        manifest.put({"status": "running", "owner": owner, "heartbeat": now, "attempts": [*before, begun]})
+        try:
+            manifest.write()
+        except StorageError:
+            for file in night._streams():
+                file.close()
+            raise
+        return night
+
     def create_run(
         self,
         number: int,
@@ -129,6 +183,9 @@ class NightFolder:
             columns: what every point has, in order; storage adds ``Attempt``.
             header: what stands above the tables.
 
+        A folder of that name without ``run.json`` was being made when the writer was killed; it is moved
+        aside.
+
         Raises:
             ConfigurationError: if ``kind`` or ``label`` cannot stand in a name.
             StorageError: if the folder exists or cannot be made.
@@ -136,9 +193,49 @@ class NightFolder:
             TypeError: if an entry of ``manifest`` cannot stand in JSON.
         """
         name = f"{number:02d}_{file_name(kind, 'kind')}_{file_name(label, 'label')}"
-        run = RunFolder(self.path / name, self._wall, manifest, columns, header, self._runs.remove)
+        path = self.path / name
+        self._move_aside(path)
+        run = RunFolder.create(path, self._wall, manifest, columns, header, self._on_close)
         self._runs.append(run)
         return run
+
+    def reopen_run(
+        self, name: str, entry: Mapping[str, Any], columns: Sequence[Column] | None = None
+    ) -> RunFolder:
+        """Take up a run that is not finished, as its next attempt.
+
+        Args:
+            name: of its folder.
+            entry: ``rule`` (free or path), ``curve`` (from 1) and ``done`` (its setpoints that stay) of the
+                take-up, and ``reason``, one sentence.
+            columns: what the measurement gives now, compared with those of the run; without them its first
+                point tells.
+
+        Raises:
+            StorageError: if there is no run, it is damaged, or its columns are others; no row is changed.
+            ConfigurationError: if the run is finished.
+            ValueError: if ``entry`` says something else, or the run is open already.
+        """
+        path = self.path / name
+        if any(run.path == path for run in self._runs):
+            raise ValueError(f"run {name} is open; begin its next attempt there")
+        run = RunFolder.take_up(path, self._wall, entry, columns, self._on_close)
+        self._runs.append(run)
+        return run
+
+    def _move_aside(self, path: Path) -> None:
+        if not path.is_dir() or (path / RUN_MANIFEST).exists():
+            return
+        aside = next(
+            name
+            for number in count(1)
+            if not (name := path.with_name(f"{path.name}.unmade{number}")).exists()
+        )
+        try:
+            rename(path, aside, self._wall)
+        except OSError as error:
+            raise StorageError(f"cannot move {path} aside: {error.strerror or error}") from error
+        self._said.append(f"{path.name} had no {RUN_MANIFEST}; moved to {aside.name} and made anew")
 
     def event(self, kind: str, message: str, values: Mapping[str, Any], clock: Clock) -> None:
         """Add one line to ``events.jsonl``.
@@ -165,28 +262,15 @@ class NightFolder:
     def environment(self, row: Mapping[str, float | int | str]) -> None:
         """Add one row to ``environment.csv``; the first row fixes its columns and which of them are text.
 
+        In a night that was taken up, what the file has no column for is left out (:meth:`remarks` says it
+        once) and what is not read any more stays empty.
+
         Raises:
             TypeError: if a value is no number or text, or is one where the first row had the other.
             ValueError: if the columns are others than those of the first row; nothing is written.
             StorageError: if it cannot be written; the row is kept for :meth:`flush`.
         """
-        kinds = self._environment_kinds or {label: isinstance(value, str) for label, value in row.items()}
-        if row.keys() != kinds.keys():
-            raise ValueError(
-                f"{ENVIRONMENT} has the columns of its first row; "
-                f"missing {sorted(kinds.keys() - row.keys())}, unknown {sorted(row.keys() - kinds.keys())}"
-            )
-        cells = [
-            cell(plain_as(row[label], "text", label) if text else _number(row[label], label))
-            for label, text in kinds.items()
-        ]
-        line = (",".join(cells) + "\n").encode()
-        if not self._environment_kinds:
-            texts = [label for label, text in kinds.items() if text]
-            about = {**self._provenance, "night": self.path.name, "text": texts}
-            line = onnes_line(about) + column_line(kinds) + line
-            self._environment_kinds = kinds
-        self._environment.append(line)
+        self._environment.append(row)
 
     def update(self, **entries: Any) -> None:
         """Change entries of ``night.json``.
@@ -221,6 +305,20 @@ class NightFolder:
         """Return how many points, events and environment rows are kept in memory because of a failure."""
         return sum(part.pending() for part in self._parts())
 
+    def remarks(self) -> list[str]:
+        """Return what is to be said about the files, each sentence once: an event of each is due.
+
+        Torn rows that were cut off, rows that went with a folder, columns left out, folders moved aside.
+        """
+        said = [*self._said]
+        self._said.clear()
+        for file in self._streams():
+            said += file.remarks
+            file.remarks.clear()
+        for run in self._runs:
+            said += run.remarks()
+        return said
+
     def flush(self) -> None:
         """Write what is pending in the night and its open runs, in order, each row once.
 
@@ -230,6 +328,8 @@ class NightFolder:
         for part in self._parts():
             part.flush()
         self._manifest.write()
+        if not exists(self.path / SEQUENCE):  # gone with its folder, and needed for taking the night up
+            replace_file(self.path / SEQUENCE, self._sequence, self._wall)
 
     def close(self, status: str) -> None:
         """End the night as finished, failed, aborted or stopped; later calls do nothing.
@@ -266,23 +366,16 @@ class NightFolder:
         if problem:
             raise problem
 
+    def _on_close(self, run: RunFolder) -> None:
+        self._runs.remove(run)
+        self._said += run.remarks()
+
     def _parts(self) -> list[AppendFile | RunFolder]:
         return [*self._streams(), *self._runs]
 
     def _streams(self) -> list[AppendFile]:
-        return [self._events, self._environment]
+        return [self._events, self._environment.file]
 
 
-def _owner() -> dict[str, Any]:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a service without a name; which of them depends on the system
-        user = ""
-    return {"host": platform.node(), "user": user, "pid": os.getpid()}
-
-
-def _number(value: object, label: str) -> str:
-    found = plain(value, label)
-    if isinstance(found, str):
-        raise TypeError(f"column {label!r} got the text {found!r}; in the first row it held a number")
-    return cell(found)
+def _events(path: Path, wall: Clock) -> AppendFile:
+    return AppendFile.take_up(path, wall, line_parts) if path.exists() else AppendFile.create(path, wall)

@@ -5,6 +5,7 @@ A file may be open for writing, or its writer may have been killed: the last lin
 
 import json
 import re
+from datetime import datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +15,18 @@ import pandas as pd
 
 from onnes.instruments.errors import StorageError
 from onnes.instruments.records import Cell
+from onnes.storage.environment import ENVIRONMENT
 from onnes.storage.manifest import read_manifest
-from onnes.storage.night import ENVIRONMENT, EVENTS, NIGHT_MANIFEST, SEQUENCE
+from onnes.storage.night import EVENTS, NIGHT_MANIFEST, SEQUENCE
 from onnes.storage.run import DATA, REJECTS, RUN_MANIFEST
-from onnes.storage.table import REJECTED
+from onnes.storage.table import ATTEMPT, REJECTED, header_length, onnes_entries, whole_rows
 
 # Before 3.1 pandas could lose the last digit of a float by default; from then on asking for it is deprecated.
 _OLD = tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _OLD else {}
+
+CURVE = "Curve"
+"""Label of the column that numbers the curves of a run, from 1; 0 is a reference point between them."""
 
 _DTYPES = {"float": "float64", "int": "int64", "text": "str"}
 
@@ -66,6 +71,33 @@ class Run:
         return read_table(self.path / REJECTS, {**self._kinds(), REJECTED.label: "text"})
 
     @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """Return how the run was begun and taken up again, oldest first; empty in files of version 0.1.
+
+        Each has ``attempt`` and ``started``, the later ones ``rule``, ``curve``, ``done`` and ``reason``.
+        """
+        return list(self.manifest.get("attempts", []))
+
+    @cached_property
+    def current(self) -> pd.DataFrame:
+        """The good points that count: where a curve was restarted, only those of its last attempt.
+
+        An attempt with the rule ``path`` prepared the sample again and supersedes the rows of earlier ones
+        from its curve on; with the rule ``free`` it goes on where they ended.
+
+        Raises:
+            StorageError: if the file is missing or damaged.
+        """
+        data = self.data
+        keep = pd.Series(data=True, index=data.index)
+        for entry in self.attempts:
+            if entry.get("rule") == "path" and not data.empty:
+                # A table without curves is one curve.
+                superseded = data[CURVE] >= entry["curve"] if CURVE in data else True
+                keep &= ~((data[ATTEMPT.label] < entry["attempt"]) & superseded)
+        return data[keep].reset_index(drop=True)
+
+    @property
     def parameters(self) -> dict[str, tuple[Cell | bool, str]]:
         """Return {label: (value, unit)} of the measurement, with all digits."""
         parameters: dict[str, list[Any]] = self.manifest["header"]["parameters"]
@@ -105,6 +137,21 @@ class Night:
         return str(self.manifest["status"])
 
     @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """Return who began the night and who took it up, oldest first; empty in files of version 0.1."""
+        return list(self.manifest.get("attempts", []))
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        """Return host, user and pid of the process that wrote last, alive or not."""
+        return dict(self.manifest["owner"])
+
+    @property
+    def heartbeat(self) -> datetime:
+        """Return when the owner showed last that it lives, UTC wall time."""
+        return datetime.fromisoformat(self.manifest["heartbeat"])
+
+    @property
     def sequence_text(self) -> str:
         """Return the sequence as it was given.
 
@@ -138,7 +185,7 @@ class Night:
             StorageError: if the file is missing or damaged.
         """
         path = self.path / ENVIRONMENT
-        return read_table(path, dict.fromkeys(_onnes(_read(path)).get("text", []), "text"))
+        return read_table(path, dict.fromkeys(onnes_entries(_read(path)).get("text", []), "text"))
 
     def __repr__(self) -> str:
         return f"<Night {self.path.name}: {self.status}, {len(self.runs)} runs>"
@@ -154,7 +201,7 @@ def read_table(path: Path, kinds: dict[str, str]) -> pd.DataFrame:
         StorageError: if the file is missing or damaged.
     """
     content = _read(path)
-    body = whole_rows(content[_header_length(content) :])
+    body = whole_rows(content[header_length(content) :])
     if not body:
         return pd.DataFrame()
     labels = list(pd.read_csv(BytesIO(body), nrows=0).columns)
@@ -170,28 +217,6 @@ def read_table(path: Path, kinds: dict[str, str]) -> pd.DataFrame:
     except ValueError as error:  # pandas' own errors derive from it
         raise StorageError(f"{path} is damaged: {error}") from error
     return frame
-
-
-def whole_rows(body: bytes) -> bytes:
-    r"""Return the rows that are complete: up to the last newline that does not stand inside quotes.
-
-    >>> whole_rows(b'1,"a"\n2,"torn\nro')
-    b'1,"a"\n'
-    """
-    end = body.rfind(b"\n") + 1
-    while body.count(b'"', 0, end) % 2:
-        end = body.rfind(b"\n", 0, end - 1) + 1
-    return body[:end]
-
-
-def _header_length(content: bytes) -> int:
-    match = re.match(rb"(?:#[^\n]*\n)*", content)
-    return match.end() if match else 0
-
-
-def _onnes(content: bytes) -> dict[str, Any]:
-    match = re.search(rb"^#Onnes: (.*)$", content[: _header_length(content)], re.MULTILINE)
-    return dict(json.loads(match[1])) if match else {}
 
 
 def _read(path: Path) -> bytes:

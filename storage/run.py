@@ -5,15 +5,29 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import StorageError
 from onnes.instruments.records import Column, Point
 from onnes.storage.append_file import AppendFile
 from onnes.storage.manifest import Manifest, replace_file, sync_folder
-from onnes.storage.table import ATTEMPT, FORMAT, REJECTED, RowWriter, RunHeader, head, onnes_line, provenance
+from onnes.storage.table import (
+    ATTEMPT,
+    FORMAT,
+    REJECTED,
+    RowWriter,
+    RunHeader,
+    count_rows,
+    head,
+    header_length,
+    onnes_line,
+    provenance,
+    table_parts,
+)
+from onnes.storage.take_up import checked_entry, run_to_take_up
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +37,20 @@ Status = Literal["running", "finished", "failed", "aborted", "stopped"]
 DATA, REJECTS, RUN_MANIFEST = "data.csv", "rejected.csv", "run.json"
 
 _OURS = frozenset(
-    {"format", "night", "run", "status", "started", "ended", "points", "rejected", "columns", "header"}
+    {
+        "format",
+        "night",
+        "run",
+        "status",
+        "started",
+        "ended",
+        "points",
+        "rejected",
+        "lost",
+        "columns",
+        "header",
+        "attempts",
+    }
 )
 
 
@@ -51,61 +78,90 @@ def not_ours(entries: Mapping[str, Any], ours: frozenset[str], file: str) -> Non
 
 
 class RunFolder:
-    """One run on the disk, open for writing; made by ``NightFolder.create_run``.
+    """One run on the disk, open for writing; made by ``NightFolder.create_run`` and ``reopen_run``.
 
     Args:
-        path: the folder to create; one that exists is never taken.
+        path: the folder.
         wall: a wall clock, for syncing and for the times in the manifest.
-        manifest: what goes into ``run.json`` beside storage's own entries.
-        columns: what every point has, in order.
-        header: what stands above the table.
+        manifest: what ``run.json`` holds.
+        data: the file of the good points.
+        rejected: the file of the others.
         on_close: called with the folder when it is closed.
-
-    Raises:
-        StorageError: if the folder exists or cannot be written.
-        ValueError: if two columns have one label, or an entry of ``manifest`` is storage's own.
-        TypeError: if an entry of ``manifest`` cannot stand in JSON.
     """
-
-    attempt = 1  # a resumed run will take the next
 
     def __init__(
         self,
+        path: Path,
+        wall: Clock,
+        manifest: Manifest,
+        data: AppendFile,
+        rejected: AppendFile,
+        on_close: Callable[["RunFolder"], None],
+    ) -> None:
+        self.path = path
+        self._wall = wall
+        self._on_close = on_close
+        self._manifest = manifest
+        self._data = data
+        self._rejected = rejected
+        columns = [column for column in manifest.entries["columns"] if column["label"] != ATTEMPT.label]
+        self._labels = [column["label"] for column in columns]
+        # A run whose first point is still to come does not know them.
+        self._kinds = {column["label"]: column["kind"] for column in columns if "kind" in column}
+        self._about = {
+            "night": path.parent.name,
+            "run": path.name,
+            **provenance(manifest.entries, RUN_MANIFEST),
+        }
+        self._writers: dict[type[Point], RowWriter] = {}
+        self._counts = Counter[str]()
+        self._closed = False
+
+    @classmethod
+    def create(
+        cls,
         path: Path,
         wall: Clock,
         manifest: Mapping[str, Any],
         columns: Sequence[Column],
         header: RunHeader,
         on_close: Callable[["RunFolder"], None],
-    ) -> None:
+    ) -> Self:
+        """Create the folder ``path``; one that holds a run is never taken.
+
+        Args:
+            wall, on_close: as for the class.
+            manifest: what goes into ``run.json`` beside storage's own entries.
+            columns: what every point has, in order.
+            header: what stands above the table.
+
+        Raises:
+            StorageError: if the folder exists or cannot be written.
+            ValueError: if two columns have one label, or an entry of ``manifest`` is storage's own.
+            TypeError: if an entry of ``manifest`` cannot stand in JSON.
+        """
         not_ours(manifest, _OURS, RUN_MANIFEST)
-        self.path = path
-        self._wall = wall
-        self._on_close = on_close
-        self._labels = [column.label for column in columns]
         stored = [*columns, ATTEMPT, REJECTED]
         twice = sorted(label for label, n in Counter(column.label for column in stored).items() if n > 1)
         if twice:
             raise ValueError(f"{', '.join(twice)}: two columns have this label; every column has its own")
-        self._onnes = {"night": path.parent.name, "run": path.name}
-        self._provenance = provenance(header.onnes, "the header of a run")
-        self._writers: dict[type[Point], RowWriter] = {}
-        self._counts = Counter[str]()
-        self._closed = False
-        self._manifest = Manifest(
+        about = {"night": path.parent.name, "run": path.name}
+        started = wall.datetime()
+        entries = Manifest(
             path / RUN_MANIFEST,
             wall,
             {
                 "format": FORMAT,
-                **self._onnes,
+                **about,
                 "status": "running",
-                "started": wall.datetime(),
+                "started": started,
+                "attempts": [{"attempt": 1, "started": started}],
                 "columns": [
                     {"label": c.label, "name": c.name, "unit": c.unit, "description": c.description}
                     for c in stored[:-1]
                 ],
                 "header": header.plain(),
-                **self._provenance,
+                **provenance(header.onnes, "the header of a run"),
                 **manifest,
             },
         )
@@ -117,15 +173,82 @@ class RunFolder:
             raise StorageError(f"cannot create {path}: {error.strerror}") from error
         with ExitStack() as undo:  # so that it can be made when there is room again
             undo.callback(shutil.rmtree, path, ignore_errors=True)
-            self._data = AppendFile(path / DATA, wall, head(header, self._onnes, stored[:-1]))
-            undo.callback(self._data.close)
-            self._rejected = AppendFile(path / REJECTS, wall, head(header, self._onnes, stored))
-            undo.callback(self._rejected.close)
+            data = AppendFile.create(path / DATA, wall, head(header, about, stored[:-1]))
+            undo.callback(data.close)
+            rejected = AppendFile.create(path / REJECTS, wall, head(header, about, stored))
+            undo.callback(rejected.close)
             # The manifest comes last: a folder without one was still being made, and no point is in it.
-            self._manifest.write()
+            entries.write()
             undo.pop_all()
         with suppress(OSError):  # only a power cut in the next seconds could tell
             sync_folder(path.parent)
+        return cls(path, wall, entries, data, rejected, on_close)
+
+    @classmethod
+    def take_up(
+        cls,
+        path: Path,
+        wall: Clock,
+        entry: Mapping[str, Any],
+        columns: Sequence[Column] | None,
+        on_close: Callable[["RunFolder"], None],
+    ) -> Self:
+        """Go on with the run in ``path``, whose writer has ended or was killed, as its next attempt.
+
+        Args:
+            wall, on_close: as for the class.
+            entry: as for :meth:`next_attempt`.
+            columns: what the measurement gives now; None where its points will tell.
+
+        Raises:
+            StorageError: if there is no run, it is damaged, or its columns are others; no row is changed.
+            ConfigurationError: if it is finished.
+            ValueError: if ``entry`` says something else than an attempt.
+        """
+        checked_entry(entry)
+        manifest = Manifest(path / RUN_MANIFEST, wall, run_to_take_up(path / RUN_MANIFEST, columns))
+        with ExitStack() as undo:
+            data = AppendFile.take_up(path / DATA, wall, partial(_parts, path / DATA))
+            undo.callback(data.close)
+            rejected = AppendFile.take_up(path / REJECTS, wall, partial(_parts, path / REJECTS))
+            undo.callback(rejected.close)
+            run = cls(path, wall, manifest, data, rejected, on_close)
+            run._counts.update(points=_count(data), rejected=_count(rejected))
+            manifest.remove("ended", "points", "rejected")
+            manifest.put({"status": "running"})
+            run.next_attempt(entry)
+            undo.pop_all()
+        return run
+
+    @property
+    def attempt(self) -> int:
+        """Return the number that the next row carries in its column ``Attempt``."""
+        attempts = self._manifest.entries.get("attempts")
+        return int(attempts[-1]["attempt"]) if attempts else 1  # version 0.1 wrote no list
+
+    def next_attempt(self, entry: Mapping[str, Any]) -> None:
+        """Begin the next attempt: the rows from here on carry its number.
+
+        Args:
+            entry: ``rule`` (free or path), ``curve`` (from 1) and ``done`` (its setpoints that stay) of the
+                take-up, and ``reason``, one sentence; number and time are added.
+
+        Raises:
+            StorageError: if ``run.json`` cannot be replaced; the attempt has not begun then.
+            ValueError: if ``entry`` says something else.
+        """
+        added = checked_entry(entry)
+        before = self._manifest.entries.get("attempts") or [
+            {"attempt": 1, "started": self._manifest.entries["started"]}
+        ]
+        begun = {"attempt": self.attempt + 1, "started": self._wall.datetime(), **added}
+        self._manifest.put({"attempts": [*before, begun]})
+        try:
+            self._manifest.write()
+        except StorageError:
+            self._manifest.put({"attempts": before})
+            raise
+        self._writers.clear()  # each writes its attempt
 
     def append(self, point: Point) -> None:
         """Write one point: a good one to ``data.csv``, another with its reason to ``rejected.csv``.
@@ -150,13 +273,14 @@ class RunFolder:
 
     def _prepare(self, kind: type[Point]) -> RowWriter:
         writer = RowWriter(kind, self._labels, self.attempt)
-        if not self._writers:
+        if not self._kinds:
             kinds = {**writer.kinds, ATTEMPT.label: "int"}
             columns = self._manifest.entries["columns"]
             self._manifest.put(
                 {"columns": [{**column, "kind": kinds[column["label"]]} for column in columns]}
             )
-        elif writer.kinds != next(iter(self._writers.values())).kinds:
+            self._kinds = writer.kinds
+        elif writer.kinds != self._kinds:
             raise TypeError(
                 f"{kind.__name__} has columns of other types than the points before it in {self.path}"
             )
@@ -176,6 +300,14 @@ class RunFolder:
         self._data.flush()
         self._rejected.flush()
         self._manifest.write()
+
+    def remarks(self) -> list[str]:
+        """Return what is to be said about the files, each sentence once."""
+        files = (self._data, self._rejected)
+        said = [f"{self.path.name}: {remark}" for file in files for remark in file.remarks]
+        for file in files:
+            file.remarks.clear()
+        return said
 
     def sync_if_due(self) -> None:
         """Sync rows to the disk if a second of wall time has passed since the last sync.
@@ -210,7 +342,7 @@ class RunFolder:
         if not re.fullmatch(r"\w[\w.-]*", name) or name in {DATA, REJECTS, RUN_MANIFEST}:
             raise ValueError(f"{name!r} cannot name a derived table; e.g. 'symmetrised.csv'")
         text = frame.to_csv(index=False, na_rep="nan", lineterminator="\n")
-        line = onnes_line({**self._onnes, **self._provenance, "derived_from": DATA})
+        line = onnes_line({**self._about, "derived_from": DATA})
         replace_file(self.path / name, line + text.encode(), self._wall)
         return self.path / name
 
@@ -251,3 +383,18 @@ class RunFolder:
         self._manifest.write()
         if problem:
             raise problem
+
+
+def _parts(path: Path, content: bytes) -> tuple[bytes, bytes]:
+    found = table_parts(content)
+    if not found[0]:
+        raise StorageError(
+            f"{path} has lost the names of its columns; nothing was changed in it; restore it from a copy, "
+            f"or move {path.parent} away and measure the run again"
+        )
+    return found
+
+
+def _count(file: AppendFile) -> int:
+    content = file.path.read_bytes()
+    return count_rows(content[header_length(content) :]) - 1

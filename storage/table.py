@@ -4,6 +4,7 @@ The layout is the one that ``pymeasure.experiment.Results.load`` accepts (PyMeas
 4180; UTF-8 without a mark, LF; floats with all their digits.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -239,6 +240,67 @@ def plain_as(value: object, kind: Kind, label: str) -> Any:
     if (kind == "int" and type(found) is int) or (kind == "text" and type(found) is str):
         return found
     raise TypeError(f"column {label!r} got {value!r} of type {type(value).__name__}; it takes {_TAKES[kind]}")
+
+
+def header_length(content: bytes) -> int:
+    """Return how many bytes the comment lines in front of a table take."""
+    match = re.match(rb"(?:#[^\n]*\n)*", content)
+    return match.end() if match else 0
+
+
+def onnes_entries(content: bytes) -> dict[str, Any]:
+    """Return what :func:`onnes_line` wrote above a table; empty when there is no such line."""
+    match = re.search(rb"^#Onnes: (.*)$", content[: header_length(content)], re.MULTILINE)
+    return dict(json.loads(match[1])) if match else {}
+
+
+def whole_rows(body: bytes) -> bytes:
+    r"""Return the rows that are complete: up to the last newline that does not stand inside quotes.
+
+    >>> whole_rows(b'1,"a"\n2,"torn\nro')
+    b'1,"a"\n'
+    """
+    pieces = body.split(b'"')  # every second one stands inside quotes
+    end = len(body)
+    for index in reversed(range(len(pieces))):
+        end -= len(pieces[index])
+        newline = pieces[index].rfind(b"\n")
+        if index % 2 == 0 and newline >= 0:
+            return body[: end + newline + 1]
+        end -= 1
+    return b""
+
+
+def table_parts(content: bytes) -> tuple[bytes, bytes]:
+    """Take a table apart for going on with it: its head, and head and whole rows together.
+
+    Both are empty when not even the line of column names is complete.
+    """
+    start = header_length(content)
+    body = whole_rows(content[start:])
+    return (content[:start] + first_row(body), content[:start] + body) if body else (b"", b"")
+
+
+def line_parts(content: bytes) -> tuple[bytes, bytes]:
+    """Take a file of plain lines apart as :func:`table_parts` does; it has no head."""
+    return b"", content[: content.rfind(b"\n") + 1]
+
+
+def first_row(body: bytes) -> bytes:
+    """Return the first of whole rows, such as the column names."""
+    end = body.find(b"\n") + 1
+    while body.count(b'"', 0, end) % 2:
+        end = body.find(b"\n", end) + 1
+    return body[:end]
+
+
+def count_rows(rows: bytes) -> int:
+    r"""Return how many whole rows there are; a newline inside quotes ends none.
+
+    >>> count_rows(b'1,"two\nlines"\n2,a\n')
+    2
+    """
+    return sum(piece.count(b"\n") for piece in rows.split(b'"')[::2])
 
 
 def _encoded(row: str) -> bytes:

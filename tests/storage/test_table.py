@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from onnes.instruments.records import Column, Point, columns_of
-from onnes.storage.reader import Run, whole_rows
+from onnes.storage.reader import Run
 from onnes.storage.run import RunFolder
-from onnes.storage.table import RowWriter, RunHeader, head
+from onnes.storage.table import RowWriter, RunHeader, head, whole_rows
 
 MakeRun = Callable[[Sequence[Column]], RunFolder]
 SIMULATED = {"backend": "simulated", "lab": "ppms9", "seed": 7}
