@@ -2,9 +2,11 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from onnes.storage.table import ATTEMPT
 
 _TAIL_BYTES = 64 * 1024  # some hundred events or environment rows
 _BLOCK_BYTES = 1 << 20
@@ -60,6 +62,29 @@ def labels_of(path: Path) -> list[str]:
 def cells(line: str) -> list[str]:
     """Return the cells of one line of a table."""
     return next(csv.reader([line]), [])
+
+
+def rows_that_count(path: Path, attempts: Sequence[Mapping[str, Any]]) -> int:
+    """Count the rows of ``data.csv`` without keeping them; restarted curves count as in ``Run.current``.
+
+    Args:
+        attempts: those of ``run.json``.
+    """
+    restarts = [entry for entry in attempts if entry.get("rule") == "path"]
+    labels = labels_of(path)
+    rows = (line for line in Follower(path).lines() if not line.startswith("#"))
+    next(rows, None)  # the column labels
+    if not restarts:
+        return sum(1 for _ in rows)
+    return sum(_counts(dict(zip(labels, cells(line), strict=False)), restarts) for line in rows)
+
+
+def _counts(row: dict[str, str], restarts: Sequence[Mapping[str, Any]]) -> bool:
+    return not any(
+        int(row[ATTEMPT.label]) < entry["attempt"]
+        and ("Curve" not in row or int(row["Curve"]) >= entry["curve"])
+        for entry in restarts
+    )
 
 
 class Follower:

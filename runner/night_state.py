@@ -13,10 +13,11 @@ from typing import Any, Literal, get_args
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.runner.file_tail import last_events, last_rows, size_of
+from onnes.runner.file_tail import last_events, last_rows, rows_that_count
 from onnes.runner.find_night import RUNS, all_nights
+from onnes.storage.environment import ENVIRONMENT
 from onnes.storage.manifest import read_manifest
-from onnes.storage.night import ENVIRONMENT, EVENTS, HEARTBEAT_INTERVAL_S, NIGHT_MANIFEST
+from onnes.storage.night import EVENTS, HEARTBEAT_INTERVAL_S, NIGHT_MANIFEST
 from onnes.storage.owner_lock import holder
 from onnes.storage.run import DATA, RUN_MANIFEST
 
@@ -176,7 +177,8 @@ def _judged(night: Path, manifest: dict[str, Any], alive: bool, wall: Clock) -> 
     elif not alive:
         state = "crashed"
     else:
-        state = _known(str(told.get("state", "running")), "running")
+        written = str(told.get("state", "running"))  # an end is that of the runner before this one
+        state = _known(written, "running") if written in ALIVE else "preparing"
     steps = manifest.get("steps") or []
     step: dict[str, Any] = next((s for s in reversed(steps) if s.get("status") not in _NOT_BEGUN_OR_DONE), {})
     run = None if state == "finished" else _unfinished_run(night)
@@ -259,21 +261,9 @@ def _unfinished_run(night: Path) -> Path | None:
 
 
 def _points(run: Path) -> tuple[int, int]:
-    """Return how many points of a run are stored, and how many were planned."""
+    """Return how many stored points of a run count, and how many were planned."""
     manifest = read_manifest(run / RUN_MANIFEST)
-    planned = len(manifest.get("setpoints") or [])
-    if manifest.get("status") != "running" and isinstance(manifest.get("points"), int):
-        return manifest["points"], planned
-    return _rows(run / DATA), planned
-
-
-def _rows(path: Path) -> int:
-    """Count the rows of a table without reading it into memory."""
-    if not size_of(path):
-        return 0
-    with path.open("rb") as file:
-        lines = sum(line.endswith(b"\n") and not line.startswith(b"#") for line in file)
-    return max(0, lines - 1)  # the line of column names
+    return rows_that_count(run / DATA, manifest.get("attempts") or []), len(manifest.get("setpoints") or [])
 
 
 def _unconfirmed(events: list[dict[str, Any]]) -> tuple[str, ...]:

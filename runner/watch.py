@@ -20,7 +20,8 @@ from onnes.runner.find_night import find_night, newest_night
 from onnes.runner.night_state import NightState, judge, number_in, time_in
 from onnes.runner.status import StatusAnswer, clock_text, event_text, headline, warnings_of
 from onnes.runner.text_curve import TextCurve
-from onnes.storage.night import ENVIRONMENT, EVENTS
+from onnes.storage.environment import ENVIRONMENT
+from onnes.storage.night import EVENTS
 
 REFRESH_S = 0.5  # wall time
 _PERIOD_S = 30.0  # of the environment log, where there are no two rows that tell

@@ -12,7 +12,8 @@ from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.runner.find_night import newest_night
 from onnes.runner.night_state import ALIVE, STALE_S, State, judge, live_night
 from onnes.storage.owner_lock import OwnerLock
-from tests.runner.conftest import NightMaker, OpenNight
+from onnes.storage.reader import Run
+from tests.runner.conftest import NightMaker, OpenNight, stored_point
 
 MakeNight = Callable[..., NightMaker]
 RUN = "02_resistivity-temperature_0Oe"
@@ -130,6 +131,20 @@ def test_a_row_that_was_being_written_is_no_point(owned: OpenNight) -> None:
     with (owned.run.path / "data.csv").open("ab") as file:
         file.write(b"2026-01-01T00:0")
     assert judge(owned.path, owned.wall).point == 3
+
+
+def test_rows_of_a_curve_that_was_restarted_do_not_count(owned: OpenNight) -> None:
+    owned.run.next_attempt({"rule": "free", "curve": 1, "done": 3, "reason": "paused"})
+    owned.run.append(stored_point(7.0))
+    assert judge(owned.path, owned.wall).point == 4
+    owned.run.next_attempt({"rule": "path", "curve": 1, "done": 0, "reason": "killed"})
+    owned.run.append(stored_point(4.0))
+    assert judge(owned.path, owned.wall).point == len(Run.open(owned.run.path).current) == 1
+
+
+def test_a_night_that_was_taken_up_prepares_until_its_runner_says_more(owned: OpenNight) -> None:
+    owned.state(state="stopped")
+    assert judge(owned.path, owned.wall).state == "preparing"
 
 
 @pytest.mark.parametrize(
