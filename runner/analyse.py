@@ -1,11 +1,11 @@
 """Analyse a night or a run that is stored: results, ``results.json`` and the figure."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.figure import draw
+from onnes.runner.find_night import find_night as find_night
 from onnes.runner.findings import find
 from onnes.runner.results import NightResult, write_results
 from onnes.storage.night import NIGHT_MANIFEST
@@ -66,25 +66,3 @@ def analyse(path: Path) -> AnalysisReport:
         figure if drawn else None,
         tuple(messages),
     )
-
-
-def find_night(text: str, runs: Path) -> Path:
-    """Return the folder that ``text`` names: a path, or the number of a night in the folder ``runs``.
-
-    Raises:
-        ConfigurationError: if there is no such folder, or the number belongs to more than one.
-    """
-    if Path(text).is_dir():
-        return Path(text)
-    if not re.fullmatch(r"\d{1,6}", text):
-        raise ConfigurationError(
-            f"there is no folder {text}; give the folder of a night or a run, or the number of a night, "
-            "e.g. 0042"
-        )
-    found = [path for path in runs.glob(f"*/*_{int(text):04d}") if (path / NIGHT_MANIFEST).is_file()]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise ConfigurationError(f"there is no night {int(text):04d} in {runs}; look with `ls {runs}`")
-    names = ", ".join(str(path) for path in sorted(found))
-    raise ConfigurationError(f"night {int(text):04d} is more than one in {runs}: {names}; give the folder")

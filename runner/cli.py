@@ -1,21 +1,18 @@
 """The command line. A command imports its heavy parts itself, so that ``onnes --help`` stays quick."""
 
-import json
 import math
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from onnes.instruments.errors import OnnesError
+from onnes.runner.cli_answer import JSON, print_answer, print_json, refused
+from onnes.runner.cli_night import NIGHT_COMMANDS
 
 if TYPE_CHECKING:
     from onnes.runner.answers import Answer
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on stdout.")
 _SEED = click.option("--seed", type=int, help="Seed of the virtual lab; beats the station's and the lab's.")
 _STATION = click.option("--station", metavar="REF", help="Station file or its name; overrides the sequence.")
 _SAMPLE = click.option("--sample", metavar="REF", help="Sample file or its name; overrides the sequence.")
@@ -33,7 +30,7 @@ def cli() -> None:
 )
 @_SEED
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the night goes.")
-@_JSON
+@JSON
 def demo(lab: str | None, seed: int | None, out: Path, as_json: bool) -> int:
     """Measure rho(T,H) of a MgB2 bilayer on a virtual PPMS and compare with the paper."""
 
@@ -42,14 +39,14 @@ def demo(lab: str | None, seed: int | None, out: Path, as_json: bool) -> int:
 
         return run_demo(lab=lab, seed=seed, runs=out)
 
-    return _answer(as_json, answer)
+    return print_answer(as_json, answer)
 
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @_STATION
 @_SAMPLE
-@_JSON
+@JSON
 def check(file: Path, station: str | None, sample: str | None, as_json: bool) -> int:
     """Check a sequence with its station and sample; nothing is opened."""
 
@@ -58,7 +55,7 @@ def check(file: Path, station: str | None, sample: str | None, as_json: bool) ->
 
         return check_sequence(file, station=station, sample=sample)
 
-    return _answer(as_json, answer)
+    return print_answer(as_json, answer)
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -82,7 +79,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     metavar="[SPEED]",
     help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
 )
-@_JSON
+@JSON
 def run(
     file: Path,
     station: str | None,
@@ -98,12 +95,12 @@ def run(
 
         return run_file(file, station=station, sample=sample, seed=seed, real_time=real_time)
 
-    return _answer(as_json, answer)
+    return print_answer(as_json, answer)
 
 
 @cli.command()
 @click.argument("folder", metavar="NIGHT")
-@_JSON
+@JSON
 def analyse(folder: str, as_json: bool) -> int:
     """Analyse a night or a run again: a folder, or the number of a night below ./runs."""
 
@@ -112,7 +109,11 @@ def analyse(folder: str, as_json: bool) -> int:
 
         return analyse_folder(folder)
 
-    return _answer(as_json, answer)
+    return print_answer(as_json, answer)
+
+
+for _command in NIGHT_COMMANDS:
+    cli.add_command(_command)
 
 
 @cli.group()
@@ -121,7 +122,7 @@ def sim() -> None:
 
 
 @sim.command()
-@_JSON
+@JSON
 def samples(as_json: bool) -> int:
     """List the sample models with every parameter, its unit, default and mark."""
 
@@ -130,43 +131,7 @@ def samples(as_json: bool) -> int:
 
         return sample_models()
 
-    return _answer(as_json, answer)
-
-
-def _answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
-    """Print what a command answers; what was typed wrong is one message each and exit code 2."""
-    try:
-        answer = build()
-    except OnnesError as error:
-        messages = str(error).splitlines()
-        if as_json:
-            _print_json(_refused(messages))
-        for message in messages:
-            click.echo(message, err=True)
-        return 2
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not break what reads our JSON
-        traceback.print_exc()
-        message = f"{type(error).__name__}: {error}; this is a fault of Onnes, not of what you typed"
-        if as_json:
-            _print_json(_refused([message]))
-        click.echo(message, err=True)
-        return 3
-    if as_json:
-        _print_json(answer.as_json())
-    else:
-        from rich.console import Console
-
-        answer.print(Console())
-    return answer.exit_code
-
-
-def _refused(messages: list[str]) -> dict[str, Any]:
-    return {"simulated": None, "night": None, "runs": [], "results": [], "messages": messages}
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    text = json.dumps(content, ensure_ascii=True, allow_nan=False, indent=2)
-    sys.stdout.write(text + "\n")
+    return print_answer(as_json, answer)
 
 
 def main() -> None:
@@ -179,7 +144,7 @@ def main() -> None:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
         if "--json" in sys.argv:
-            _print_json(_refused([error.format_message()]))
+            print_json(refused([error.format_message()]))
         error.show()
         sys.exit(2)
     except click.Abort:

@@ -1,5 +1,6 @@
 """A night of synthetic data of a known truth, written by the storage, independent of the virtual lab."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.records import Column, Point, columns_of
 from onnes.storage.night import NightFolder
+from onnes.storage.run import RunFolder
 from onnes.storage.table import RunHeader
 
 Floats = NDArray[np.float64]
@@ -240,3 +242,80 @@ def paper_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
         night.sweep(kelvin, field_oe)
     night.isotherms(np.arange(2.0, 6.1, 0.5).tolist(), np.arange(0, 90001, 2000.0))
     return night.close()
+
+
+@dataclass
+class OpenNight:
+    """A night with one run that is open, as its runner leaves it on the disk."""
+
+    path: Path
+    wall: VirtualClock
+    folder: NightFolder
+    run: RunFolder
+
+    def state(self, **entries: Any) -> None:
+        """Write what a runner keeps in ``night.json``."""
+        self.folder.update(state=entries)
+
+    def edit(self, **entries: Any) -> None:
+        """Change ``night.json`` behind the storage's back."""
+        file = self.path / "night.json"
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps({**manifest, **entries}), encoding="utf-8")
+
+    def environment(self, **changes: Any) -> None:
+        """Add a row as the environment log does."""
+        self.folder.environment(
+            {
+                "Time UTC": self.wall.datetime().isoformat(),
+                "Elapsed (s)": self.wall.now(),
+                "Temperature (K)": 4.2,
+                "Temperature state": "stable",
+                "Field (Oe)": 20000.0,
+                "Field state": "persistent",
+                "Helium (%)": 63.0,
+                "Helium age": "recent",
+                "Output k6221": "on",
+                **changes,
+            }
+        )
+
+
+@pytest.fixture
+def open_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenNight]:
+    """A night of three steps below ./runs, in the second, with 3 of 5 points; nobody owns it."""
+    monkeypatch.chdir(tmp_path)
+    wall = VirtualClock()
+    steps = [
+        {"number": 1, "name": "cool", "status": "finished"},
+        {"number": 2, "name": "isotherms", "status": "running"},
+        {"number": 3, "name": "warm", "status": "queued"},
+    ]
+    origin = {"backend": "simulated", "lab": "synthetic", "seed": 7}
+    about = {**origin, "steps": steps, "station": {"name": "ppms9"}}
+    folder = NightFolder.create(tmp_path / "runs", "MB215-06", wall, about, "sequence: 1\n")
+    columns = list(columns_of(StoredPoint).values())
+    setpoints: list[dict[str, float]] = [{"temperature_k": 4.0 + index} for index in range(5)]
+    run = folder.create_run(
+        2,
+        "resistivity-temperature",
+        "0Oe",
+        {"setpoints": setpoints, "step": {"number": 2, "name": "isotherms"}},
+        columns,
+        RunHeader("tests.Procedure", {}, origin),
+    )
+    for kelvin in (4.0, 5.0, 6.0):
+        run.append(stored_point(kelvin))
+    made = OpenNight(folder.path, wall, folder, run)
+    folder.event("started", "night of 3 steps", {}, wall)
+    made.environment()
+    yield made
+    folder.close("aborted")
+
+
+def stored_point(kelvin: float) -> StoredPoint:
+    """A good point at ``kelvin`` and 0 Oe whose resistance, ohm, is a tenth of it."""
+    return StoredPoint(
+        "2026-01-01T00:00:00+00:00", 1.0, kelvin, kelvin, kelvin, kelvin, 0.0, 0.0, 0.0, 0.0,
+        1e-4, kelvin * 1e-5, kelvin / 10, 1e-6, 0.0, 0.0, "", "warming", 1, "0x1141", "",
+    )  # fmt: skip

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.runner.analyse import analyse, find_night
+from onnes.runner.analyse import analyse
 from onnes.runner.figure import draw
+from onnes.runner.find_night import find_night
 from onnes.runner.findings import find
 from onnes.runner.results import NightResult, write_results
 from onnes.storage.reader import Night

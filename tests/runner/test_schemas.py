@@ -24,7 +24,7 @@ def _problems(value: Any, schema: dict[str, Any]) -> list[str]:
     return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
 
 
-def _output_problems(value: Any, name: str) -> list[str]:
+def output_problems(value: Any, name: str) -> list[str]:
     return _problems(value, {"$defs": OUTPUT["$defs"], "$ref": f"#/$defs/{name}"})
 
 
@@ -70,27 +70,27 @@ def test_the_schema_of_a_sequence_refuses_what_the_models_refuse(text: str) -> N
 def test_check_prints_what_its_schema_says() -> None:
     good = CliRunner().invoke(cli, ["check", str(ROOT / "examples" / "000-transport.yaml"), "--json"])
     found = json.loads(good.stdout)
-    assert _output_problems(found, "check") == []
+    assert output_problems(found, "check") == []
     assert found["plan"]["points"] == 11128
     bad = CliRunner().invoke(cli, ["check", str(ROOT / "examples" / "none.yaml"), "--json"])
-    assert _output_problems(json.loads(bad.stdout), "check") == []
+    assert output_problems(json.loads(bad.stdout), "check") == []
 
 
 def test_sim_samples_prints_what_its_schema_says() -> None:
     found = json.loads(CliRunner().invoke(cli, ["sim", "samples", "--json"]).stdout)
-    assert _output_problems(found, "sim_samples") == []
+    assert output_problems(found, "sim_samples") == []
     assert {"bilayer", "metal"} <= set(found["models"])
 
 
 def test_a_refused_night_fits_the_schema_of_a_night() -> None:
     found = json.loads(CliRunner().invoke(cli, ["run", "none.yaml", "--json"]).stdout)
-    assert _output_problems(found, "night") == []
+    assert output_problems(found, "night") == []
     assert found["simulated"] is None
 
 
 def test_a_result_fits_the_schema_of_a_result_with_and_without_a_value() -> None:
     good = NightResult("tc-onset", "Tc", 39.3, 0.1, "K", "tangent", {"rms": 0.1})
     refused = NightResult("000-hc", "Hc", None, None, "Oe", "collapse", flags=("too few isotherms",))
-    assert _output_problems(good.as_json(), "result") == []
-    assert _output_problems(refused.as_json(), "result") == []
-    assert _output_problems({**good.as_json(), "sigma": -1.0}, "result") != []
+    assert output_problems(good.as_json(), "result") == []
+    assert output_problems(refused.as_json(), "result") == []
+    assert output_problems({**good.as_json(), "sigma": -1.0}, "result") != []
