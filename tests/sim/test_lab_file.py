@@ -153,7 +153,7 @@ emf_nv = nan
 [extra]
 x = 1
 [[fault]]
-kind = "quench"
+kind = "quenche"
 at = "soon"
 [[fault]]
 kind = "timeout"
@@ -171,7 +171,7 @@ args = { seconds = 3 }
         "20:1: read.2.port = 'bad': ",
         "22:1: read.2.emf_nv is not a finite number; write the number",
         "23:1: unknown key 'extra'; expected one of cryostat, drive, ",
-        "26:1: fault.1.kind = 'quench': should be 'timeout', 'latency', ",
+        "26:1: fault.1.kind = 'quenche': should be 'timeout', 'latency', ",
         "27:1: fault.1.at = 'soon': 'soon' is no time; write for example '2h15m'",
         "28:1: fault.2 = {'kind': 'timeout', 'args': {'seconds': 3}}: args of a fault 'timeout' take nothing",
     ]
