@@ -13,7 +13,15 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from onnes.sim.disturbances import SWING_PER_PEAK, SWING_RAD_PER_S, SWING_TAU_S, Disturbance, swing_gain
+from onnes.sim.disturbances import (
+    SWING_PER_PEAK,
+    SWING_PER_PEAK_AT_REST,
+    SWING_RAD_PER_S,
+    SWING_TAU_S,
+    ControlOff,
+    Disturbance,
+    swing_gain,
+)
 from onnes.sim.late_status import LateStatus
 from onnes.sim.noise import Held, stream_key
 
@@ -75,20 +83,6 @@ class CryostatSettings(BaseModel):
         if not 0 <= self.dead_time_s[0] <= self.dead_time_s[1]:
             raise ValueError(f"dead_time_s = {list(self.dead_time_s)} s is not [shortest, longest]")
         return self
-
-
-@dataclass(frozen=True, slots=True)
-class ControlOff:
-    """From ``since`` on nobody holds the temperature, and the status is ``code``.
-
-    It drifts towards ``to_k`` at ``k_per_min``; without ``to_k`` it stays. Setpoints are noted for later; in
-    standby one ends it.
-    """
-
-    since: float
-    code: int
-    to_k: float | None
-    k_per_min: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +186,7 @@ class Cryostat:
 
     def swing(self, t: float, peak_k: float) -> None:
         """Let the temperature swing once as after a fast ramp, first by ``peak_k``."""
-        self._disturb(Disturbance(t, swing=peak_k * SWING_PER_PEAK))
+        self._disturb(Disturbance(t, swing=peak_k * SWING_PER_PEAK_AT_REST))
 
     def shift_thermometer(self, t: float, kelvin: float) -> None:
         """Let the thermometer read ``kelvin`` more from ``t`` on.

@@ -1,6 +1,6 @@
-"""What disturbs the temperature beside the setpoint: kicks and swings, which fade behind the same two lags.
+"""What disturbs the temperature: kicks and swings, which fade behind the two lags, and times without control.
 
-Both lags are linear, so a disturbance adds to whatever the setpoint does.
+Both lags are linear, so a kick or a swing adds to whatever the setpoint does.
 """
 
 import math
@@ -11,8 +11,24 @@ from typing import Final
 # 110 s, -0.11 K at 150 s. A damped swing from the arrival of the setpoint follows it within 0.2 K.
 SWING_TAU_S: Final = 121.0
 SWING_RAD_PER_S: Final = 0.0203
-SWING_PER_PEAK: Final = 1.0 / 0.43
+SWING_PER_PEAK: Final = 1.0 / 0.43  # behind a ramp, whose lag takes some of it
+_PEAK_RAD: Final = math.atan(SWING_RAD_PER_S * SWING_TAU_S)  # where a swing from rest is highest
+SWING_PER_PEAK_AT_REST: Final = math.exp(_PEAK_RAD / (SWING_RAD_PER_S * SWING_TAU_S)) / math.sin(_PEAK_RAD)
 _OVER_AFTER: Final = 30.0  # time constants until nothing of it is left: e^-30
+
+
+@dataclass(frozen=True, slots=True)
+class ControlOff:
+    """From ``since`` on nobody holds the temperature, and the status is ``code``.
+
+    It drifts towards ``to_k`` at ``k_per_min``; without ``to_k`` it stays. Setpoints are noted for later; in
+    standby one ends it.
+    """
+
+    since: float
+    code: int
+    to_k: float | None
+    k_per_min: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,25 +11,12 @@ from onnes.sim.scpi import ERRORS
 
 Layer = Literal["wire", "front end", "wiring", "plant"]
 
-FaultName = Literal[
-    "timeout",
-    "latency",
-    "garbage",
-    "partial",
-    "stale",
-    "drop",
-    "scpi_error",
-    "wrong_idn",
-    "busy",
-    "stuck",
-    "offset",
-    "drift",
-    "range_stuck",
-    "overload",
-    "contact_open",
-    "compliance",
-    "lead_noise",
-    "line_spur",
+WireFault = Literal[
+    "timeout", "latency", "garbage", "partial", "stale", "drop", "scpi_error", "wrong_idn", "busy"
+]
+FrontEndFault = Literal["stuck", "offset", "drift", "range_stuck", "overload"]
+WiringFault = Literal["contact_open", "compliance", "lead_noise", "line_spur"]
+PlantFault = Literal[
     "quench",
     "switch_heater_stuck",
     "persistent_leak",
@@ -43,6 +30,7 @@ FaultName = Literal[
     "chamber_leak",
     "foreign_setpoint",
 ]
+FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault]
 
 _DAY_S: Final = 86_400.0
 

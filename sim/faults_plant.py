@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from onnes.sim.cryostat import FILLING, STANDBY, ControlOff
+from onnes.sim.cryostat import FILLING, STANDBY
+from onnes.sim.disturbances import ControlOff
 from onnes.sim.fault_settings import Spell
 
 if TYPE_CHECKING:
