@@ -94,7 +94,7 @@ FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
     ),
     "partial": _wire(
         "the reply ends early, after half of it or some bytes, without its terminator",
-        {"bytes": Quantity(None, 0.0, 1e6, "bytes")},
+        {"bytes": Quantity(None, 0.0, 1e6, "")},
     ),
     "stale": _wire("the reply before comes first, then the right one"),
     "drop": _wire(

@@ -83,10 +83,10 @@ class FaultSettings(BaseModel):
     A fault of the wire strikes the messages from ``at`` until ``until``; with ``every`` at most one in each
     such interval. Any other one strikes at ``at``, and with ``every`` again and again until ``until``. With
     ``p`` a coin is tossed each time, which depends on seed and lab time alone. With ``when`` a look every
-    10 s, or every ``every``, says whether it may strike.
+    10 s (off the wire every ``every``, if it is given) says whether it may strike.
 
-    It strikes ``count`` times. Without ``count``: once; as often as it can with ``every``, with ``p``, and
-    for a fault of single messages with ``until``.
+    It strikes ``count`` times. Without ``count``: once, or as often as it can with ``every``, and on the wire
+    with ``p`` or, for a fault of single messages, with ``until``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -112,8 +112,9 @@ class FaultSettings(BaseModel):
         """Return how often it strikes at most."""
         if self.count is not None:
             return self.count
-        each_message = self.until is not None and not self.about.lasts and self.about.layer == "wire"
-        return math.inf if self.every is not None or self.p < 1.0 or each_message else 1
+        each_message = self.p < 1.0 or (self.until is not None and not self.about.lasts)
+        meets_many = self.about.layer == "wire" and each_message
+        return math.inf if self.every is not None or meets_many else 1
 
     def number(self, name: str) -> float:
         """Return a number of ``args``, or its default; NaN if it has none."""
@@ -139,6 +140,8 @@ class FaultSettings(BaseModel):
             raise ValueError(
                 f"match = {self.match!r} is for faults of the wire; {self.kind!r} meets no message"
             )
+        if self.most > 1 and self.every is None and self.about.layer != "wire":
+            raise ValueError(f"count = {self.count} needs every, for nothing else brings {self.kind!r} back")
         if self.every is not None and self.about.lasts and not self.number("seconds") <= self.every:
             raise ValueError(
                 f"every = {self.every:g} s needs args.seconds of at most that, so that {self.kind!r} ends "

@@ -17,7 +17,7 @@ from onnes.sim.noise import microseconds, stream_key, uniform
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
 
-_LOOK_S: Final = 10.0  # how often `when` is looked at where `every` says nothing
+_LOOK_S: Final = 10.0  # how often `when` is looked at where `every` does not say how often to come
 _BEFORE_IT_OBEYS: Final = frozenset({"drop", "scpi_error"})
 
 
@@ -72,12 +72,12 @@ class Faults:
         """
         lab = self._lab
         names = self._names(fault)
-        if names and not any(fnmatchcase(name, fault.target) for name in names):
+        if not names:
+            raise ValueError(f"kind = {fault.kind!r} can befall nobody in this lab")
+        if not any(fnmatchcase(name, fault.target) for name in names):
             raise ValueError(
                 f"target = {fault.target!r} is none of {', '.join(names)}, whom {fault.kind!r} befalls"
             )
-        if not names:
-            raise ValueError(f"kind = {fault.kind!r} can befall nobody in this lab")
         _check_setpoints(lab, fault)
         with lab.lock:
             self._planned += 1

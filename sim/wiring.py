@@ -131,7 +131,7 @@ class Wiring:
         self._cryostat = cryostat
         self._magnet = magnet
         names = [*samples, *(drive.loop for drive in drives), *(read.loop for read in reads)]
-        self.loops = loops = {name: _Loop(samples.get(name), LeadFaults(name, seed)) for name in names}
+        self._loops = loops = {name: _Loop(samples.get(name), LeadFaults(name, seed)) for name in names}
         self._driven: dict[str, _Loop] = {}
         self._sources: dict[str, _Source] = {}
         for drive in drives:
@@ -154,6 +154,11 @@ class Wiring:
         """Return the ports that are wired to anything."""
         return frozenset(self._sources) | frozenset(self._pairs)
 
+    @property
+    def loops(self) -> tuple[str, ...]:
+        """Return the names of the loops."""
+        return tuple(self._loops)
+
     def set_source(self, port: str, t: float, amps: float, compliance_v: float) -> None:
         """Set the current of a source from ``t`` on; an unwired port drives nothing."""
         source = self._sources.get(port)
@@ -162,7 +167,7 @@ class Wiring:
 
     def suffer(self, loop: str, spell: Spell) -> None:
         """Let a fault of the leads of ``loop`` begin."""
-        self.loops[loop].faults.suffer(spell)
+        self._loops[loop].faults.suffer(spell)
 
     def in_compliance(self, port: str, t: float) -> bool:
         """Say whether the source cannot drive its current: sample and leads ask for more than its limit."""

@@ -1,6 +1,8 @@
 """The plan of what goes wrong: when and how often a fault strikes, on the wire first, and what is refused."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -8,9 +10,13 @@ from pydantic import ValidationError
 from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource
 
+from onnes.instruments.clock import VirtualClock
 from onnes.sim.fault_kinds import FAULT_KINDS, FaultName, Quantity, Words
 from onnes.sim.fault_settings import FaultSettings
+from onnes.sim.lab_file import load_lab
 from tests.sim.conftest import METER, PPMS, SOURCE, Bench, MakeBench
+
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "lab-file.md").read_text(encoding="utf-8")
 
 
 def journal(bench: Bench) -> list[tuple[str, str, str]]:
@@ -37,6 +43,28 @@ def test_the_catalogue_has_every_kind_with_defaults_inside_their_ranges() -> Non
             elif argument.default is not None:
                 assert argument.low <= argument.default <= argument.high
                 assert not argument.allowed or argument.default in argument.allowed
+
+
+def test_the_page_about_lab_files_says_what_the_catalogue_says() -> None:
+    rows = [line.split(" | ") for line in PAGE.splitlines() if " | `" in line]
+    said = {row[1].strip("`"): (row[0].removeprefix("| "), row[2], row[3]) for row in rows if len(row) == 4}
+    assert list(said) == list(FAULT_KINDS)
+    for kind, about in FAULT_KINDS.items():
+        layer, what, args = said[kind]
+        assert layer == ", ".join(filter(None, (about.layer, about.part)))
+        assert what == about.about
+        assert re.findall("`([a-z_]+)`", args) == list(about.args)
+        for argument in about.args.values():
+            if isinstance(argument, Quantity) and argument.default is not None:
+                assert f"({argument.default:g}" in args
+
+
+def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
+    blocks = re.findall(r'^```toml title="labs/(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in blocks] == ["other-film.toml", "goes-on.toml", "bad-night.toml"]
+    for name, body in blocks:
+        (tmp_path / name).write_text(body, encoding="utf-8")
+        assert load_lab(tmp_path / name, VirtualClock()).name in name
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)
@@ -292,6 +320,7 @@ def test_the_bad_day_strikes_in_every_layer_and_heals(make_bench: MakeBench) -> 
         ({"kind": "drop", "when": {"temperature": 3}}, "Extra inputs are not permitted"),
         ({"kind": "drop", "when": "T < 40"}, "valid dictionary"),
         ({"kind": "quench", "match": "FIELD*"}, "match = 'FIELD.*' is for faults of the wire"),
+        ({"kind": "quench", "count": 2}, "count = 2 needs every, for nothing else brings 'quench' back"),
         ({"kind": "stuck", "every": 60}, "every = 60 s needs args.seconds of at most that"),
         ({"kind": "stuck", "every": 60, "args": {"seconds": 61}}, "needs args.seconds of at most that"),
         ({"kind": "quench", "args": {"kick_k": 1000}}, r"kick_k = 1000 K is outside \[0, 100\] K, the range"),
