@@ -13,17 +13,21 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from onnes.sim.disturbances import (
+    SWING_PER_PEAK,
+    SWING_PER_PEAK_AT_REST,
+    SWING_RAD_PER_S,
+    SWING_TAU_S,
+    ControlOff,
+    Disturbance,
+    swing_gain,
+)
 from onnes.sim.late_status import LateStatus
 from onnes.sim.noise import Held, stream_key
 
-STABLE, TRACKING, NEAR, CHASING = 1, 2, 5, 6
+STABLE, TRACKING, NEAR, CHASING, FILLING, STANDBY = 1, 2, 5, 6, 7, 10
 FAST_SETTLE, NO_OVERSHOOT = 0, 1
 
-# Fast settle 90 -> 120 K, seen in a real file: peak +0.694 K 40 s after crossing 120 K, back through it at
-# 110 s, -0.11 K at 150 s. A damped swing from the arrival of the setpoint follows it within 0.2 K.
-_SWING_TAU_S: Final = 121.0
-_SWING_RAD_PER_S: Final = 0.0203
-_SWING_PER_PEAK: Final = 1.0 / 0.43
 _LONG_AGO_S: Final = -1e9  # the start of the first piece: every transient is over when the lab opens
 _COLD_BELOW_K: Final = 20.0
 _NOISE_INTERVAL_S: Final = 2.0
@@ -38,14 +42,17 @@ class CryostatSettings(BaseModel):
     """The table ``[cryostat]`` of a lab file; temperatures in K, times in s, rates in K/min.
 
     ``thermometer_offset_k`` is what the thermometer reads too much: the controller holds the reading at the
-    setpoint, so the sample sits that much below it. The cooling capacities limit the ramp whatever was asked:
-    300 to 1.9 K takes 40 to 60 min (assumed).
+    setpoint, so the sample sits that much below it. The lab opens at rest at ``start_k``, or, with a
+    ``start_setpoint_k``, on its way from there at ``start_rate_k_per_min`` (the fastest). The cooling
+    capacities limit the ramp whatever was asked: 300 to 1.9 K takes 40 to 60 min (assumed).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: Literal["ppms9"] = "ppms9"
     start_k: float = Field(default=300.0, ge=1.7, le=402.0)
+    start_setpoint_k: float | None = None
+    start_rate_k_per_min: float | None = Field(default=None, gt=0)
     lowest_k: float = Field(default=1.9, ge=1.7)
     highest_k: float = Field(default=400.0, le=402.0)
     max_rate_k_per_min: float = Field(default=20.0, gt=0)
@@ -62,10 +69,16 @@ class CryostatSettings(BaseModel):
 
     @model_validator(mode="after")
     def _ranges(self) -> "CryostatSettings":
-        if not self.lowest_k <= self.start_k <= self.highest_k:
+        for name, kelvin in (("start_k", self.start_k), ("start_setpoint_k", self.start_setpoint_k)):
+            if kelvin is not None and not self.lowest_k <= kelvin <= self.highest_k:
+                raise ValueError(
+                    f"{name} = {kelvin:.9g} K is outside [{self.lowest_k:.9g}, {self.highest_k:.9g}] K, "
+                    "the range set by lowest_k and highest_k"
+                )
+        rate, most = self.start_rate_k_per_min, self.max_rate_k_per_min
+        if rate is not None and rate > most:
             raise ValueError(
-                f"start_k = {self.start_k:.9g} K is outside [{self.lowest_k:.9g}, {self.highest_k:.9g}] K, "
-                "the range set by lowest_k and highest_k"
+                f"start_rate_k_per_min = {rate:.9g} K/min is above max_rate_k_per_min = {most:.9g} K/min"
             )
         if not 0 <= self.dead_time_s[0] <= self.dead_time_s[1]:
             raise ValueError(f"dead_time_s = {list(self.dead_time_s)} s is not [shortest, longest]")
@@ -105,32 +118,107 @@ class Cryostat:
         self._noise = Held(stream_key(seed, "cryostat.temperature"), _NOISE_INTERVAL_S)
         self._late = LateStatus(stream_key(seed, "cryostat.status"), *settings.dead_time_s)
         self._setpoint = (settings.start_k, settings.max_rate_k_per_min, FAST_SETTLE)
-        self._arrival = _LONG_AGO_S
+        self._arrival = self._scan_from = _LONG_AGO_S
+        self._known_edges: list[tuple[float, bool]] = []  # those before a disturbance of the rest
         self._edges: list[tuple[float, bool]] | None = [(_LONG_AGO_S, True)]
         self._inside_since: float | None = None  # carried over a command that does not change the target
         self._pieces = [_Piece(_LONG_AGO_S, settings.start_k, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)]
         self._starts = [_LONG_AGO_S]
         self._at = math.nan  # the time of the last answer: a meter asks for one instant several times
         self._last = (settings.start_k, settings.start_k)
+        self._off: list[ControlOff] = []
+        self._disturbances: list[Disturbance] = []
+        self._shifts: list[tuple[float, float]] = []  # of the thermometer: (from when on, all of it in K)
+        if settings.start_setpoint_k is not None:
+            rate = settings.start_rate_k_per_min or settings.max_rate_k_per_min
+            self._setpoint = (settings.start_setpoint_k, rate, FAST_SETTLE)
+            if settings.start_setpoint_k != settings.start_k:
+                self._inside_since = None
+                self._run(0.0, *self._setpoint)
 
     def command(self, t: float, target_k: float, rate_k_per_min: float, approach: int) -> None:
         """Start a ramp at ``t``: approach 0 fast settle, 1 no overshoot. Limits are the controller's task."""
         self._late.commanded(t, self.status(t))
+        if self._off and self._off[-1].code == STANDBY:
+            self._off.pop()
         self._inside_since = self._stable_since(t) if target_k == self._setpoint[0] else None
+        self._setpoint = (target_k, rate_k_per_min, approach)
+        if not self._off:
+            self._run(t, *self._setpoint)
+
+    def _run(self, t: float, target_k: float, rate_k_per_min: float, approach: int) -> None:
+        """Lay down the way of the ramped setpoint from ``t`` on."""
         start = self.ramped(t)
-        sensor, sample = self._stages(t)
+        sensor, sample = self._behind(t)
         self._forget_before(t - _KEEP_S, t)
         step = target_k - start
         for length, slope in self._ramp(start, target_k, rate_k_per_min, approach):
             self._append(t, start, slope, sensor, sample, 0.0)
             t += length
             start += slope * length
-            sensor, sample = self._stages(t)
+            sensor, sample = self._behind(t)
         peak = min(self.settings.overshoot_fraction * target_k, self.settings.overshoot_per_step * abs(step))
-        swing = math.copysign(peak, step) * _SWING_PER_PEAK if approach == FAST_SETTLE else 0.0
+        swing = math.copysign(peak, step) * SWING_PER_PEAK if approach == FAST_SETTLE else 0.0
         self._append(t, target_k, 0.0, sensor, sample, swing)
-        self._setpoint = (target_k, rate_k_per_min, approach)
-        self._arrival = t
+        self._arrival = self._scan_from = t
+        self._edges = None
+        self._at = math.nan
+
+    def lose_control(self, t: float, off: ControlOff) -> None:
+        """Let the temperature go its own way from ``t`` on."""
+        self._off.append(off)
+        self._drift(t, off)
+
+    def regain_control(self, t: float, off: ControlOff) -> None:
+        """End that loss of control, if it still lasts; the controller goes on to its setpoint."""
+        if off not in self._off:
+            return  # a setpoint has ended it
+        self._off.remove(off)
+        if self._off:
+            self._drift(t, self._off[-1])
+        else:
+            self._inside_since = None
+            self._run(t, *self._setpoint)
+
+    def kick(self, t: float, kelvin: float) -> None:
+        """Warm sensor and sample at once."""
+        self._disturb(Disturbance(t, kick=kelvin))
+
+    def swing(self, t: float, peak_k: float) -> None:
+        """Let the temperature swing once as after a fast ramp, first by ``peak_k``."""
+        self._disturb(Disturbance(t, swing=peak_k * SWING_PER_PEAK_AT_REST))
+
+    def shift_thermometer(self, t: float, kelvin: float) -> None:
+        """Let the thermometer read ``kelvin`` more from ``t`` on.
+
+        The reading jumps, the sample does not; the controller then takes the reading back to the setpoint.
+        """
+        shift = self._shifts[-1][1] if self._shifts else 0.0
+        self._shifts.append((t, shift + kelvin))
+        self._disturb(Disturbance(t, kick=kelvin))
+
+    def _disturb(self, disturbance: Disturbance) -> None:
+        t = disturbance.t0
+        if t >= self._arrival:
+            known = self._edges if self._edges is not None else self._find_edges()
+            self._known_edges = [edge for edge in known if edge[0] <= t]
+            self._scan_from = t
+        self._disturbances = [d for d in self._disturbances if not d.is_over(t - _KEEP_S, self._tau1)]
+        self._disturbances.append(disturbance)
+        self._edges = None
+        self._at = math.nan
+
+    def _drift(self, t: float, off: ControlOff) -> None:
+        start, sample = self._behind(t)
+        self._forget_before(t - _KEEP_S, t)
+        slope = 0.0
+        if off.to_k is not None and off.k_per_min and off.to_k != start:
+            slope = math.copysign(off.k_per_min / 60.0, off.to_k - start)
+        self._append(t, start, slope, start, sample, 0.0)
+        if slope and off.to_k is not None:
+            arrives = t + (off.to_k - start) / slope
+            self._append(arrives, off.to_k, 0.0, *self._behind(arrives), 0.0)
+        self._arrival = math.inf
         self._edges = None
         self._at = math.nan
 
@@ -149,7 +237,11 @@ class Cryostat:
 
     def sample(self, t: float) -> float:
         """Return the true temperature of the sample, K."""
-        return self._stages(t)[1] - self.settings.thermometer_offset_k
+        shift = 0.0
+        for since, kelvin in self._shifts:
+            if t >= since:
+                shift = kelvin
+        return self._stages(t)[1] - self.settings.thermometer_offset_k - shift
 
     def sample_rate(self, t: float) -> float:
         """Return how fast the sample warms, K/s."""
@@ -170,6 +262,8 @@ class Cryostat:
         self._late.force(code, t)
 
     def _true_status(self, t: float) -> int:
+        if self._off:
+            return self._off[-1].code
         if t < self._arrival:
             return TRACKING
         target = self._setpoint[0]
@@ -195,15 +289,21 @@ class Cryostat:
         def is_inside(t: float) -> bool:
             return abs(self.sensor(t) - target) <= tolerance
 
-        transients = ((piece.decay, self._tau1), (piece.swing, _SWING_TAU_S))
-        lasts_s = max(tau * math.log(max(1.0, 2.0 * abs(size) / tolerance)) for size, tau in transients)
-        inside = is_inside(piece.t0)
-        first = self._inside_since if inside and self._inside_since is not None else piece.t0
-        edges = [(first, inside)]
+        own = Disturbance(piece.t0, kick=piece.decay, swing=piece.swing)
+        begin = before = self._scan_from
+        ends = [d.t0 + d.lasts_s(tolerance, self._tau1) for d in (own, *self._disturbances)]
+        lasts_s = max(0.0, *(end - begin for end in ends))
+        inside = is_inside(begin)
+        if begin == piece.t0:
+            first = self._inside_since if inside and self._inside_since is not None else begin
+            edges = [(first, inside)]
+        else:
+            edges = list(self._known_edges)
+            if edges[-1][1] != inside:
+                edges.append((begin, inside))
         step_s = max(min(1.0, self._tau1 / 8.0), lasts_s / 5000)
-        before = piece.t0
         for k in range(1, math.ceil(lasts_s / step_s) + 2):
-            after = piece.t0 + k * step_s
+            after = begin + k * step_s
             if is_inside(after) != inside:
                 low, high = before, after
                 while high - low > 1e-6:
@@ -244,8 +344,7 @@ class Cryostat:
         tau1, tau2 = self._tau1, self._tau2
         decay = sensor - (base - slope * tau1)
         through = decay * tau1 / (tau1 - tau2)
-        # The answer of a lag to a e^(st) is a e^(st) / (1 + s tau2), with complex s.
-        gain = 1.0 / (1.0 + complex(-1.0 / _SWING_TAU_S, _SWING_RAD_PER_S) * tau2)
+        gain = swing_gain(tau2)
         swing_sin, swing_cos = swing * gain.real, swing * gain.imag
         own = sample - (base - slope * (tau1 + tau2) + through + swing_cos)
         self._pieces.append(_Piece(t0, base, slope, decay, through, own, swing, swing_sin, swing_cos))
@@ -255,6 +354,15 @@ class Cryostat:
         """Return the temperatures of the sensor and of the sample, as the thermometer counts them, K."""
         if t == self._at:
             return self._last
+        sensor, sample = self._behind(t)
+        for disturbance in self._disturbances:
+            more = disturbance.at(t, self._tau1, self._tau2)
+            sensor, sample = sensor + more[0], sample + more[1]
+        self._at, self._last = t, (sensor, sample)
+        return self._last
+
+    def _behind(self, t: float) -> tuple[float, float]:
+        """Return the temperatures that follow from the setpoint alone, without disturbances."""
         piece = self._piece_at(t)
         s = t - piece.t0
         tau1, tau2 = self._tau1, self._tau2
@@ -263,12 +371,11 @@ class Cryostat:
         sample = sensor - piece.slope * tau2 + piece.through * fading + piece.own * math.exp(-s / tau2)
         sensor += piece.decay * fading
         if piece.swing:
-            angle, size = _SWING_RAD_PER_S * s, math.exp(-s / _SWING_TAU_S)
+            angle, size = SWING_RAD_PER_S * s, math.exp(-s / SWING_TAU_S)
             sine = math.sin(angle) * size
             sensor += piece.swing * sine
             sample += piece.swing_sin * sine + piece.swing_cos * math.cos(angle) * size
-        self._at, self._last = t, (sensor, sample)
-        return self._last
+        return sensor, sample
 
     def _piece_at(self, t: float) -> _Piece:
         if t >= self._starts[-1]:

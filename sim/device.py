@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from onnes.sim.faults_front_end import FrontEnd
+
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
 
@@ -49,6 +51,7 @@ class Device:
     terminals: ClassVar[tuple[str, ...]] = ()  # what a lab file may wire, as ``<name>.<terminal>``
     terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
     drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
+    has_error_queue: ClassVar[bool] = False
     write_latency_s: ClassVar[float] = 1e-3  # assumed
     query_latency_s: ClassVar[float] = 4e-3  # assumed
 
@@ -56,6 +59,8 @@ class Device:
         self.name = name
         self.lab = lab
         self.settings = settings
+        self.front_end: FrontEnd | None = None  # of a meter
+        self.busy_until = 0.0  # lab time before which no reply comes
 
     def execute(self, message: str, t: float) -> Reply:
         """Obey one framed message, without its terminator, and return the reply if it asks for one."""
@@ -66,6 +71,12 @@ class Device:
 
     def trigger(self, t: float) -> None:
         """Obey a group execute trigger."""
+
+    def refuse(self, code: int, t: float, message: str = "") -> None:
+        """Put an error into the queue (only where ``has_error_queue``)."""
+
+    def restart(self, t: float) -> None:
+        """Start anew as the controller does after a power cut (only a controller of the cryostat)."""
 
     def interrupted(self, t: float) -> None:
         """Note that a new message came while a reply was unread (only where ``drops_unread``)."""

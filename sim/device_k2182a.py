@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnes.sim.device import Deferred, InstrumentSettings, Reply
+from onnes.sim.faults_front_end import FrontEnd
 from onnes.sim.noise import stream_key, white
 from onnes.sim.scpi import OVERFLOW, Boolean, Choice, Integer, Number, Param, ScpiError, command, query
 from onnes.sim.scpi_device import ScpiDevice
@@ -101,6 +102,7 @@ class K2182A(ScpiDevice):
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         super().__init__(name, lab, settings)
+        self.front_end: FrontEnd = FrontEnd(self._healthy_until)
         self._ports = {1: f"{name}.ch1", 2: f"{name}.ch2"}
         self._noise = stream_key(lab.seed, f"{name}.white")
         self._stack: deque[float] = deque()  # of the moving filter
@@ -194,6 +196,13 @@ class K2182A(ScpiDevice):
         return repeats * self._conversion_s()
 
     def _convert(self, start: float) -> float:
+        """Return one conversion that begins at ``start`` as the front end gives it, V."""
+        return self.front_end.shown(self._healthy(start), start + self._conversion_s())
+
+    def _healthy_until(self, end: float) -> float:
+        return self._healthy(max(0.0, end - self._conversion_s()))
+
+    def _healthy(self, start: float) -> float:
         """Return one conversion that begins at ``start``, V; noise is keyed by the time it ends at."""
         end = start + self._conversion_s()
         begin = start + (_LOW_PASS_S if self.low_pass else 0.0)
@@ -212,7 +221,9 @@ class K2182A(ScpiDevice):
             if settings[auto]:
                 ranges = _RANGES_V[2 if self.channel == 2 else 1]
                 settings[span] = next((v for v in ranges if abs(value) <= v * _OVER_RANGE), ranges[-1])
-            if abs(value) > settings[span] * _OVER_RANGE:
+            end = start + self._reading_s()
+            full = self.front_end.span(settings[span], end)
+            if abs(value) > full * _OVER_RANGE or self.front_end.overloads(end):
                 value = float("inf")
             elif settings[relative]:
                 value -= settings[reference]

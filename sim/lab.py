@@ -13,7 +13,8 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.device import Device, InstrumentSettings
 from onnes.sim.device_k2182a import K2182A
 from onnes.sim.device_k6221 import K6221
-from onnes.sim.faults import Faults, JournalEntry
+from onnes.sim.faults import Faults
+from onnes.sim.journal import JournalEntry
 from onnes.sim.ppms import Ppms6000
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class VirtualLab:
         self.wiring = wiring
         self.lock = threading.RLock()
         self.journal: list[JournalEntry] = []
-        self.faults = Faults(self.journal)
+        self.faults = Faults(self)
         self.instruments: dict[str, Device] = {}
         self.resources: dict[str, Device] = {}  # canonical VISA name -> instrument
         self.links: dict[str, Link] = {}  # canonical VISA name -> the link that its sessions share

@@ -17,7 +17,7 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.chamber import Chamber, HeliumSettings
 from onnes.sim.cryostat import Cryostat, CryostatSettings
 from onnes.sim.device import InstrumentSettings
-from onnes.sim.faults import FaultSettings
+from onnes.sim.fault_settings import FaultSettings, WhenSettings
 from onnes.sim.lab import DEVICES, VirtualLab, canonical
 from onnes.sim.lab_layers import Layer, Loc, Problems, is_path, merged, named_layer, shipped_layer
 from onnes.sim.magnet import Magnet, MagnetSettings
@@ -66,6 +66,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "reference": ReferenceSettings,
     "fault": FaultSettings,
 }
+_TABLES_INSIDE: Mapping[str, type[BaseModel]] = {"when": WhenSettings}
 
 
 def lab_key(name_or_path: str | Path) -> str:
@@ -111,7 +112,7 @@ def load_lab(
         data = merged(data, {"lab": {"seed": seed}})
     file, instruments = _checked(data, layers)
     loops = _mounted(file, sample, layers)
-    return _built(file, instruments, loops, clock, _hash(file, sample))
+    return _built(file, instruments, loops, clock, _hash(file, sample), Problems(layers))
 
 
 # --- checks -----------------------------------------------------------------------------------------------
@@ -204,6 +205,8 @@ def _problem(detail: ErrorDetails, loc: Loc, model: type[BaseModel]) -> str:
 
 
 def _model_of(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
+    if loc and str(loc[-1]) in _TABLES_INSIDE:
+        return _TABLES_INSIDE[str(loc[-1])]
     return _TABLES.get(str(loc[0]), model) if loc and model is LabFile else model
 
 
@@ -275,6 +278,7 @@ def _built(
     loops: Mapping[str, Sample],
     clock: Clock,
     sha256: str,
+    problems: Problems,
 ) -> VirtualLab:
     seed = file.lab.seed
     cryostat = Cryostat(file.cryostat, seed)
@@ -294,6 +298,12 @@ def _built(
     )
     for name, settings in instruments.items():
         lab.add(name, settings)
-    for fault in file.fault:
-        lab.faults.plan(fault)
+    for place, fault in enumerate(file.fault):
+        try:
+            lab.faults.plan(fault)
+        except ValueError as error:
+            problems.add(
+                f"fault.{place + 1}.{error}", ("fault", place, *str(error).partition(" ")[0].split("."))
+            )
+    problems.report()
     return lab

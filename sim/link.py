@@ -3,12 +3,13 @@
 Every door goes through here, and wire faults are looked up nowhere else.
 """
 
+import math
 from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from onnes.sim.device import Deferred, Device
-from onnes.sim.faults import FaultSettings
+from onnes.sim.fault_settings import FaultSettings
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
@@ -160,7 +161,7 @@ class Link:
                 planned = lab.next_event()
             if t >= deadline - _EPSILON_S:
                 return False
-            wake = t + _POLL_S if planned is None else planned
+            wake = t + _POLL_S if planned is None else min(planned, t + _POLL_S)
             lab.clock.sleep_until(min(wake, deadline) + lab.origin)
 
     def _take(
@@ -184,14 +185,21 @@ class Link:
         if self._queue and device.drops_unread:
             self._queue.clear()
             device.interrupted(t)
+        faults = self.lab.faults
+        if faults.armed:
+            fault = faults.strike(device, message, t, arriving=True)
+            if fault is not None:
+                if fault.kind == "scpi_error":
+                    device.refuse(int(fault.number("code")), t, message)
+                return
         reply = device.execute(message, t)
         if reply is None:
             return
-        fault = self.lab.faults.strike(device.name, message, t) if self.lab.faults.armed else None
+        fault = faults.strike(device, message, t, arriving=False) if faults.armed else None
         if fault is None and isinstance(reply, str):  # nearly always
             self._last_reply = data = reply.encode("latin-1") + device.terminator
-            self._queue.append(_Pending(t + device.query_latency_s, data))
-        elif fault is None:
+            self._queue.append(_Pending(max(t + device.query_latency_s, device.busy_until), data))
+        elif fault is None or fault.kind == "busy":
             self._answer(reply, t, None)
         elif fault.kind == "stale":
             if self._last_reply:
@@ -203,12 +211,13 @@ class Link:
     def _answer(self, reply: str | bytes | Deferred, t: float, fault: FaultSettings | None) -> None:
         latency = self.device.query_latency_s
         if fault is not None and fault.kind == "latency":
-            latency += float(fault.args.get("seconds", 3.0))
+            latency += fault.number("seconds")
+        busy_until = self.device.busy_until
         if not isinstance(reply, Deferred):
-            self._queue.append(_Pending(t + latency, self._bytes(reply, fault)))
+            self._queue.append(_Pending(max(t + latency, busy_until), self._bytes(reply, fault)))
             return
         value = reply.value
-        pending = _Pending(t + reply.dt + latency, b"")  # filled before anyone may read it
+        pending = _Pending(max(t + reply.dt + latency, busy_until), b"")  # filled before anyone may read it
 
         def fill(due: float) -> None:
             pending.data = self._bytes(value(due), fault)
@@ -225,10 +234,13 @@ class Link:
 def _spoilt(data: bytes, fault: FaultSettings, terminator: bytes) -> bytes:
     body = data.removesuffix(terminator)
     if fault.kind == "garbage":
-        text = fault.args.get("text")
+        text = fault.text("text")
         if text is not None:
-            return str(text).encode("latin-1") + terminator
+            return text.encode("latin-1", "replace") + terminator
         return bytes(ord("?") if place % 2 else byte for place, byte in enumerate(body)) + terminator
+    if fault.kind == "wrong_idn":
+        return str(fault.text("text")).encode("latin-1", "replace") + terminator
     if fault.kind == "partial":
-        return body[: int(fault.args.get("bytes", len(body) // 2))]
+        left = fault.number("bytes")
+        return body[: len(body) // 2 if math.isnan(left) else int(left)]
     return data

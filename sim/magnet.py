@@ -11,11 +11,12 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from onnes.sim.fault_settings import Spell
 from onnes.sim.late_status import LateStatus
 from onnes.sim.noise import Held, microseconds, stream_key, uniform
 
 PERSISTENT_STABLE, SWITCH_WARMING, SWITCH_COOLING = 1, 2, 3
-DRIVEN_STABLE, FINAL_APPROACH, CHARGING, DISCHARGING = 4, 5, 6, 7
+DRIVEN_STABLE, FINAL_APPROACH, CHARGING, DISCHARGING, QUENCHING = 4, 5, 6, 7, 11
 LINEAR, NO_OVERSHOOT, OSCILLATE = 0, 1, 2
 PERSISTENT, DRIVEN = 0, 1
 
@@ -25,6 +26,9 @@ _KEEP_S: Final = 4000.0  # the hourly reading of the helium level looks back an 
 _SATURATES_OE: Final = 1e4  # the remanence grows as tanh(largest field / 1 T)
 _SWITCH_IS_WARM: Final = frozenset({DRIVEN_STABLE, FINAL_APPROACH, CHARGING, DISCHARGING})
 _HEATER_IS_ON: Final = _SWITCH_IS_WARM | {SWITCH_WARMING}
+_SWITCHES: Final = frozenset({SWITCH_WARMING, SWITCH_COOLING})
+_QUENCH_TAU_S: Final = 1.5
+_HOUR_S: Final = 3600.0
 
 
 class MagnetSettings(BaseModel):
@@ -34,6 +38,10 @@ class MagnetSettings(BaseModel):
     what ``MAGCNF?`` answers. The leads take ``leads_s`` and one second for each ``leads_oe_per_s`` of field.
     ``remanence_oe`` is what the winding traps after a large field, ``remanence_oscillate_oe`` the most that
     is left after an oscillate approach; ``relaxation_oe`` creeps away after a ramp (all a).
+
+    The lab opens at rest at ``start_oe``. ``start_largest_oe`` is the largest field since the last oscillate
+    (without it that of ``start_oe``), ``start_direction`` the sign of the last change of field since then;
+    with 0 there was none, and nothing is trapped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +50,9 @@ class MagnetSettings(BaseModel):
     min_rate_oe_per_s: float = Field(default=10.0, gt=0)
     max_rate_oe_per_s: float = Field(default=190.0, gt=0)
     start_mode: Literal["persistent", "driven"] = "persistent"
+    start_oe: float = 0.0
+    start_largest_oe: float | None = Field(default=None, ge=0)
+    start_direction: Literal[-1, 0, 1] = 0
     switch_heat_s: float = Field(default=30.0, ge=0)
     switch_cool_s: float = Field(default=30.0, ge=0)
     leads_s: float = Field(default=5.0, ge=0)
@@ -67,6 +78,17 @@ class MagnetSettings(BaseModel):
                 f"min_rate_oe_per_s = {self.min_rate_oe_per_s:.9g} Oe/s is above "
                 f"max_rate_oe_per_s = {self.max_rate_oe_per_s:.9g} Oe/s"
             )
+        if abs(self.start_oe) > self.max_oe:
+            raise ValueError(
+                f"start_oe = {self.start_oe:.9g} Oe is outside [{-self.max_oe:.9g}, {self.max_oe:.9g}] Oe, "
+                "the range set by max_oe"
+            )
+        largest = self.start_largest_oe
+        if largest is not None and not abs(self.start_oe) <= largest <= self.max_oe:
+            raise ValueError(
+                f"start_largest_oe = {largest:.9g} Oe is outside [{abs(self.start_oe):.9g}, "
+                f"{self.max_oe:.9g}] Oe, the range set by start_oe and max_oe"
+            )
         if not 0 <= self.dead_time_s[0] <= self.dead_time_s[1]:
             raise ValueError(f"dead_time_s = {list(self.dead_time_s)} s is not [shortest, longest]")
         return self
@@ -91,8 +113,9 @@ class _Flux:
 class _Piece:
     """One straight piece of the timeline, from ``t0`` until the next one begins.
 
-    ``field`` is that at ``t0`` in Oe, ``slope`` in Oe/s; ``swept`` in Oe and ``heated`` in s count ramps and
-    switch heater up to ``t0``.
+    ``field`` is that at ``t0`` in Oe, ``slope`` in Oe/s; in a quench the field dies away instead. ``swept``
+    in Oe and ``heated`` in s count ramps and switch heater up to ``t0``. ``closed_at`` is since when the coil
+    has no supply behind it, infinity while it has one.
     """
 
     t0: float
@@ -102,6 +125,12 @@ class _Piece:
     flux: _Flux
     swept: float
     heated: float
+    closed_at: float
+
+    def at(self, t: float) -> float:
+        if self.state == QUENCHING:
+            return self.field * math.exp(-(t - self.t0) / _QUENCH_TAU_S)
+        return self.field + self.slope * (t - self.t0)
 
 
 class Magnet:
@@ -114,12 +143,18 @@ class Magnet:
             if settings.start_mode == "persistent"
             else (DRIVEN, DRIVEN_STABLE)
         )
-        self._setpoint = (0.0, settings.max_rate_oe_per_s, LINEAR, mode)
+        field = settings.start_oe
+        self._setpoint = (field, settings.max_rate_oe_per_s, LINEAR, mode)
         self._late = LateStatus(stream_key(seed, "magnet.status"), *settings.dead_time_s)
         self._noise = Held(stream_key(seed, "magnet.field"), _NOISE_INTERVAL_S)
         self._residue_key = stream_key(seed, "magnet.residue")
-        self._pieces = [_Piece(0.0, 0.0, 0.0, state, _Flux(0, 0.0, 0.0, _LONG_AGO_S), 0.0, 0.0)]
+        largest = abs(field) if settings.start_largest_oe is None else settings.start_largest_oe
+        flux = _Flux(settings.start_direction, largest, 0.0, _LONG_AGO_S)
+        closed_at = 0.0 if mode == PERSISTENT else math.inf
+        self._pieces = [_Piece(0.0, field, 0.0, state, flux, 0.0, 0.0, closed_at)]
         self._starts = [0.0]
+        self._switch_is_stuck = False
+        self._spells: list[Spell] = []  # of a leak, of an offset
 
     def command(self, t: float, target_oe: float, rate_oe_per_s: float, approach: int, mode: int) -> None:
         """Start a ramp at ``t``; limits are the controller's task.
@@ -128,9 +163,13 @@ class Magnet:
         """
         self._late.commanded(t, self.status(t))
         self._setpoint = (target_oe, rate_oe_per_s, approach, mode)
-        first = max(0, bisect_right(self._starts, t - _KEEP_S) - 1)
-        last = bisect_right(self._starts, t)
-        self._pieces, self._starts = self._pieces[first:last], self._starts[first:last]
+        self._run(t)
+
+    def _run(self, t: float) -> None:
+        """Lay down the timeline from ``t`` on towards the setpoint."""
+        target_oe, rate_oe_per_s, approach, mode = self._setpoint
+        begin = t
+        self._forget_after(t)
         field, state = self.supply(t), self._pieces[-1].state
         if state == PERSISTENT_STABLE:
             leads_s = self.settings.leads_s + abs(field) / self.settings.leads_oe_per_s
@@ -150,6 +189,55 @@ class Magnet:
             self._append(t, field, PERSISTENT_STABLE, math.inf)
         else:
             self._append(t, field, DRIVEN_STABLE, math.inf)
+        if self._switch_is_stuck:
+            self._stop_at_switch(begin)
+
+    @property
+    def has_quenched(self) -> bool:
+        """Return whether it quenched and nobody has cleared that."""
+        return self._pieces[-1].state == QUENCHING
+
+    def quench(self, t: float) -> None:
+        """Let the coil go normal at ``t``: all current and trapped flux are lost; it stays a fault."""
+        field = self.supply(t)
+        self._forget_after(t)
+        self._append(t, field, QUENCHING, math.inf)
+        self._pieces[-1] = replace(self._pieces[-1], flux=_Flux(0, 0.0, 0.0, t))
+
+    def clear_quench(self, t: float) -> None:
+        """Clear the quench as a person does: the supply rests at 0 in the mode it was in."""
+        _, rate, approach, mode = self._setpoint
+        self._setpoint = (0.0, rate, approach, mode)
+        self._append(t, 0.0, PERSISTENT_STABLE if mode == PERSISTENT else DRIVEN_STABLE, math.inf)
+
+    def hold_switch(self, t: float) -> None:
+        """Let the persistent switch stay as it is from ``t`` on: what waits for it waits."""
+        self._switch_is_stuck = True
+        self._stop_at_switch(t)
+
+    def free_switch(self, t: float) -> None:
+        """Let the switch work again; what waited for it goes on."""
+        self._switch_is_stuck = False
+        state = self._pieces[-1].state
+        if state == SWITCH_COOLING:
+            begin = max(t, self._starts[-1])  # a ramp may still be on its way there
+            field = self.supply(begin)
+            after = self._append(begin, field, SWITCH_COOLING, self.settings.switch_cool_s)
+            self._append(after, field, PERSISTENT_STABLE, math.inf)
+        elif state == SWITCH_WARMING:
+            self._run(t)
+
+    def suffer(self, spell: Spell) -> None:
+        """Take a leak of the persistent current or an offset of the field upon it."""
+        self._spells.append(spell)
+
+    def _stop_at_switch(self, t: float) -> None:
+        """Cut the timeline after the first piece in which the switch would change."""
+        for place, piece in enumerate(self._pieces):
+            over = self._starts[place + 1] if place + 1 < len(self._starts) else math.inf
+            if over > t and piece.state in _SWITCHES:
+                del self._pieces[place + 1 :], self._starts[place + 1 :]
+                return
 
     def setpoint(self) -> tuple[float, float, int, int]:
         """Return the last command: target in Oe, rate in Oe/s, approach, mode."""
@@ -157,8 +245,7 @@ class Magnet:
 
     def supply(self, t: float) -> float:
         """Return the field that the current of the supply stands for, without noise, Oe."""
-        piece = self._piece_at(t)
-        return piece.field + piece.slope * (t - piece.t0)
+        return self._piece_at(t).at(t)
 
     def at_sample(self, t: float) -> float:
         """Return the true field at the sample in Oe: that of the supply and the flux trapped in the winding.
@@ -166,7 +253,9 @@ class Magnet:
         Coming down from a large positive field the sample sees a negative field when the supply reads 0.
         """
         piece = self._piece_at(t)
-        field = piece.field + piece.slope * (t - piece.t0)
+        field = piece.at(t)
+        if self._spells:
+            field += self._strayed(piece, t)
         flux = piece.flux
         if not flux.direction:
             return field + flux.residue
@@ -194,12 +283,29 @@ class Magnet:
     def swept_oe(self, t: float) -> float:
         """Return the way that the field has gone since the lab opened, Oe; it costs helium."""
         piece = self._piece_at(t)
-        return piece.swept + abs(piece.slope) * (t - piece.t0)
+        return piece.swept + abs(piece.at(t) - piece.field)
 
     def heated_s(self, t: float) -> float:
         """Return how long the switch heater has burnt since the lab opened, s; it costs helium."""
         piece = self._piece_at(t)
         return piece.heated + (t - piece.t0 if piece.state in _HEATER_IS_ON else 0.0)
+
+    def _strayed(self, piece: _Piece, t: float) -> float:
+        """Return how far faults took the field of the coil from that of the supply, Oe."""
+        offset = decay = 0.0
+        for spell in self._spells:
+            if spell.fault.kind == "field_offset":
+                offset += spell.fault.number("oe") if spell.covers(t) else 0.0
+            else:
+                leaked_s = max(0.0, min(t, spell.end) - max(spell.begin, piece.closed_at))
+                decay += spell.fault.number("percent_per_h") / 100.0 * leaked_s / _HOUR_S
+        return offset + piece.at(t) * math.expm1(-decay)
+
+    def _forget_after(self, t: float) -> None:
+        """Drop the pieces that would have begun after ``t``, and those that ended long ago."""
+        first = max(0, bisect_right(self._starts, t - _KEEP_S) - 1)
+        last = bisect_right(self._starts, t)
+        self._pieces, self._starts = self._pieces[first:last], self._starts[first:last]
 
     def _true_status(self, t: float) -> int:
         return self._piece_at(t).state
@@ -253,6 +359,10 @@ class Magnet:
         if target is not None:
             slope = (target - field) / duration_s
             flux = replace(flux, direction=1 if slope > 0 else -1, largest=max(flux.largest, abs(field)))
-        self._pieces.append(_Piece(t, field, slope, state, flux, self.swept_oe(t), self.heated_s(t)))
+        closed_at = math.inf
+        if state in {PERSISTENT_STABLE, SWITCH_WARMING}:  # the leads run up while the coil keeps its own
+            closed_at = before.closed_at if before.closed_at < math.inf else t
+        piece = _Piece(t, field, slope, state, flux, self.swept_oe(t), self.heated_s(t), closed_at)
+        self._pieces.append(piece)
         self._starts.append(t)
         return t + duration_s

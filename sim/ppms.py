@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from onnes.sim.device import Device, InstrumentSettings
-from onnes.sim.faults import JournalEntry
+from onnes.sim.journal import JournalEntry
 from onnes.sim.noise import Held, stream_key
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Ppms6000(Device):
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         super().__init__(name, lab, settings)
+        self._started = -_UPTIME_S  # lab time at which its timestamp was 0
         self._bridges = dict.fromkeys(_BRIDGES, _Bridge())
         self._drivers = dict.fromkeys(_DRIVERS, (0.0, 0.0))
         self._bridge_noise = {
@@ -90,6 +91,10 @@ class Ppms6000(Device):
                 self.lab.journal.append(JournalEntry(t, self.name, "refused", unit))
             return None
 
+    def restart(self, t: float) -> None:
+        """Begin the timestamp anew, as after a power cut; bridges and drivers keep what they were told."""
+        self._started = t
+
     # --- temperature, field, chamber
 
     def _set_temperature(self, args: Args, t: float) -> None:
@@ -110,7 +115,10 @@ class Ppms6000(Device):
         limits = self.lab.magnet.settings
         field = _number(args[0], -limits.max_oe, limits.max_oe)
         rate = _number(args[1], limits.min_rate_oe_per_s, limits.max_rate_oe_per_s)
-        self.lab.magnet.command(t, field, rate, _code(args[2], 3), _code(args[3], 2))
+        approach, mode = _code(args[2], 3), _code(args[3], 2)
+        if self.lab.magnet.has_quenched:
+            raise _Refused  # until a person has cleared it
+        self.lab.magnet.command(t, field, rate, approach, mode)
 
     def _field(self, args: Args, t: float) -> str:
         del args, t
@@ -212,7 +220,7 @@ class Ppms6000(Device):
         if mask >> 4:
             values |= {bit: value for bit, value in self._optional(t) if mask & (1 << bit)}
         echoed = sum([1 << bit for bit in values])
-        return ",".join([f"{echoed},{t + _UPTIME_S:.3f}", *[f"{value:.9g}" for value in values.values()]])
+        return ",".join([f"{echoed},{t - self._started:.3f}", *[f"{value:.9g}" for value in values.values()]])
 
     def _optional(self, t: float) -> Iterator[tuple[int, float]]:
         """Yield (bit, value) of what is there beside status, temperature and field, in order."""

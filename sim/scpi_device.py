@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnes.sim.device import Deferred, Device, InstrumentSettings, Reply
-from onnes.sim.faults import JournalEntry
+from onnes.sim.journal import JournalEntry
 from onnes.sim.scpi import (
     ERRORS,
     Boolean,
@@ -42,6 +42,7 @@ class ScpiDevice(Device):
     """What is the same in every SCPI instrument; a subclass adds its Params, commands and queries."""
 
     drops_unread = True
+    has_error_queue = True
     identity: ClassVar[str]  # reply to *IDN?; the serial number of a simulated instrument contains SIM
     _root: ClassVar[Node]
     _params: ClassVar[tuple[Param[Any], ...]]

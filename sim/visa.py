@@ -16,7 +16,7 @@ from pyvisa.util import DebugInfo, LibraryPath
 from onnes.instruments.clock import WallClock
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.device import Device
-from onnes.sim.faults import JournalEntry
+from onnes.sim.journal import JournalEntry
 from onnes.sim.lab import VirtualLab, canonical, find_lab, set_lab
 from onnes.sim.lab_file import lab_key, load_lab
 from onnes.sim.lab_layers import SHIPPED

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.cryostat import Cryostat
+from onnes.sim.fault_settings import Spell
+from onnes.sim.faults_wiring import LeadFaults
 from onnes.sim.magnet import Magnet
 from onnes.sim.noise import Pink, stream_key
 from onnes.sim.samples import Sample
@@ -21,6 +23,7 @@ from onnes.sim.samples import Sample
 _PORT: Final = r"^\w+\.\w+$"  # instrument, dot, terminal
 _KEEP_S: Final = 600.0  # ten readings of 50 power line cycles, and more
 _PRUNE_AT: Final = 256
+_BRIDGE_S: Final = 0.24  # a bridge takes 75 readings in 18 s (m)
 
 
 class DriveSettings(BaseModel):
@@ -93,8 +96,9 @@ class _Source:
 class _Loop:
     """One sample with all that is clipped to it."""
 
-    def __init__(self, sample: Sample | None) -> None:
+    def __init__(self, sample: Sample | None, faults: LeadFaults) -> None:
         self.sample = sample
+        self.faults = faults
         self.sources: list[_Source] = []
         self.leads_ohm = 0.0  # of the two current leads together
 
@@ -127,7 +131,7 @@ class Wiring:
         self._cryostat = cryostat
         self._magnet = magnet
         names = [*samples, *(drive.loop for drive in drives), *(read.loop for read in reads)]
-        loops = {name: _Loop(samples.get(name)) for name in names}
+        self._loops = loops = {name: _Loop(samples.get(name), LeadFaults(name, seed)) for name in names}
         self._driven: dict[str, _Loop] = {}
         self._sources: dict[str, _Source] = {}
         for drive in drives:
@@ -150,11 +154,20 @@ class Wiring:
         """Return the ports that are wired to anything."""
         return frozenset(self._sources) | frozenset(self._pairs)
 
+    @property
+    def loops(self) -> tuple[str, ...]:
+        """Return the names of the loops."""
+        return tuple(self._loops)
+
     def set_source(self, port: str, t: float, amps: float, compliance_v: float) -> None:
         """Set the current of a source from ``t`` on; an unwired port drives nothing."""
         source = self._sources.get(port)
         if source is not None:
             source.set(t, amps, compliance_v)
+
+    def suffer(self, loop: str, spell: Spell) -> None:
+        """Let a fault of the leads of ``loop`` begin."""
+        self._loops[loop].faults.suffer(spell)
 
     def in_compliance(self, port: str, t: float) -> bool:
         """Say whether the source cannot drive its current: sample and leads ask for more than its limit."""
@@ -164,7 +177,7 @@ class Wiring:
         amps, limit_v = self._sources[port].at(t)
         if not amps:
             return False
-        return abs(self._voltage(loop, amps, t)) + abs(amps) * loop.leads_ohm > limit_v
+        return abs(self._voltage(loop, amps, t)) + abs(amps) * self._leads_ohm(loop, t) > limit_v
 
     def mean_voltage(self, port: str, t0: float, t1: float) -> float:
         """Return the mean voltage between the contacts of ``port`` from ``t0`` to ``t1``, V, without noise.
@@ -182,17 +195,22 @@ class Wiring:
             emf_nv += settings.emf_noise_nv * pair.drift(middle)
         if settings.emf_nv_per_k_per_min:
             emf_nv += settings.emf_nv_per_k_per_min * 60.0 * self._cryostat.sample_rate(middle)
+        faults = pair.loop.faults
+        extra_v = 1e-9 * emf_nv
         cuts: list[float] = []
+        if faults.spells:
+            extra_v += faults.added_v(t0, t1)
+            cuts += faults.edges(t0, t1)
         for source in pair.loop.sources:
             cuts += source.changes(t0, t1)
         if not cuts:
-            return self._loop_voltage(pair.loop, middle) + 1e-9 * emf_nv
+            return self._loop_voltage(pair.loop, middle) + extra_v
         edges = [t0, *sorted(cuts), t1]
         area = sum(
             (end - begin) * self._loop_voltage(pair.loop, 0.5 * (begin + end))
             for begin, end in pairwise(edges)
         )
-        return area / (t1 - t0) + 1e-9 * emf_nv
+        return area / (t1 - t0) + extra_v
 
     def alternating(self, port: str, amps: float, limit_v: float, t: float) -> tuple[float, float]:
         """Return (current in A, voltage in V) of a bridge on ``port`` that reverses its own excitation.
@@ -204,6 +222,8 @@ class Wiring:
         if pair is None or not amps:
             return 0.0, 0.0
         amps = self._limited(pair.loop, amps, limit_v, t)
+        if pair.loop.faults.is_floating(t):
+            return amps, pair.loop.faults.added_v(t - _BRIDGE_S, t)
         return amps, 0.5 * (self._voltage(pair.loop, amps, t) - self._voltage(pair.loop, -amps, t))
 
     def _voltage(self, loop: _Loop, amps: float, t: float) -> float:
@@ -212,15 +232,20 @@ class Wiring:
         return loop.sample.voltage(amps, self._cryostat.sample(t), self._magnet.at_sample(t), t)
 
     def _limited(self, loop: _Loop, amps: float, limit_v: float, t: float) -> float:
-        ohms = abs(self._voltage(loop, amps, t) / amps) + loop.leads_ohm
+        ohms = abs(self._voltage(loop, amps, t) / amps) + self._leads_ohm(loop, t)
         return math.copysign(limit_v / ohms, amps) if abs(amps) * ohms > limit_v else amps
 
+    def _leads_ohm(self, loop: _Loop, t: float) -> float:
+        return loop.leads_ohm + loop.faults.ohm(t) if loop.faults.spells else loop.leads_ohm
+
     def _loop_voltage(self, loop: _Loop, t: float) -> float:
+        if loop.faults.spells and loop.faults.is_floating(t):
+            return 0.0
         levels = [source.at(t) for source in loop.sources]
         if len(levels) == 1:
             amps, limit_v = levels[0]
             volts = self._voltage(loop, amps, t) if amps else 0.0
-            if abs(volts) + abs(amps) * loop.leads_ohm <= limit_v:
+            if abs(volts) + abs(amps) * self._leads_ohm(loop, t) <= limit_v:
                 return volts
         driven = sum(self._limited(loop, amps, limit_v, t) for amps, limit_v in levels if amps)
         return self._voltage(loop, driven, t) if driven else 0.0

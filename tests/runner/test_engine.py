@@ -19,7 +19,7 @@ from onnes.runner.progress import Progress
 from onnes.runner.run_clock import Request
 from onnes.runner.virtual_night import LabChoice, prepared
 from onnes.sim.device_k6221 import K6221
-from onnes.sim.faults import WireFault
+from onnes.sim.fault_kinds import WireFault
 from onnes.sim.lab import VirtualLab, get_lab
 from onnes.storage.night import NightFolder
 from onnes.storage.reader import Night

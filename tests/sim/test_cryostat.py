@@ -220,6 +220,38 @@ def test_a_thermometer_that_reads_too_much_leaves_the_sample_too_cold() -> None:
     assert fridge.sample(5.0) == 9.5
 
 
+def test_the_lab_opens_at_rest_or_on_the_way_that_it_was_left_on() -> None:
+    resting = cryostat(start_k=20.0, start_setpoint_k=20.0)
+    assert (resting.status(0.0), resting.setpoint()) == (STABLE, (20.0, 20.0, FAST_SETTLE))
+    moving = cryostat(start_k=20.0, start_setpoint_k=40.0, start_rate_k_per_min=5.0)
+    assert (moving.status(0.0), moving.setpoint()) == (TRACKING, (40.0, 5.0, FAST_SETTLE))
+    assert (moving.sensor(0.0), moving.sample(0.0)) == (20.0, 20.0)
+    assert moving.ramped(120.0) == pytest.approx(30.0)
+    assert moving.status(1000.0) == STABLE
+
+
+def test_what_disturbs_the_temperature_obeys_the_differential_equations() -> None:
+    fridge = cryostat(start_k=90.0)
+    fridge.swing(100.0, 3.0)
+    fridge.kick(200.0, 2.0)
+    fridge.shift_thermometer(300.0, 1.0)
+    for t in (150.0, 250.0, 350.0, 400.0):
+        rate = (fridge.sample(t + 1e-3) - fridge.sample(t - 1e-3)) / 2e-3
+        assert fridge.sample_rate(t) == pytest.approx(rate, rel=1e-5)
+    assert max(fridge.sensor(100.0 + s) for s in range(100)) == pytest.approx(93.0, abs=1e-3)
+    for t in (100.0, 200.0, 300.0):  # the sample never jumps but by the kick
+        jump = fridge.sample(t) - fridge.sample(t - 1e-6)
+        assert jump == pytest.approx(2.0 if t == 200.0 else 0.0, abs=1e-6)
+
+
+def test_a_long_night_of_disturbances_keeps_few_of_them() -> None:
+    fridge = cryostat(start_k=10.0)
+    for k in range(500):
+        fridge.kick(600.0 * k, 0.1)
+    assert len(fridge._disturbances) < 20
+    assert fridge.status(600.0 * 500) == STABLE
+
+
 def test_a_long_night_keeps_few_pieces_and_recent_ones_can_still_be_asked() -> None:
     fridge = cryostat(start_k=10.0)
     for k in range(2000):
@@ -233,6 +265,8 @@ def test_a_long_night_keeps_few_pieces_and_recent_ones_can_still_be_asked() -> N
     ("keys", "text"),
     [
         ({"start_k": 1.8}, r"start_k = 1\.8 K is outside \[1\.9, 400\] K"),
+        ({"start_setpoint_k": 401.0}, r"start_setpoint_k = 401 K is outside \[1\.9, 400\] K, the range set"),
+        ({"start_rate_k_per_min": 21.0}, r"start_rate_k_per_min = 21 K/min is above max_rate_k_per_min = 20"),
         ({"dead_time_s": (5.0, 1.0)}, r"dead_time_s = \[5\.0, 1\.0\] s is not \[shortest, longest\]"),
         ({"tau_sample_s": 0.0}, "greater than 0"),
         ({"lag_s": 3.0}, "Extra inputs"),

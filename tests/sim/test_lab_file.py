@@ -112,8 +112,11 @@ def test_the_hash_tells_labs_apart_but_not_seeds(tmp_path: Path) -> None:
         load_lab("demo", VirtualClock()).sha256,
         load_lab("default", VirtualClock(), sample=wire).sha256,
         load(tmp_path, "[cryostat]\nnoise_k = 1e-3\n").sha256,
+        load(tmp_path, "[magnet]\nstart_direction = 1\n").sha256,
+        load(tmp_path, '[[fault]]\nkind = "drop"\n').sha256,
+        load(tmp_path, '[[fault]]\nkind = "drop"\nuntil = 3\n').sha256,
     ]
-    assert len({default, *others}) == 4
+    assert len({default, *others}) == 7
 
 
 def test_the_key_of_a_lab_is_its_name_or_its_resolved_path(
@@ -153,7 +156,7 @@ emf_nv = nan
 [extra]
 x = 1
 [[fault]]
-kind = "quench"
+kind = "quenche"
 at = "soon"
 [[fault]]
 kind = "timeout"
@@ -171,7 +174,7 @@ args = { seconds = 3 }
         "20:1: read.2.port = 'bad': ",
         "22:1: read.2.emf_nv is not a finite number; write the number",
         "23:1: unknown key 'extra'; expected one of cryostat, drive, ",
-        "26:1: fault.1.kind = 'quench': should be 'timeout', 'latency', ",
+        "26:1: fault.1.kind = 'quenche': should be 'timeout', 'latency', ",
         "27:1: fault.1.at = 'soon': 'soon' is no time; write for example '2h15m'",
         "28:1: fault.2 = {'kind': 'timeout', 'args': {'seconds': 3}}: args of a fault 'timeout' take nothing",
     ]
@@ -210,6 +213,35 @@ args = { seconds = 3 }
         (
             '[[read]]\nport = "k2182a.ch3"\nloop = "I"\n',
             "mine.toml:2:1: 'k2182a' has no terminal 'ch3'; it has ch1, ch2",
+        ),
+        (
+            '[[fault]]\nkind = "stuck"\ntarget = "k6221"\n',
+            "mine.toml:3:1: fault.1.target = 'k6221' is none of k2182a, whom 'stuck' befalls",
+        ),
+        (
+            '[[fault]]\nkind = "drop"\nat = "2h"\nuntil = "1h"\n',
+            "mine.toml:1:1: fault.1 = {'kind': 'drop', 'at': '2h', 'until': '1h'}: until = 3600 s is",
+        ),
+        (
+            '[[fault]]\nkind = "drop"\np = 1.5\n',
+            "mine.toml:3:1: fault.1.p = 1.5: should be less than or equal",
+        ),
+        (
+            '[[fault]]\nkind = "drop"\nevery = 0\n',
+            "mine.toml:3:1: fault.1.every = 0: should be greater than 0",
+        ),
+        (
+            '[[fault]]\nkind = "drop"\nwhen = { temperature_k = 4 }\n',
+            "mine.toml:3:1: unknown key 'temperature_k' in [fault.1.when]; expected one of field_above_oe, ",
+        ),
+        (
+            '[[fault]]\nkind = "foreign_setpoint"\nargs = { temperature_k = 401 }\n',
+            "mine.toml:3:1: fault.1.args.temperature_k = 401 K is outside [1.9, 400] K, set by [cryostat]",
+        ),
+        ('[[fault]]\nkind = "baud"\n', "mine.toml:2:1: fault.1.kind = 'baud': should be 'timeout', "),
+        (
+            "[magnet]\nstart_direction = 2\n",
+            "mine.toml:2:1: magnet.start_direction = 2: should be -1, 0 or 1",
         ),
         ("[cryostat]\nstart_k = inf\n", "mine.toml:2:1: cryostat.start_k is not a finite number"),
     ],

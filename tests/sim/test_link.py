@@ -10,7 +10,7 @@ from pyvisa.resources import MessageBasedResource
 
 from onnes.instruments.clock import WallClock
 from onnes.sim.device import Deferred, Device, InstrumentSettings, Reply
-from onnes.sim.faults import Faults, duration_s
+from onnes.sim.fault_settings import duration_s
 from onnes.sim.lab import forget_lab, set_lab
 from onnes.sim.lab_file import load_lab
 from onnes.sim.link import Link, ReadEnd
@@ -222,19 +222,19 @@ def test_a_lab_file_can_plan_faults(make_bench: MakeBench) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"kind": "quench"}, "Input should be 'timeout', 'latency', 'garbage', 'partial' or 'stale'"),
+        ({"kind": "unlock"}, "Input should be 'timeout', 'latency', 'garbage', 'partial', 'stale', "),
         ({"kind": "timeout", "at": "soon"}, "'soon' is no time"),
         ({"kind": "timeout", "at": -1.0}, "greater than or equal to 0"),
         ({"kind": "timeout", "count": 0}, "greater than or equal to 1"),
         ({"kind": "timeout", "seconds": 1.0}, "take nothing, not 'seconds'"),
         ({"kind": "latency", "seconds": "long"}, "args.seconds = 'long' is no number"),
-        ({"kind": "latency", "seconds": -1.0}, "args.seconds = -1 is negative"),
+        ({"kind": "latency", "seconds": -1.0}, "args.seconds = -1 s is outside .0, 86400. s"),
         ({"kind": "garbage", "text": 5}, "args.text = 5 is no text"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(arguments: dict[str, Any], text: str) -> None:
+def test_a_fault_that_makes_no_sense_is_refused(bench: Bench, arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        Faults([]).add(**arguments)
+        bench.lab.faults.add(**arguments)
 
 
 @pytest.mark.parametrize(

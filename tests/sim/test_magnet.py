@@ -217,6 +217,27 @@ def test_a_long_night_of_sweeps_keeps_few_pieces() -> None:
     assert coil.swept_oe(1e6) == about(1000.0 + 999 * 2000.0)
 
 
+@pytest.mark.parametrize(("mode", "code"), [("persistent", PERSISTENT_STABLE), ("driven", DRIVEN_STABLE)])
+def test_the_lab_opens_with_the_field_and_the_history_it_was_left_with(mode: str, code: int) -> None:
+    before = driven()
+    before.command(0.0, 90000.0, 190.0, LINEAR, DRIVEN)
+    before.command(1000.0, -20000.0, 190.0, LINEAR, DRIVEN)
+    history = {"start_oe": -20000.0, "start_largest_oe": 90000.0, "start_direction": -1}
+    after = magnet(start_mode=mode, **history)
+    assert (after.supply(0.0), after.status(0.0)) == (-20000.0, code)
+    assert after.setpoint() == (-20000.0, 190.0, LINEAR, PERSISTENT if mode == "persistent" else DRIVEN)
+    assert after.at_sample(0.0) == about(before.at_sample(20_000.0))
+    assert after.swept_oe(10.0) == 0.0
+    after.command(10.0, 0.0, 190.0, OSCILLATE, DRIVEN)
+    assert abs(after.at_sample(5000.0)) <= 2.0
+
+
+def test_a_start_in_a_field_remembers_that_field_as_the_largest() -> None:
+    coil = driven(start_oe=10000.0, start_direction=1)
+    assert coil.at_sample(0.0) == about(10000.0 + 12.0 * math.tanh(1.0))
+    assert driven(start_oe=10000.0).at_sample(0.0) == 10000.0
+
+
 @pytest.mark.parametrize(
     ("keys", "text"),
     [
@@ -224,6 +245,16 @@ def test_a_long_night_of_sweeps_keeps_few_pieces() -> None:
         ({"dead_time_s": (-1.0, 1.0)}, "is not .shortest, longest."),
         ({"max_oe": 0.0}, "greater than 0"),
         ({"start_mode": "on"}, "persistent"),
+        (
+            {"start_oe": -90001.0},
+            r"start_oe = -90001 Oe is outside \[-90000, 90000\] Oe, the range set by max_oe",
+        ),
+        (
+            {"start_oe": -500.0, "start_largest_oe": 400.0},
+            r"start_largest_oe = 400 Oe is outside \[500, 90000\] Oe, the range set by start_oe and max_oe",
+        ),
+        ({"start_largest_oe": 1e5}, r"start_largest_oe = 100000 Oe is outside \[0, 90000\] Oe"),
+        ({"start_direction": 2}, "-1, 0 or 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(keys: dict[str, object], text: str) -> None:

@@ -12,6 +12,7 @@ from onnes.sim.chamber import Chamber, HeliumSettings
 from onnes.sim.cryostat import Cryostat, CryostatSettings
 from onnes.sim.device import InstrumentSettings
 from onnes.sim.lab import VirtualLab
+from onnes.sim.lab_file import load_lab
 from onnes.sim.magnet import Magnet, MagnetSettings
 from onnes.sim.ppms import Ppms6000
 from onnes.sim.samples import make_sample
@@ -259,6 +260,20 @@ def test_a_driver_output_is_kept_and_shown() -> None:
     ppms.execute("BEEP 1 1000", 0.0)
     assert ask(ppms, "DRVOUT? 2") == "2,12.5,3;"
     assert numbers(ask(ppms, f"GETDAT? {1 << 17}"))[2] == 12.5
+
+
+def test_a_lab_that_goes_on_reports_setpoints_values_and_status_that_fit() -> None:
+    under = {
+        "cryostat": {"start_k": 12.0, "start_setpoint_k": 20.0, "start_rate_k_per_min": 2.0},
+        "magnet": {"start_oe": -30000.0, "start_largest_oe": 50000.0, "start_direction": 1},
+    }
+    ppms = load_lab("default", VirtualClock(), under=under).instruments["ppms"]
+    assert isinstance(ppms, Ppms6000)
+    assert ask(ppms, "TEMP?;FIELD?") == "20,2,0;-30000.00,190.0,0,0;"
+    word, kelvin, oersted = numbers(ask(ppms, "GETDAT? 7"))[2:]
+    assert (int(word) & 15, int(word) >> 4 & 15) == (2, 1)
+    assert kelvin == pytest.approx(12.0, abs=0.01)
+    assert oersted == pytest.approx(-30000.0, abs=0.6)
 
 
 def test_a_vented_chamber_has_air_in_it() -> None:
