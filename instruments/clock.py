@@ -23,13 +23,7 @@ _DEFAULT_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """The time of the laboratory.
-
-    ``held_up_s`` is how much of it passed while a night was suspended; a wait for an instrument does not
-    count it. It is 0 for every clock but that of a night.
-    """
-
-    held_up_s: float
+    """The time of the laboratory."""
 
     def now(self) -> float:
         """Return seconds since an arbitrary start; never goes backwards."""
@@ -51,24 +45,23 @@ def _check(seconds: float) -> float:
 
 
 class WallClock:
-    """Real time, or ``speed`` times as fast for watching a virtual lab.
+    """Real time, or ``speed`` times as fast for watching a virtual lab; it counts from ``start_s``.
 
     It reads the original functions, so it stays real inside :func:`virtual_time` too; that is what counts
     the fsync interval and the heartbeat of the owner.
     """
 
-    held_up_s = 0.0
-
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, start_s: float = 0.0) -> None:
         if not 0 < speed < float("inf"):
             raise ValueError(f"speed = {speed} must be a positive number")
         self.speed = speed
+        self._start_s = start_s
         self._start = _REAL_MONOTONIC()
         self._utc = datetime.now(UTC)
 
     def now(self) -> float:
         """Return seconds since an arbitrary start; never goes backwards."""
-        return (_REAL_MONOTONIC() - self._start) * self.speed
+        return self._start_s + (_REAL_MONOTONIC() - self._start) * self.speed
 
     def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
@@ -78,13 +71,22 @@ class WallClock:
         """Sleep until ``time`` on the scale of :meth:`now`; return at once if it has passed."""
         self.sleep(max(0.0, time - self.now()))
 
+    def system_datetime(self) -> datetime:
+        """Return what the clock of the computer shows now, UTC.
+
+        Unlike :meth:`datetime` it jumps when that clock is set, and counts a sleep of the computer.
+        """
+        return datetime.now(UTC)
+
     def datetime(self) -> datetime:
         """Return the time of day, UTC."""
-        return self._utc + timedelta(seconds=self.now())
+        return self._utc + timedelta(seconds=self.now() - self._start_s)
 
 
 class VirtualClock:
     """Time that passes only when someone sleeps: a night in milliseconds.
+
+    It counts from ``start_s``, s after ``epoch``, so that a night that is taken up goes on counting.
 
     Only one thread may let it pass: the one inside :func:`virtual_time`, before that the one that made the
     clock. Any thread may read it.
@@ -95,10 +97,8 @@ class VirtualClock:
     '2026-01-01T01:00:00+00:00'
     """
 
-    held_up_s = 0.0
-
-    def __init__(self, epoch: datetime = _DEFAULT_EPOCH) -> None:
-        self._now = 0.0
+    def __init__(self, epoch: datetime = _DEFAULT_EPOCH, start_s: float = 0.0) -> None:
+        self._now = start_s
         self._epoch = epoch
         self._owner = threading.get_ident()
 

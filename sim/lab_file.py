@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -82,6 +82,8 @@ def load_lab(
     seed: int | None = None,
     sample: Mapping[str, Any] | None = None,
     under: Mapping[str, Any] | None = None,
+    start: Mapping[str, Any] | None = None,
+    opened_s: float = 0.0,
 ) -> VirtualLab:
     """Make the lab of a shipped name or of a file, on ``clock``.
 
@@ -93,6 +95,9 @@ def load_lab(
         sample: what is mounted instead of ``[sample]``: ``{source instrument: table}`` for the loops that the
             source drives, or one table for every loop.
         under: tables of a lab file between the default lab and the file.
+        start: tables with the state in which the lab opens, over everything else and not in its hash: that of
+            a lab whose process was killed.
+        opened_s: how much of its time had passed by then, s; faults that were over do not come again.
 
     Raises:
         ConfigurationError: for an unknown name, a missing file, and all that is wrong in it, one problem a
@@ -111,8 +116,27 @@ def load_lab(
     if seed is not None:
         data = merged(data, {"lab": {"seed": seed}})
     file, instruments = _checked(data, layers)
+    sha256 = _hash(file, sample)
+    if start is not None:
+        layers.append(Layer("the state in which the lab opens", start))
+        file, instruments = _checked(merged(data, start), layers)
+    file = file.model_copy(update={"fault": tuple(_still_to_come(file.fault, opened_s))})
     loops = _mounted(file, sample, layers)
-    return _built(file, instruments, loops, clock, _hash(file, sample), Problems(layers))
+    return _built(file, instruments, loops, clock, sha256, Problems(layers))
+
+
+def _still_to_come(faults: Iterable[FaultSettings], opened_s: float) -> Iterator[FaultSettings]:
+    """Yield the faults that are not over after ``opened_s``, with their times counted from there."""
+    for fault in faults:
+        until = None if fault.until is None else fault.until - opened_s
+        at = fault.at - opened_s
+        if until is not None and until <= 0:
+            continue
+        if at < 0 and fault.every is not None:
+            at %= fault.every
+        elif at < 0 and until is None and opened_s > 0:
+            continue
+        yield fault.model_copy(update={"at": max(0.0, at), "until": until})
 
 
 # --- checks -----------------------------------------------------------------------------------------------
