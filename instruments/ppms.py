@@ -83,8 +83,8 @@ class PPMS(StrictInstrument, Instrument):
         self._stamps = Stamps()
         self._sampled = self.link.clock.now()
         self._mode: FieldMode | None = None
-        self._held: FieldSetpoint | None = None
         self._field_limits: Limits | None = None
+        self._rate_k_per_min = 0.0
 
     def connect(self) -> str:
         """Clear the line, learn magnet and mode, and return what the controller is; nothing is set."""
@@ -187,7 +187,13 @@ class PPMS(StrictInstrument, Instrument):
 
     def temperature_setpoint_in_full(self) -> TemperatureSetpoint:
         """Read setpoint, rate and approach of the temperature."""
-        return self.link.query("TEMP?", temperature_setpoint)
+        found = self.link.query("TEMP?", temperature_setpoint)
+        self._rate_k_per_min = found.rate_k_per_min
+        return found
+
+    def commanded_rate_k_per_min(self) -> float:
+        """Return the rate that was read back with the setpoint last, K/min; 0 before there was one."""
+        return self._rate_k_per_min
 
     def set_temperature(
         self, kelvin: float, rate_k_per_min: float, approach: TemperatureApproach = "fast_settle"
@@ -285,7 +291,6 @@ class PPMS(StrictInstrument, Instrument):
         """
         self.field_limits.check("field", field_oe)
         self.field_rate_limits.check("field rate", rate_oe_per_s)
-        self._held = None
         before = self.field_setpoint_in_full()
         self._mode = before.mode
         same_target = abs(before.field_oe - field_oe) <= _FIELD_STEP_OE / 2
@@ -312,14 +317,7 @@ class PPMS(StrictInstrument, Instrument):
             return
         target = self.field_setpoint_in_full()
         here = self._field.between(reading.value, target.field_oe)
-        self._held = target
         self._send_field(target, round(here, 2), target.rate_oe_per_s, "linear", target.mode)
-
-    def resume_field(self) -> None:
-        """Go on with the ramp that :meth:`hold_field` stopped; without one send nothing."""
-        held, self._held = self._held, None
-        if held is not None:
-            self.set_field(held.field_oe, held.rate_oe_per_s, held.approach, held.mode)
 
     def _send_field(
         self, before: FieldSetpoint, field_oe: float, rate: float, approach: FieldApproach, mode: FieldMode

@@ -50,6 +50,9 @@ class Thermostat(Protocol):
     def temperature_setpoint(self) -> float:
         """Read the setpoint back, K."""
 
+    def commanded_rate_k_per_min(self) -> float:
+        """Return the rate that was read back with the setpoint last, K/min; 0 before there was one."""
+
     def confirmed_temperature(self) -> float | None:
         """Return the setpoint that was set here and read back last, K; None where none is to rely on.
 
@@ -101,9 +104,6 @@ class Magnet(Protocol):
 
     def hold_field(self) -> None:
         """Stop a ramp where it is; at rest send nothing."""
-
-    def resume_field(self) -> None:
-        """Go on with the ramp that :meth:`hold_field` stopped; without one send nothing."""
 
 
 @runtime_checkable

@@ -153,20 +153,10 @@ class ReversalBridge:
             return Resistance(nan, current, nan, nan, nan, nan, volts, (*flags, "over_range"))
         return _resistance(triples, current, volts, flags)
 
-    def pause(self, *, abort: bool = False) -> None:
-        """Ramp the current to 0 and switch the output off; range and current stay chosen."""
-        self._is_on = False
-        self.source.safe_state(self.abort_ramp_a_per_s if abort else self.ramp_a_per_s)
-
-    def resume(self) -> None:
-        """Go on after :meth:`pause` at the same current and range; if that fails, the source is off again."""
-        with self._off_if_it_fails():
-            self._switch_on()
-            self._check_setup()
-
     def stop(self, *, abort: bool = False) -> None:
         """Ramp the current to 0 and switch the output off; safe to call at any time."""
-        self.pause(abort=abort)
+        self._is_on = False
+        self.source.safe_state(self.abort_ramp_a_per_s if abort else self.ramp_a_per_s)
 
     @contextmanager
     def _off_if_it_fails(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The station: which instruments are there, opened together, held together, made safe and closed together."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -92,6 +92,7 @@ class Station:
         is_sealed = one_does_both and roles.thermostat == roles.chamber
         self._sealed = cast(SealedCryostat, instruments[roles.thermostat]) if is_sealed else None
         self._bridges: dict[str, ReversalBridge] = {}
+        self.last: tuple[Reading, Reading | None] | None = None  # what the last snapshot found
         self._helium: HeliumLevel | OnnesError | None = None
         self._helium_time = math.nan
 
@@ -124,9 +125,13 @@ class Station:
             InstrumentFault: in a fault state.
             CommunicationError: if an instrument gives no usable answer.
         """
+        found: tuple[Reading, Reading | None]
         if self._both is not None:
-            return self._both.snapshot()
-        return self.thermostat.temperature(), self.magnet.field() if self.magnet else None
+            found = self._both.snapshot()
+        else:
+            found = self.thermostat.temperature(), self.magnet.field() if self.magnet else None
+        self.last = found
+        return found
 
     def limits(self) -> StationLimits:
         """Return the narrowest of what the instruments and the station file allow."""
@@ -244,28 +249,6 @@ class Station:
         return [
             self._made_safe(name, abort=abort) for name in self._safe_order() if only is None or name in only
         ]
-
-    def suspend(self) -> Callable[[], None]:
-        """Stop sources and hold the field; return what takes both up again where they were.
-
-        Raises:
-            OnnesError: if an instrument does not do as told.
-        """
-        running = [bridge for bridge in self._bridges.values() if bridge.is_running]
-        for bridge in running:
-            bridge.pause()
-        magnet = self.magnet
-        before = magnet.field_setpoint() if magnet else math.nan
-        if magnet is not None:
-            magnet.hold_field()
-
-        def resume() -> None:
-            if magnet is not None and magnet.field_setpoint() != before:
-                magnet.resume_field()
-            for bridge in running:
-                bridge.resume()
-
-        return resume
 
     def close(self) -> None:
         """Close all connections together; a second call does nothing."""

@@ -111,11 +111,13 @@ class Measurement(Procedure):
         """
         raise NotImplementedError
 
-    def take_up(self, stored: pd.DataFrame) -> TakeUp | None:
+    def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:
         """Return where to go on after a break, None if everything is measured; needs no hardware.
 
         Args:
             stored: the rows that count, in order of time, with the columns of ``data.csv``.
+            history_kept: whether temperature and field have stayed where they were since the break, so that a
+                curve between two setpoints may go on although its points hang on their history.
 
         Raises:
             ValueError: if they do not belong to the program.

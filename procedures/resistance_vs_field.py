@@ -81,16 +81,17 @@ class ResistanceVsField(ResistanceMeasurement):
         )
         try:
             for first, kelvin in self._isotherms(start.curve):
-                yield from self._reference_point(session, reference)
                 is_open = first <= start.curve
                 self._open_leg = start.curve - first if is_open else 0
-                from_oe = self._from_oe(start) if take_up is not None and is_open else None
-                if self._is_path(kelvin):
-                    yield from session.prepare(kelvin)
-                if from_oe is not None:  # taken up: come from where an undisturbed curve comes
-                    yield from session.at_field(from_oe)
-                if from_oe is None or not start.done:
-                    yield from session.at_field(self._leg(self._open_leg).targets()[0])
+                if not (is_open and self._is_kept(start, first, kelvin)):
+                    yield from self._reference_point(session, reference)
+                    from_oe = self._from_oe(start) if take_up is not None and is_open else None
+                    if self._is_path(kelvin):
+                        yield from session.prepare(kelvin)
+                    if from_oe is not None:  # taken up: come from where an undisturbed curve comes
+                        yield from session.at_field(from_oe)
+                    if from_oe is None or not start.done:
+                        yield from session.at_field(self._leg(self._open_leg).targets()[0])
                 yield from session.at_temperature(kelvin)
                 session.start_source()
                 for leg in range(self._open_leg, len(self.legs())):
@@ -158,7 +159,7 @@ class ResistanceVsField(ResistanceMeasurement):
 
     # -- where it goes on
 
-    def take_up(self, stored: pd.DataFrame) -> TakeUp | None:
+    def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:
         """Return where to go on after a break; see :meth:`Measurement.take_up`.
 
         Below ``path_below_k`` an isotherm that was begun is prepared and measured again, that one alone.
@@ -171,7 +172,11 @@ class ResistanceVsField(ResistanceMeasurement):
             return TakeUp("free", left.curve, 0, math.nan, 0.0, "only the last reference is left")
         first, kelvin = self._isotherms(left.curve)[0]
         at = f"curve {left.curve} at {kelvin:.6g} K"
-        if not self._is_path(kelvin):
+        is_stepped = isinstance(self._leg(left.curve - first), Steps)
+        if self._is_path(kelvin) and history_kept and is_stepped and (left.done or left.curve > first):
+            message = f"{at} goes on where it stands: the sample has kept its history"
+            found = TakeUp("free", left.curve, left.done, left.last, 0.0, message)
+        elif not self._is_path(kelvin):
             where = f"goes on after {left.last:.6g} Oe" if left.done else "begins"
             message = f"{at} {where}, approached from the same side"
             found = TakeUp("free", left.curve, left.done, left.last, 0.0, message)
@@ -184,6 +189,11 @@ class ResistanceVsField(ResistanceMeasurement):
             found = TakeUp("path", first, 0, math.nan, 0.0, message)
         undisturbed_s = self._rest_s(left.curve, left.done, left.last)
         return replace(found, cost_s=self.remaining_s(found) - undisturbed_s)
+
+    def _is_kept(self, start: TakeUp, first: int, kelvin: float) -> bool:
+        """Say whether an isotherm with a history goes on where it stands, because the sample has kept it."""
+        begun = start.done > 0 or start.curve > first
+        return begun and start.rule == "free" and self._is_path(kelvin)
 
     def _from_oe(self, start: TakeUp) -> float | None:
         """Return the field from which the next point is approached, Oe; None where it does not matter."""

@@ -87,7 +87,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
 
     # -- where it goes on
 
-    def take_up(self, stored: pd.DataFrame) -> TakeUp | None:
+    def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:
         """Return where to go on after a break; see :meth:`Measurement.take_up`.
 
         At or above ``path_below_k`` nothing hangs on the history, whichever way the curve came there.
@@ -99,7 +99,9 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         curve = left.curve
         if curve > len(self.legs()):
             return None
-        if (left.last if left.done else self._start_k(curve)) >= self.path_below_k:
+        is_stepped = isinstance(self.legs()[curve - 1].program, Steps)
+        kept = history_kept and is_stepped and left.done > 0
+        if kept or (left.last if left.done else self._start_k(curve)) >= self.path_below_k:
             where = f"goes on after {left.last:.6g} K" if left.done else "begins"
             message = f"curve {curve} {where}, approached from the same side"
             found = TakeUp("free", curve, left.done, left.last, 0.0, message)

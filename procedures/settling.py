@@ -282,7 +282,7 @@ def wait_until_settled(
     track = what.track
     # A window shorter than two polls would drop each reading before the next: nothing would ever settle.
     track.window_s = max(criterion.for_s, 2.0 * poll_s) if criterion.for_s else RATE_WINDOW_S
-    started, held_up_s = clock.now(), clock.held_up_s
+    started = clock.now()
     deadline = started + criterion.timeout_s
     filling_until = deadline + FILLING_LIMIT_S
     is_confirmed = has_left = not just_set
@@ -296,12 +296,6 @@ def wait_until_settled(
         while True:
             reading = what.read()
             now = clock.now()
-            if (
-                clock.held_up_s > held_up_s
-            ):  # the night was suspended meanwhile; that is not the controller's fault
-                deadline += clock.held_up_s - held_up_s
-                filling_until += clock.held_up_s - held_up_s
-                held_up_s = clock.held_up_s
             is_confirmed = is_confirmed or abs(what.setpoint() - target) <= 0.1 * criterion.within
             has_left = has_left or not (reading.is_stable or reading.state == "unknown")
             has_left = has_left or now - started >= what.leave_deadline_s  # phase 2 judges the value

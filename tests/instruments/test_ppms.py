@@ -418,25 +418,6 @@ def test_a_hold_goes_to_the_reading_but_never_beyond_either_target(reading: str,
         instrument.hold_field()
 
 
-def test_a_held_ramp_goes_on_where_it_was_going() -> None:
-    pairs = ramping(
-        [
-            ("GETDAT? 5", "5,1.5,4449,400;"),
-            ("FIELD?", "1000.00,100.0,0,1;"),
-            ("FIELD 400 100 0 1", None),
-            ("FIELD?", "400.00,100.0,0,1;"),
-            ("FIELD?", "400.00,100.0,0,1;"),
-            ("FIELD 1000 100 0 1", None),
-            ("FIELD?", "1000.00,100.0,0,1;"),
-        ]
-    )
-    with ppms(pairs) as instrument:
-        instrument.set_field(1000, 100)
-        instrument.hold_field()
-        instrument.resume_field()
-        instrument.resume_field()
-
-
 def test_at_rest_a_hold_sends_nothing() -> None:
     with ppms([("GETDAT? 5", "5,1.0,4417,1000;"), ("GETDAT? 3", "3,2.0,4369,4.2;")]) as instrument:
         instrument.hold_field()

@@ -361,45 +361,6 @@ def test_only_sources_are_stopped_where_only_that_is_asked(station: Station) -> 
     assert [step.instrument for step in station.stop_sources()] == ["k6221"]
 
 
-def test_after_a_suspension_current_and_field_go_on_where_they_were(
-    station: Station, clock: VirtualClock
-) -> None:
-    bridge, ppms = station.bridge("film"), ppms_of(station)
-    bridge.start(CURRENT)
-    ppms.set_field(20000.0, 100.0)
-    clock.sleep(60.0)
-    before = bridge.measure(6).resistance
-    resume = station.suspend()
-    assert station.environment()["Output k6221"] == "off"
-    assert ppms.field_setpoint() < 20000.0
-    clock.sleep(600.0)
-    resume()
-    assert ppms.field_setpoint() == 20000.0
-    assert bridge.measure(6).resistance == pytest.approx(before, rel=0.05)
-
-
-def test_any_magnet_that_can_hold_and_resume_is_suspended(station: Station) -> None:
-    class Other:
-        def __init__(self) -> None:
-            self.told: list[str] = []
-            self.setpoint = 1000.0
-
-        def field_setpoint(self) -> float:
-            return self.setpoint
-
-        def hold_field(self) -> None:
-            self.told.append("hold")
-            self.setpoint = 400.0
-
-        def resume_field(self) -> None:
-            self.told.append("resume")
-
-    other = Other()
-    station.magnet = other  # type: ignore[assignment]  # it has what a suspension asks for
-    station.suspend()()
-    assert other.told == ["hold", "resume"]
-
-
 def test_all_close_together_and_closing_twice_does_nothing(station: Station) -> None:
     station.close()
     station.close()

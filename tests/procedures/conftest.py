@@ -135,7 +135,7 @@ class FakeCryostat:
     def hold_temperature(self) -> None:
         raise AssertionError("a procedure never holds")
 
-    hold_field = resume_field = hold_temperature
+    hold_field = hold_temperature
 
 
 @dataclass
