@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onnes.instruments.errors import InstrumentFault, OnnesError
-from onnes.runner.run_clock import Interrupted
+from onnes.runner.requests import Interrupted
 
 Ending = Literal["finished", "failed", "stopped", "aborted"]
 
@@ -34,17 +34,26 @@ class Ended:
     may_finish: bool
 
 
-def ended_by(error: BaseException) -> Ended:
-    """Judge an end by the whole chain of errors: what fails while cleaning up must not hide what came first.
+def chain_of(error: BaseException) -> list[BaseException]:
+    """Return an error with all that came before it, the latest first.
 
-    A fault state outranks everything, an abort a stop, a stop what failed after it. Neither after a fault nor
-    after an abort may field or temperature be moved.
+    What fails while cleaning up must not hide what came first.
     """
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__ or link.__context__
+    return chain
+
+
+def ended_by(error: BaseException) -> Ended:
+    """Judge an end by the whole chain of errors.
+
+    A fault state outranks everything, an abort a stop, a stop what failed after it. Neither after a fault nor
+    after an abort may field or temperature be moved.
+    """
+    chain = chain_of(error)
     said = [str(e) for e in reversed(chain) if isinstance(e, OnnesError | Interrupted)]
     message = "; then ".join(dict.fromkeys(said)) or f"{type(error).__name__}: {error}"
     kinds = {e.request.kind for e in chain if isinstance(e, Interrupted)}

@@ -1,45 +1,80 @@
 """The run engine: one thread that owns the instruments and takes a plan through the night.
 
 Whatever ends the night, the way out is the same: sources to zero, the declared ``finish`` where that is safe,
-the station's safe state, always; then the manifest says how it ended.
+the station's safe state, always; then the manifest says how it ended. What only breaks a step off makes the
+night stand still, and the step is taken up again when the reason is over.
 """
 
-import logging
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
-from datetime import timedelta
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import StorageError
-from onnes.instruments.records import Event, columns_of
-from onnes.instruments.station import Station
-from onnes.procedures import ramping
-from onnes.procedures.measurement import Measurement, Setpoint
-from onnes.runner.ending import Ended, Ending, Outcome, ended_by
-from onnes.runner.environment_log import EnvironmentLog
-from onnes.runner.plan import Measure, Plan, PlanStep, SetField, SetTemperature, Wait
+from onnes.instruments.errors import (
+    CommunicationError,
+    ConfigurationError,
+    InstrumentFault,
+    LimitError,
+    StorageError,
+)
+from onnes.instruments.station import SafeStep, Station
+from onnes.runner.breaks import (
+    Break,
+    BrokenOff,
+    Faulted,
+    GivenUp,
+    HeliumFill,
+    LinkDown,
+    Paused,
+    Retrying,
+    SafeStop,
+)
+from onnes.runner.controls import Controls
+from onnes.runner.ending import Ended, Outcome, chain_of, ended_by
+from onnes.runner.estimate import estimates_s
+from onnes.runner.hold import Hold
+from onnes.runner.measuring import Measuring
+from onnes.runner.monitors import Monitors
+from onnes.runner.notifications import UNSAFE, Notifier
+from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.progress import Progress
-from onnes.runner.run_clock import Requests, RunClock
-from onnes.runner.run_manifest import run_header, run_manifest
+from onnes.runner.record import Record
+from onnes.runner.requests import Interrupted, Requests
+from onnes.runner.run_clock import RunClock
 from onnes.storage.night import NightFolder
-from onnes.storage.reader import Run
-from onnes.storage.run import RunFolder
 
-# A write that fails is tried again this often and this long, in lab time, before the night is given up.
-STORAGE_RETRY_S = 10.0
-STORAGE_PATIENCE_S = 900.0
+# Breaks without a point between them are no progress: after so many in a row the step has failed.
+_BREAKS_IN_VAIN = 3
 
-_log = logging.getLogger(__name__)
+# A safe state that was not confirmed is tried again after these pauses, s of lab time (assumed): a link that
+# comes back within minutes must not leave a current on.
+_SAFE_AGAIN_S = (2.0, 10.0, 30.0, 60.0, 120.0)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was tried at one step since its last new point."""
+
+    points: int = 0
+    tries: int = 0
+    breaks: int = 0
+
+    def saw(self, points: int) -> None:
+        if points > self.points:
+            self.points, self.tries, self.breaks = points, 0, 0
 
 
 class RunEngine:
     """Takes one plan through one night on an open station; :meth:`run` belongs to the thread that opened it.
 
     ``show`` is called with a snapshot of the progress after each point and at each change of state.
+
+    Args:
+        before: what an earlier runner of this night left, the entry of each step by number.
     """
 
     def __init__(
@@ -50,29 +85,36 @@ class RunEngine:
         clock: Clock,
         requests: Requests,
         show: Callable[[Progress], None],
+        notifier: Notifier | None = None,
+        before: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self._plan = plan
         self._station = station
         self._night = night
         self._clock = clock
         self._requests = requests
-        self._show = show
-        self._environment = EnvironmentLog(station, night, clock)
-        self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now)
-        self._run: RunFolder | None = None
-        self._suspended = False
-        self._lost: list[str] = []
-        self._steps: list[dict[str, Any]] = [
-            {"number": step.number, "name": step.name, "where": step.where, "status": "queued"}
-            for step in plan.steps
-        ]
-        self._progress = Progress(total_s=sum(map(_estimate_s, plan.steps)))
+        self._taken_up = bool(before)
+        self._notify = notify = (lambda _kind, _text: None) if notifier is None else notifier.tell
+        told = list if notifier is None else notifier.told
+        total_s = sum(estimates_s(plan))
+        self._record = record = Record(night, clock, show, plan.steps, before, total_s)
+        self._monitors = Monitors(station, clock, record, requests, told)
+        self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
+        self._hold = Hold(station, clock, requests, self._monitors, record, notify)
+        self._controls = Controls(station, self._run_clock, record)
+        left = {n: s["run"] for n, s in before.items() if "run" in s and not record.is_done(n)}
+        self._measuring = Measuring(plan, station, night, self._run_clock, record, self._monitors, left)
+        record.doing = lambda: self._measuring.waiting() or self._controls.watch.waiting()
 
-    def run(self) -> Outcome:
-        """Run every step, then leave the station safe; whatever happens before, the safe state comes."""
+    def run(self, found: Iterable[str] = ()) -> Outcome:
+        """Run every step, then leave the station safe; whatever happens before, the safe state comes.
+
+        Args:
+            found: what was found before the night, a sentence each; it is recorded.
+        """
         ended = Ended("failed", "the run engine broke down", may_finish=False)
         try:
-            ended = self._work()
+            ended = self._work(found)
         finally:
             safe, worse = self._make_safe(ended)
             if worse is not None:  # a field that is not where it was declared to be is no good end
@@ -81,305 +123,253 @@ class RunEngine:
             outcome = self._close_night(ended, safe)
         return outcome
 
-    def _work(self) -> Ended:
-        self._event(
-            "started", f"night of {len(self._plan.steps)} steps", {"backend": self._station.file.backend}
-        )
-        index = 0
-        try:
-            for index, step in enumerate(self._plan.steps):
-                self._mark(index, "running")
-                self._tell(state="running", step=step.name)
-                self._do(step)
-                self._mark(index, "finished")
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the sample is made safe and the night says so
-            ended = ended_by(error)
-            self._end_step(index, ended.status)
-            if ended.status == "failed":
-                self._event(
-                    "failed" if ended.may_finish else "fault",
-                    ended.message,
-                    {"traceback": traceback.format_exc()},
-                )
-            return ended
-        return Ended("finished", "", may_finish=True)
+    # -- what other threads may ask
+
+    def came_by(self) -> tuple[float, int]:
+        """Return when the run thread last came by, on the clock, and how many points it has stored."""
+        return self._monitors.came_by, self._measuring.points
+
+    def doing(self) -> str:
+        """Return what is waited for, in words."""
+        now = self._record.progress
+        return ": ".join(filter(None, (now.state, now.step, self._record.doing() or now.message)))
+
+    def stalled(self, text: str) -> None:
+        """Take note that nothing moves any more; the run thread tells it when it comes by again."""
+        self._monitors.stalls.append(text)
+        self._notify("suspended", text)
 
     # -- steps
 
-    def _do(self, step: PlanStep) -> None:
+    def _work(self, found: Iterable[str]) -> Ended:
+        record = self._record
+        count = len(self._plan.steps)
+        record.event("started", f"night of {count} steps", {"backend": self._station.file.backend})
+        for sentence in found:
+            record.event("preflight", sentence)
+        self._notify("started", f"{count} steps")
+        step: PlanStep | None = None
+        try:
+            if self._taken_up:  # whoever was killed may have left a current on
+                record.safe_steps("hold", self._station.hold())
+            for step in self._plan.steps:
+                if not record.is_done(step.number):
+                    self._step(step)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the sample is made safe and the night says so
+            ended = ended_by(error)
+            if step is not None:
+                record.step(step.number, status=ended.status, message=ended.message)
+            self._measuring.end(ended.status)
+            if ended.status == "failed":
+                kind = "failed" if ended.may_finish else "fault"
+                record.event(kind, ended.message, {"traceback": traceback.format_exc()})
+            return ended
+        failed = record.failed_steps()
+        return Ended("failed" if failed else "finished", failed, may_finish=True)
+
+    # -- a step, in as many attempts as it takes
+
+    def _step(self, step: PlanStep) -> None:
+        tally = _Tally(self._measuring.points)
+        limit_s = math.inf if step.time_limit_s is None else step.time_limit_s
+        self._run_clock.deadline = self._clock.now() + limit_s
+        self._controls.begin()
+        reason = ""
+        while True:
+            self._record.step(step.number, status="running")
+            self._record.tell(state="running", step=step.name, message="")
+            try:
+                self._do(step, reason)
+            except Exception as error:  # noqa: BLE001 - what may go on and what may not is judged in one place
+                reason = f"{type(error).__name__}: {error}"
+                if not self._goes_on(step, error, tally):
+                    return
+            else:
+                self._record.step(step.number, status="finished")
+                return
+
+    def _do(self, step: PlanStep, reason: str) -> None:
         action = step.action
         if isinstance(action, Measure):
-            self._measure(step, action)
-        elif isinstance(action, SetTemperature):
-            self._set_temperature(action)
-        elif isinstance(action, SetField):
-            self._set_field(action)
+            self._measuring.measure(step, action, reason, history_kept=self._hold.history_kept)
         else:
-            self._wait(action)
+            self._controls.do(action)
 
-    def _set_temperature(self, action: SetTemperature) -> None:
-        station, rate, approach = self._station, action.rate_k_per_min, action.approach
-        if action.wait:
-            self._keep(
-                ramping.settle_temperature(
-                    station,
-                    self._run_clock,
-                    action.kelvin,
-                    rate_k_per_min=rate,
-                    approach=approach,
-                    settle=action.settle,
-                )
-            )
-        else:
-            ramping.set_temperature(station, action.kelvin, rate, approach)
+    def _goes_on(self, step: PlanStep, error: Exception, tally: _Tally) -> bool:
+        """Wait until a step that was broken off may go on; False where it has ended and the night has not.
 
-    def _set_field(self, action: SetField) -> None:
-        station, rate = self._station, action.rate_oe_per_s
-        if action.wait:
-            self._keep(
-                ramping.settle_field(
-                    station,
-                    self._run_clock,
-                    action.field_oe,
-                    rate_oe_per_s=rate,
-                    approach=action.approach,
-                    mode=action.mode,
-                    then_wait_s=action.then_wait_s,
-                )
-            )
-        else:
-            ramping.set_field(station, action.field_oe, rate, action.approach, action.mode)
-
-    def _wait(self, wait: Wait) -> None:
-        if wait.for_s is not None:
-            self._run_clock.sleep(wait.for_s)
-        elif wait.until is not None:
-            now = self._clock.datetime()
-            self._run_clock.sleep((wait.next_after(now) - now) / timedelta(seconds=1))
-        else:
-            for event in ramping.wait_until_stable(
-                self._station, self._run_clock, wait.stable, wait.timeout_s
-            ):
-                self._keep(event)
-
-    def _measure(self, step: PlanStep, measure: Measure) -> None:
-        measurement = measure.measurement
-        planned = measurement.setpoints()
-        before, share = self._progress.done_s, measurement.duration_s() / max(1, len(planned))
-        run = self._create_run(step, measure, planned)
-        self._run = run
-        self._tell(point=0, points=len(planned))
-        with closing(measurement.points(self._station, self._run_clock)) as items:  # closing stops the source
-            count = 0
-            for item in items:
-                if isinstance(item, Event):
-                    self._keep(item)
-                    continue
-                point = item
-                self._write(partial(run.append, point), self._night.flush)
-                self._note_retries()
-                count += 1
-                self._tell(
-                    point=count,
-                    done_s=before + min(count, len(planned)) * share,
-                    temperature_k=getattr(point, "temperature", math.nan),
-                    field_oe=getattr(point, "field", math.nan),
-                )
-                self._run_clock.heed()
-        self._close_run("finished")
-        self._derive(run, measurement)
-
-    def _create_run(self, step: PlanStep, measure: Measure, planned: Sequence[Setpoint]) -> RunFolder:
-        manifest = run_manifest(self._plan, step, measure, planned, self._station)
-        header = run_header(self._night.path.name, measure.measurement, self._station)
-        columns = tuple(columns_of(measure.measurement.point).values())
-        made: list[RunFolder] = []
-
-        def create() -> None:
-            made.append(
-                self._night.create_run(step.number, measure.kind, measure.label, manifest, columns, header)
-            )
-
-        self._write(create, create)
-        return made[-1]
-
-    # -- storing
-
-    def _keep(self, event: Event) -> None:
-        self._event(event.kind, event.message, event.values)
-
-    def _event(self, kind: str, message: str, values: Mapping[str, Any] | None = None) -> None:
-        try:
-            self._night.event(kind, message, values or {}, self._clock)
-        except StorageError as error:
-            # The line is kept and written later. Whether the night can go on is decided by its points.
-            self._tell(message=f"{kind}: {message} ({error})")
-
-    def _write(self, write: Callable[[], None], again: Callable[[], None]) -> None:
-        """Write, or suspend in the safe state with the points in memory until writing works again.
+        Called while ``error`` is handled, so that what is raised here keeps it in its chain.
 
         Raises:
-            StorageError: when it has not worked for STORAGE_PATIENCE_S.
+            Exception: what ends the night.
         """
-        try:
-            write()
-        except StorageError as error:
-            self._suspend(error, again)
-
-    def _suspend(self, error: StorageError, again: Callable[[], None]) -> None:
-        self._tell(state="suspended", message=str(error))
+        tally.saw(self._measuring.points)
+        request = next((e.request for e in chain_of(error) if isinstance(e, Interrupted)), None)
+        if request is not None and request.kind == "skip":
+            self._skip(step, request.who)
+            return False
+        why = self._why(step, error, tally)
+        if why is None:
+            return self._failed(step, error)
         since = self._clock.now()
-        resume = self._station.suspend()
-        self._suspended = True
         try:
-            while True:
-                self._run_clock.sleep(STORAGE_RETRY_S)
-                try:
-                    again()
-                    break
-                except StorageError:
-                    if self._clock.now() - since >= STORAGE_PATIENCE_S:
-                        raise
-        finally:
-            self._suspended = False
-        resume()
-        held_up_s = self._clock.now() - since
-        self._run_clock.held_up_s += held_up_s
-        self._event("storage", f"writing works again after {held_up_s:.0f} s; it was: {error}")
-        self._tell(state="running", message="")
+            self._hold.wait(why)
+        except GivenUp as given_up:
+            if why.name == "link":
+                return self._failed(step, given_up.error)
+            raise given_up.error from error
+        except Exception as again:  # noqa: BLE001 - judged as the first one was
+            return self._goes_on(step, again, tally)
+        self._run_clock.deadline += self._clock.now() - since
+        return True
 
-    def _monitors(self) -> None:
-        """Show the heartbeat, log the environment and look for faults; write nothing while that fails."""
-        if self._suspended:
-            with suppress(StorageError):  # that it cannot be written is known; that the owner lives should be
-                self._night.beat()
-            if self._environment.is_due():
-                self._environment.log(write=False)
-            return
-        try:
-            self._night.beat()
-            if self._environment.is_due():
-                self._environment.log()
-                self._note_retries()
-        except StorageError as error:
-            self._suspend(error, self._night.flush)
+    def _why(self, step: PlanStep, error: Exception, tally: _Tally) -> Break | None:
+        """Return what the night waits for before the step is tried again; None where the step has failed.
 
-    def _note_retries(self) -> None:
-        for retry in self._station.retries():
-            self._event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
+        Raises:
+            Exception: the error itself where it ends the night.
+        """
+        chain = chain_of(error)
+        for ends in (Interrupted, SafeStop):
+            if any(isinstance(e, ends) for e in chain):
+                raise error
+        fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
+        if fault is not None:
+            return Faulted(self._requests, self._clock, fault)
+        broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
+        if broken is None and any(isinstance(e, StorageError) for e in chain):
+            raise error
+        link = next((e for e in chain if isinstance(e, CommunicationError)), None)
+        if broken is None and link is not None:
+            broken = LinkDown(self._clock, link, self._station.silent)
+        if broken is not None:
+            tally.breaks += not broken.needs_person
+            return broken if tally.breaks <= _BREAKS_IN_VAIN else None
+        policy = step.on_error
+        never_again = isinstance(error, LimitError | ConfigurationError)
+        if never_again or tally.tries >= policy.retries:
+            return None
+        tally.tries += 1
+        again = f"try {tally.tries} of {policy.retries} again in {policy.wait_s:.0f} s"
+        self._record.event("step_retry", f"{error}; {again}", {"traceback": traceback.format_exc()})
+        return Retrying(self._clock, policy.wait_s, f"{error}; {again}")
 
-    def _derive(self, run: RunFolder, measurement: Measurement) -> None:
-        """Write what follows from the data; it can be made again, so a failure costs no step."""
-        if type(measurement).derived is Measurement.derived:
-            return  # nothing follows from the data, so there is no need to read them back
-        try:
-            for name, frame in measurement.derived(Run.open(run.path).data).items():
-                run.write_derived(f"{name}.csv", frame)
-        except Exception as error:  # noqa: BLE001 - the points are stored, and the night has more to measure
-            self._event("derived_failed", f"{run.path.name}: {error}", {"traceback": traceback.format_exc()})
+    def _failed(self, step: PlanStep, error: Exception) -> bool:
+        """End a step that has failed, as its ``on_error`` says; return False where the night goes on."""
+        policy = step.on_error
+        message = f"{type(error).__name__}: {error}"
+        self._record.event(
+            "step_failed",
+            f"step {step.number} ({step.name}): {message}",
+            {"traceback": traceback.format_exc()},
+        )
+        if policy.then == "safe_stop":
+            raise SafeStop(
+                f"step {step.number} ({step.name}) failed, and its on_error is safe_stop"
+            ) from error
+        self._measuring.end("failed")
+        self._record.safe_steps("hold", self._station.hold())
+        self._record.step(step.number, status="failed", message=message)
+        self._notify("failed", f"step {step.number} ({step.name}) failed, the night goes on: {message}")
+        return False
+
+    def _skip(self, step: PlanStep, who: str) -> None:
+        self._measuring.end("stopped")
+        self._record.step(step.number, status="skipped", message=f"skip asked by {who}")
+        self._record.event("skipped", f"step {step.number} ({step.name}) is left out: asked by {who}")
+
+    def _asked(self) -> None:
+        """Heed the requests that do not end the night.
+
+        Raises:
+            Interrupted: for a skip.
+            BrokenOff: for a pause or a helium transfer.
+        """
+        requests = self._requests
+        if (skip := requests.take("skip")) is not None:
+            raise Interrupted(skip)
+        if (pause := requests.pause) is not None:
+            raise BrokenOff(Paused(requests, pause))
+        if (fill := requests.helium_fill) is not None:
+            raise BrokenOff(HeliumFill(requests, fill))
+        if (extend := requests.take("extend")) is not None:
+            self._measuring.extend(extend)
+        for kind in ("resume", "acknowledge"):
+            if (late := requests.take(kind)) is not None:
+                self._record.event("request_refused", f"{kind} asked by {late.who}: nothing stands still")
 
     # -- ends
 
     def _make_safe(self, ended: Ended) -> tuple[bool, Ended | None]:
         """Sources to zero, ``finish``, safe state; return whether all was confirmed, and what went wrong."""
         abort = ended.status == "aborted"
-        self._tell(state="stopping")
+        self._record.tell(state="stopping")
         steps = self._station.stop_sources(abort=abort)
         worse = None
         if ended.may_finish and all(step.confirmed for step in steps):
             worse = self._finish()
-        steps += self._station.safe_state(abort=abort)
-        for step in steps:
-            kind = "safe_state" if step.confirmed else "safe_state_failed"
-            self._event(kind, step.message, {"instrument": step.instrument, "confirmed": step.confirmed})
-        return all(step.confirmed for step in steps), worse
+        found = {step.instrument: step for step in self._station.safe_state(abort=abort)}
+        for pause_s in _SAFE_AGAIN_S:
+            unsafe = [name for name, step in found.items() if not step.confirmed]
+            if not unsafe:
+                break
+            for name in unsafe:
+                self._tell_unsafe(found[name])
+            self._clock.sleep(pause_s)
+            found |= {step.instrument: step for step in self._station.safe_state(abort=abort, only=unsafe)}
+        self._record.safe_steps("safe_state", found.values())
+        safe = all(step.confirmed for step in found.values())
+        return safe, worse
+
+    def _tell_unsafe(self, step: SafeStep) -> None:
+        text = f"SAFE STATE NOT CONFIRMED: {step.instrument}: {step.message}"
+        self._record.event("safe_state_failed", text, {"instrument": step.instrument, "confirmed": False})
+        self._record.tell(message=text)
+        self._notify(UNSAFE, text)
 
     def _finish(self) -> Ended | None:
         """Go where the sequence wants field and temperature; return how that failed, if it did."""
-        finish = self._plan.finish
         self._run_clock.heeds_stop = False
+        self._run_clock.deadline = math.inf
         try:
-            self._station.snapshot()  # nothing is sent to a cryostat in a fault state
-            if finish.temperature_k is not None:
-                ramping.set_temperature(
-                    self._station, finish.temperature_k, finish.rate_k_per_min, "fast_settle"
-                )
-            if finish.field_oe is not None:
-                self._keep(
-                    ramping.settle_field(
-                        self._station,
-                        self._run_clock,
-                        finish.field_oe,
-                        rate_oe_per_s=finish.field_rate_oe_per_s,
-                        approach=finish.approach,
-                    )
-                )
+            with self._monitors.standing_still():  # on the way out nothing is suspended any more
+                try:
+                    self._controls.finish(self._plan.finish)
+                except (
+                    CommunicationError
+                ) as error:  # a link that comes back must not leave the magnet charged
+                    self._hold.wait(LinkDown(self._clock, error, self._station.silent))
+                    self._controls.finish(self._plan.finish)
         except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
             worse = ended_by(error)
-            self._event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
+            self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
             return Ended(worse.status, f"finish not reached: {worse.message}", may_finish=False)
         return None
 
     def _stop_sources_now(self) -> None:
-        """Bring the sources to zero at the abort ramp, before anything else cleans up at its own pace."""
-        for step in self._station.stop_sources(abort=True):
-            self._event("abort", step.message, {"instrument": step.instrument, "confirmed": step.confirmed})
-
-    def _end_step(self, index: int, status: Ending) -> None:
-        self._mark(index, status)
-        self._close_run(status)
-
-    def _close_run(self, status: Ending) -> None:
-        run, self._run = self._run, None
-        if run is None:
-            return
-        try:
-            run.close(status)
-        except StorageError as error:
-            if status != "finished":
-                self._lost.append(f"{run.path.name}: {run.pending()} points could not be written ({error})")
-                return
-            self._run = run
-            self._suspend(error, partial(run.close, status))
-            self._run = None
-
-    def _mark(self, index: int, status: str) -> None:
-        self._steps[index]["status"] = status
-        self._update(steps=self._steps)
+        self._record.safe_steps("abort", self._station.stop_sources(abort=True))
 
     def _close_night(self, ended: Ended, safe: bool) -> Outcome:
         """Say how it ended, in manifest and outcome; never finished while something is not written."""
-        status: Ending = "failed" if self._lost else ended.status
-        message = "; ".join(filter(None, (ended.message, *self._lost)))
-        self._event("ended", message or status, {"status": status, "safe_state_confirmed": safe})
-        self._update(message=message, safe_state_confirmed=safe, ended_lab=self._clock.datetime().isoformat())
+        record, lost = self._record, self._measuring.lost
+        status = "failed" if lost else ended.status
+        message = "; ".join(filter(None, (ended.message, *lost)))
+        self._monitors.remarks()
+        record.event("ended", message or status, {"status": status, "safe_state_confirmed": safe})
+        record.update(
+            message=message,
+            safe_state_confirmed=safe,
+            fault=ended.message if ended.status == "failed" and not ended.may_finish else None,
+            ended_lab=self._clock.datetime().isoformat(),
+        )
+        record.tell(state=status, message=message)
         try:
             self._night.close(status)
         except StorageError as error:
             status, message = "failed", "; ".join(filter(None, (message, str(error))))
-            self._update(message=message)
+            record.update(message=message)
+            record.tell(state=status, message=message)
             with suppress(StorageError):
                 self._night.close(status)
-        self._tell(state=status, message=message)
+        self._notify("finished" if status == "finished" else "failed", f"{status}: {message}".rstrip(": "))
         return Outcome(status, safe, message)
-
-    def _update(self, **entries: Any) -> None:
-        try:
-            self._night.update(**entries)
-        except StorageError as error:
-            self._tell(message=str(error))
-
-    def _tell(self, **changes: Any) -> None:
-        self._progress = self._progress._replace(lab_time=self._clock.datetime(), **changes)
-        try:
-            self._show(self._progress)
-        except Exception:  # noqa: BLE001 - whoever watches must not be able to end the night
-            _log.exception("the display of the progress failed")
-
-
-def _estimate_s(step: PlanStep) -> float:
-    """Return about how long a step takes, s, as far as it is known beforehand."""
-    action = step.action
-    if isinstance(action, Measure):
-        return action.measurement.duration_s()
-    return action.for_s or 0.0 if isinstance(action, Wait) else 0.0

@@ -4,55 +4,20 @@ Drivers, composites and links sleep on the raw clock, so nothing ever cuts into 
 point that was begun is finished (``docs/explanations/decisions``).
 """
 
-import threading
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.errors import OnnesError
+from onnes.runner.requests import Interrupted, Requests
 
 # A request is heeded within this much lab time, plus the transaction under way.
 SLICE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What someone asked of a running night."""
-
-    kind: Literal["stop", "abort"]
-    who: str
-
-
-class Interrupted(Exception):
-    """A request ends the measurement under way; raised by :class:`RunClock` between two points."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(f"{request.kind} asked by {request.who}")
-        self.request = request
-
-
-class Requests:
-    """The letter box of a night: any thread posts, the run thread reads. An abort outranks a stop."""
-
-    def __init__(self) -> None:
-        self._latest: Request | None = None
-        self._lock = threading.RLock()  # re-entrant: a signal may come while the same thread posts
-
-    @property
-    def latest(self) -> Request | None:
-        """Return the request that stands, if any."""
-        return self._latest
-
-    def stop(self, who: str) -> None:
-        """Ask to finish the point, run the declared ``finish`` and end."""
-        with self._lock:
-            self._latest = self._latest or Request("stop", who)
-
-    def abort(self, who: str) -> None:
-        """Ask to make the sources safe now and leave field and temperature as they are."""
-        with self._lock:
-            self._latest = Request("abort", who)
+class TimeLimitError(OnnesError, TimeoutError):
+    """A step has lasted longer than the sequence allows it."""
 
 
 class RunClock:
@@ -60,6 +25,7 @@ class RunClock:
 
     On an abort ``on_abort`` is called before anything else: the sources must not wait for what cleans up.
     Monitors talk to instruments and may take lab time of their own; a sleep never ends before its time.
+    ``deadline`` is when the step under way must have ended, in s on the scale of :meth:`now`.
     """
 
     def __init__(
@@ -68,12 +34,14 @@ class RunClock:
         requests: Requests,
         monitors: Callable[[], None],
         on_abort: Callable[[], None] = lambda: None,
+        on_request: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._requests = requests
         self._monitors = monitors
         self._on_abort = on_abort
-        self.held_up_s = 0.0
+        self._on_request = on_request
+        self.deadline = math.inf
         self.heeds_stop = True  # not while the `finish` of a stop that was asked for is under way
 
     def now(self) -> float:
@@ -107,11 +75,28 @@ class RunClock:
             self.heed()
 
     def heed(self) -> None:
-        """Run the monitors and raise what was asked for."""
+        """Run the monitors and raise what was asked for.
+
+        Raises:
+            Interrupted: when a stop or an abort is asked for, or what ``on_request`` makes of the rest.
+            TimeLimitError: when the step has lasted too long.
+        """
+        if self._requests.pending:
+            self._heed_requests()
+        self._monitors()
+        if self._clock.now() > self.deadline:
+            self.deadline = math.inf
+            raise TimeLimitError(
+                "the step has lasted longer than its time_limit; give it more, or less to do"
+            )
+
+    def _heed_requests(self) -> None:
         request = self._requests.latest
         if request is not None and request.kind == "abort":
             self._on_abort()
             raise Interrupted(request)
-        if request is not None and self.heeds_stop:
+        if not self.heeds_stop:
+            return
+        if request is not None:
             raise Interrupted(request)
-        self._monitors()
+        self._on_request()

@@ -58,6 +58,8 @@ class NightFolder:
             raise
         self._said: list[str] = []  # what no open file keeps
         self._runs: list[RunFolder] = []
+        self.describe: Callable[[], Mapping[str, Any]] = dict
+        """Returns entries of ``night.json`` that are written with each heartbeat."""
         self._next_look = self._next_heartbeat = wall.now()
         self._closed = False
 
@@ -298,7 +300,7 @@ class NightFolder:
             part.sync_if_due()
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_INTERVAL_S
-            self._manifest.put({"heartbeat": self._wall.datetime()})
+            self._manifest.put({**self.describe(), "heartbeat": self._wall.datetime()})
             self._manifest.write()
 
     def pending(self) -> int:

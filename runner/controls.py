@@ -1,0 +1,107 @@
+"""The steps that set and wait, and the way to ``finish``."""
+
+import math
+from datetime import timedelta
+
+from onnes.instruments.station import Station
+from onnes.procedures import ramping
+from onnes.procedures.watch import Watch
+from onnes.runner.plan import Finish, SetField, SetTemperature, Wait
+from onnes.runner.record import Record
+from onnes.runner.run_clock import RunClock
+
+
+class Controls:
+    """Sets temperature and field and waits; a step that was broken off is done again by the same call."""
+
+    def __init__(self, station: Station, clock: RunClock, record: Record) -> None:
+        self._station = station
+        self._clock = clock
+        self._record = record
+        self._wait_until = math.nan
+        self.watch = Watch(station)  # says what is waited for
+
+    def begin(self) -> None:
+        """Forget the step before."""
+        self._wait_until = math.nan
+
+    def do(self, action: SetTemperature | SetField | Wait) -> None:
+        """Do one step.
+
+        Raises:
+            OnnesError: what setting and waiting fail with.
+        """
+        if isinstance(action, SetTemperature):
+            self._set_temperature(action)
+        elif isinstance(action, SetField):
+            self._set_field(action)
+        else:
+            self._wait(action)
+
+    def finish(self, finish: Finish) -> None:
+        """Go where the sequence wants field and temperature at its end.
+
+        Raises:
+            OnnesError: what setting and waiting fail with.
+        """
+        station = self._station
+        station.snapshot()  # nothing is sent to a cryostat in a fault state
+        if finish.temperature_k is not None:
+            ramping.set_temperature(station, finish.temperature_k, finish.rate_k_per_min, "fast_settle")
+        if finish.field_oe is not None:
+            event = ramping.settle_field(
+                station,
+                self._clock,
+                finish.field_oe,
+                rate_oe_per_s=finish.field_rate_oe_per_s,
+                approach=finish.approach,
+                watch=self.watch,
+            )
+            self._record.keep(event)
+
+    def _set_temperature(self, action: SetTemperature) -> None:
+        station, rate, approach = self._station, action.rate_k_per_min, action.approach
+        if not action.wait:
+            ramping.set_temperature(station, action.kelvin, rate, approach)
+            return
+        event = ramping.settle_temperature(
+            station,
+            self._clock,
+            action.kelvin,
+            rate_k_per_min=rate,
+            approach=approach,
+            settle=action.settle,
+            watch=self.watch,
+        )
+        self._record.keep(event)
+
+    def _set_field(self, action: SetField) -> None:
+        station, rate = self._station, action.rate_oe_per_s
+        if not action.wait:
+            ramping.set_field(station, action.field_oe, rate, action.approach, action.mode)
+            return
+        event = ramping.settle_field(
+            station,
+            self._clock,
+            action.field_oe,
+            rate_oe_per_s=rate,
+            approach=action.approach,
+            mode=action.mode,
+            then_wait_s=action.then_wait_s,
+            watch=self.watch,
+        )
+        self._record.keep(event)
+
+    def _wait(self, wait: Wait) -> None:
+        if wait.stable:
+            events = ramping.wait_until_stable(self._station, self._clock, wait.stable, wait.timeout_s)
+            for event in events:
+                self._record.keep(event)
+            return
+        if math.isnan(self._wait_until):  # a wait that was broken off still ends when it was to end
+            now = self._clock.datetime()
+            seconds = wait.for_s
+            if seconds is None:
+                seconds = (wait.next_after(now) - now) / timedelta(seconds=1)
+            self._wait_until = self._clock.now() + seconds
+        self._clock.sleep_until(self._wait_until)

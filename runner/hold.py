@@ -1,0 +1,106 @@
+"""Standing still: sources at zero, the field held, and everything still watched, until the reason is over."""
+
+from collections.abc import Callable
+
+from onnes.instruments.clock import Clock, VirtualClock
+from onnes.instruments.errors import OnnesError
+from onnes.instruments.station import Station
+from onnes.procedures import ramping
+from onnes.runner.breaks import Break, GivenUp
+from onnes.runner.monitors import Monitors
+from onnes.runner.record import Record
+from onnes.runner.requests import Interrupted, Requests
+from onnes.runner.run_clock import SLICE_S
+
+# In virtual time nobody could answer a question before years have passed: while a person is waited for, a
+# slice of lab time takes this much wall time.
+_PERSON_S = 0.02
+
+# A sample that has moved by no more than this has kept its history, K and Oe: what a controller at rest
+# scatters, and the final approach of a magnet that was stopped on its way.
+_KEPT_K, _KEPT_FRACTION, _KEPT_OE = 0.05, 2e-3, 5.0
+
+
+class Hold:
+    """Brings a station into its hold state and waits there.
+
+    ``history_kept`` says of the last wait whether temperature and field stayed where they were, as far as
+    they could be read; False before there was one.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        clock: Clock,
+        requests: Requests,
+        monitors: Monitors,
+        record: Record,
+        notify: Callable[[str, str], None],
+    ) -> None:
+        self.history_kept = False
+        self._station = station
+        self._clock = clock
+        self._requests = requests
+        self._monitors = monitors
+        self._record = record
+        self._notify = notify
+
+    def wait(self, why: Break) -> None:
+        """Stand still until ``why``, and whatever else comes up meanwhile, is over.
+
+        Raises:
+            Interrupted: when a stop, an abort or a skip is asked for.
+            InstrumentFault: when an instrument gets into a fault state.
+            SafeStop: when an interlock wants one.
+            GivenUp: when ``why`` has lasted too long.
+        """
+        since, monitors = self._clock.now(), self._monitors
+        self._enter(why)
+        before = monitors.where()
+        self.history_kept = before is not None
+        with monitors.standing_still(fault_is_known=why.name == "fault"):
+            while True:
+                self._heed()
+                monitors()
+                self.history_kept = self.history_kept and _is_where_it_was(before, monitors.where())
+                if why.is_over():
+                    self._record.event("resumed", f"{why.name} is over", {"reason": why.name})
+                    following = monitors.still_tripped()
+                    if following is None:
+                        break
+                    why = following
+                    self._enter(why)
+                elif (error := why.given_up()) is not None:
+                    raise GivenUp(error) from error
+                self._clock.sleep_until(self._clock.now() + SLICE_S)
+                if why.needs_person and isinstance(self._clock, VirtualClock):
+                    self._requests.wait(_PERSON_S)
+        held_s = self._clock.now() - since
+        self._record.tell(state="running", message="")
+        self._record.event("held", f"the night goes on after {held_s:.0f} s", {"held_s": held_s})
+
+    def _enter(self, why: Break) -> None:
+        self._record.tell(state=why.state, message=f"{why.name}: {why.message}")
+        self._record.event(why.state, why.message, {"reason": why.name})
+        self._notify(why.state, why.message)
+        self._record.safe_steps("hold", self._station.hold(temperature=why.state == "paused"))
+        if why.takes_field_to_zero and self._station.magnet is not None:
+            try:
+                ramping.set_field(self._station, 0.0)
+            except OnnesError as error:
+                self._record.event("hold_failed", f"the field is not on its way to 0 Oe: {error}")
+
+    def _heed(self) -> None:
+        requests = self._requests
+        if not requests.pending:
+            return
+        end = requests.latest or requests.take("skip")
+        if end is not None:
+            raise Interrupted(end)
+
+
+def _is_where_it_was(before: tuple[float, float] | None, now: tuple[float, float] | None) -> bool:
+    if before is None or now is None:
+        return False
+    moved_k, moved_oe = abs(now[0] - before[0]), abs(now[1] - before[1])
+    return moved_k <= max(_KEPT_K, _KEPT_FRACTION * before[0]) and not moved_oe > _KEPT_OE

@@ -1,0 +1,266 @@
+"""What happens between two transactions, while a procedure sleeps: heartbeat, requests, log, interlocks."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from onnes.instruments.clock import Clock, WallClock
+from onnes.instruments.errors import CommunicationError, InstrumentFault, StorageError
+from onnes.instruments.protocols import HeliumLevel, Reading
+from onnes.instruments.records import Event, Point
+from onnes.instruments.station import Station
+from onnes.runner.breaks import (
+    HELIUM_PATIENCE_S,
+    INTERLOCK_PATIENCE_S,
+    Break,
+    BrokenOff,
+    ForeignSetpoint,
+    Retrying,
+    SafeStop,
+    Tripped,
+)
+from onnes.runner.host import ClockWatch
+from onnes.runner.interlocks import Interlocks, Trip
+from onnes.runner.record import Record
+from onnes.runner.requests import Request, Requests
+from onnes.storage.free_space import free_bytes
+from onnes.storage.request_box import Asked, Refused, RequestBox
+
+POLL_S = 5.0  # temperature and field are looked at this often at least; while measuring they are anyway
+ENVIRONMENT_S = 30.0  # often enough to see a helium transfer, seldom enough to leave the bus to the points
+FOREIGN_S = 10.0  # two questions of 0.15 s each: the bus is left alone for the other 97 %
+WAITING_S = 600.0  # without a point or an event for this long, an event says what is waited for
+
+
+class Monitors:
+    """Looks after a night; called in each sleep of its clock, and cheap when nothing is due.
+
+    Args:
+        told: returns what the messages to a person have to say for themselves since the last call.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        clock: Clock,
+        record: Record,
+        requests: Requests,
+        told: Callable[[], list[str]] = list,
+    ) -> None:
+        self._station = station
+        self._clock = clock
+        self._record = record
+        self._requests = requests
+        self._told = told
+        self.came_by = clock.now()  # when this was called last; read by the watchdog
+        self.stalls: list[str] = []  # what the watchdog found; other threads append
+        self._box = RequestBox(record.night.path, WallClock())
+        self._interlocks = Interlocks(station.file.interlocks, station.limits())
+        self._still = False  # the night stands still or is on its way out: nothing breaks it off then
+        self._fault_is_known = False
+        wall = WallClock()
+        self._clock_watch = ClockWatch(wall.system_datetime, wall.now)
+        self._judged: object = None
+        self._next_poll = self._next_row = self._next_foreign = clock.now()
+        self._sweeps_until = -math.inf  # when the sweep under way should be over
+        self._every_s = math.inf  # between two of its points
+        self._last_point = clock.now()
+
+    def __call__(self) -> None:
+        """Do what is due.
+
+        Raises:
+            BrokenOff: when the night has to stand still.
+            SafeStop: when an interlock ends the night.
+            InstrumentFault: in a fault state.
+            CommunicationError: when the cryostat does not answer.
+        """
+        try:
+            self._record.night.beat()
+        except StorageError as error:
+            self._storage_failed(error)
+        for asked in self._box.take():
+            self._post(asked)
+        last = self._station.last
+        if last is not None and last is not self._judged:
+            self._judge(*last)
+            self._judged = last
+        self.came_by = now = self._clock.now()
+        if now >= self._next_poll:
+            self._look(now)
+
+    @contextmanager
+    def standing_still(self, *, fault_is_known: bool = False) -> Iterator[None]:
+        """Keep from breaking off what stands still already or is on its way out.
+
+        A safe stop and a fault are still raised; of a fault that is known nothing more is said.
+        """
+        still, known = self._still, self._fault_is_known
+        self._still, self._fault_is_known = True, fault_is_known
+        try:
+            yield
+        finally:
+            self._still, self._fault_is_known = still, known
+
+    def still_tripped(self) -> Break | None:
+        """Return what the night waits for because an interlock tripped meanwhile; None if none did."""
+        trip = next((trip for trip in self._interlocks.standing() if trip.policy == "suspend"), None)
+        return None if trip is None else self._break(trip)
+
+    def where(self) -> tuple[float, float] | None:
+        """Return temperature, K, and field, Oe, as they were read last; None if that is too long ago."""
+        last = self._station.last
+        if last is None or self._clock.now() - last[0].time > 2.0 * POLL_S:
+            return None
+        return last[0].value, last[1].value if last[1] else 0.0
+
+    # -- what a measurement yields
+
+    def heard(self, event: Event) -> None:
+        """Note what an event says of the time to the next point."""
+        if event.kind == "sweep":
+            told = event.values
+            per_s = told["rate"] / (60.0 if told["rate_unit"].endswith("/min") else 1.0)
+            self._last_point = now = self._clock.now()
+            self._every_s = told["every_s"]
+            self._sweeps_until = now + abs(told["end"] - told["start"]) / per_s
+
+    def measured(self, point: Point) -> None:
+        """Judge a point that was stored.
+
+        Raises:
+            BrokenOff, SafeStop: as the interlock says that trips.
+        """
+        now = self._last_point = self._clock.now()
+        if point.rejected:
+            if "compliance" in getattr(point, "flags", "").split(";"):
+                self._act(self._interlocks.compliance(True, point.rejected, now))
+            return
+        if self._interlocks.seen_compliance:
+            self._act(self._interlocks.compliance(False, "", now))
+        if getattr(point, "curve", None) == 0:
+            self._act(self._interlocks.reference(getattr(point, "resistance", math.nan), now))
+
+    # -- looking
+
+    def _look(self, now: float) -> None:
+        self._next_poll = now + POLL_S
+        last = self._station.last
+        if last is None or now - last[0].time >= POLL_S:
+            with self._failures_told_elsewhere():
+                self._station.snapshot()
+        if now >= self._next_row:
+            self._next_row, self._next_foreign = now + ENVIRONMENT_S, now + FOREIGN_S
+            self._environment()
+        elif now >= self._next_foreign:
+            self._next_foreign = now + FOREIGN_S
+            with self._failures_told_elsewhere():
+                self._act(self._interlocks.foreign(self._station.foreign_setpoints(), now))
+        if now < self._sweeps_until and not self._still:
+            self._act(self._interlocks.stall(now - self._last_point, self._every_s, now))
+        if now - self._record.last_event_at >= WAITING_S:
+            self._say_what_is_waited_for()
+
+    @contextmanager
+    def _failures_told_elsewhere(self) -> Iterator[None]:
+        """Let pass a fault that is known, and a silent instrument while the night stands still anyway."""
+        try:
+            yield
+        except InstrumentFault:
+            if not self._fault_is_known:
+                raise
+        except CommunicationError:
+            if not self._still:
+                raise
+
+    def _judge(self, temperature: Reading, field: Reading | None) -> None:
+        if field is not None:
+            self._record.saw_field(field.value)
+        rate = self._station.thermostat.commanded_rate_k_per_min()
+        self._act(self._interlocks.readings(temperature, field, rate))
+
+    def _environment(self) -> None:
+        found, judge, record = self._station.look(), self._interlocks, self._record
+        row = {"Time UTC": self._clock.datetime().isoformat(), "Elapsed (s)": found.time, **found.row()}
+        for retry in self._station.retries():
+            record.event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
+        self.remarks()
+        jump_s = self._clock_watch.jump()
+        if jump_s is not None:
+            text = f"the clock of this computer jumped by {jump_s:+.1f} s; rows go by the monotonic clock"
+            record.event("clock_jump", text, {"jump_s": jump_s})
+        try:
+            record.night.environment(row)
+        except StorageError as error:
+            self._storage_failed(error)
+        if isinstance(found.chamber, InstrumentFault) and not self._fault_is_known:
+            raise found.chamber
+        self._act(judge.foreign(found.foreign, found.time))
+        if isinstance(found.helium, HeliumLevel):
+            self._act(judge.helium(found.helium, found.time))
+        if isinstance(found.chamber, str) and isinstance(found.temperature, Reading):
+            self._act(judge.chamber(found.chamber, found.temperature.value, found.time))
+        self._act(judge.silent(found.silent, found.time))
+        with suppress(StorageError):  # a drive that is gone is told by the next row that cannot be written
+            self._act(judge.disk(free_bytes(record.night.path) / 1e9, found.time))
+
+    def remarks(self) -> None:
+        """Make events of what others have to say: messages to a person, storage, the watchdog."""
+        night = self._record.night
+        for kind, notes in (("notification", self._told()), ("storage", night.remarks())):
+            for note in notes:
+                self._record.event(kind, note)
+        while self.stalls:
+            self._record.event("stall", self.stalls.pop(0))
+
+    def _say_what_is_waited_for(self) -> None:
+        where, now = self.where(), self._record.progress
+        at = "" if where is None else f"; {where[0]:.4g} K, {where[1]:.6g} Oe"
+        doing = self._record.doing() or now.message
+        self._record.event("waiting", ": ".join(filter(None, (now.state, now.step, doing))) + at)
+
+    # -- acting
+
+    def _act(self, trips: Iterable[Trip]) -> None:
+        for trip in trips:
+            self._record.event(
+                "interlock", trip.message, {"interlock": trip.name, "policy": trip.policy, **trip.values}
+            )
+            if trip.policy == "safe_stop":
+                raise SafeStop(trip.message)
+            if trip.policy == "suspend" and not self._still:
+                raise BrokenOff(self._break(trip))
+
+    def _break(self, trip: Trip) -> Break:
+        name, clock = trip.name, self._clock
+        if name == "foreign_setpoint":
+            return ForeignSetpoint(self._requests, trip.message, self._accept_setpoints)
+        if name in ("compliance", "data_stall"):  # they show only while measuring: try again after a while
+            self._interlocks.reset(name)
+            return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
+        helium = name == "helium"
+        return Tripped(
+            name,
+            trip.message,
+            clock,
+            lambda: self._interlocks.is_clear(name),
+            HELIUM_PATIENCE_S if helium else INTERLOCK_PATIENCE_S,
+            takes_field_to_zero=helium,
+        )
+
+    def _accept_setpoints(self) -> None:
+        self._station.accept_setpoints()
+        self._interlocks.reset("foreign_setpoint")
+
+    def _storage_failed(self, error: StorageError) -> None:
+        if not self._still:
+            raise self._record.storage_failed(error) from error
+
+    def _post(self, found: Asked | Refused) -> None:
+        if isinstance(found, Refused):
+            self._record.event("request_refused", f"{found.file}: {found.reason}")
+            return
+        self._record.event(
+            "request", f"{found.kind} asked by {found.who}", {"utc": found.utc, **found.values}
+        )
+        self._requests.post(Request(found.kind, found.who, found.values))
