@@ -9,6 +9,7 @@ import click
 
 from onnes.runner.cli_answer import JSON, print_answer, print_json, refused
 from onnes.runner.cli_night import NIGHT_COMMANDS
+from onnes.runner.cli_station import STATION_COMMANDS
 
 if TYPE_CHECKING:
     from onnes.runner.answers import Answer
@@ -112,7 +113,7 @@ def analyse(folder: str, as_json: bool) -> int:
     return print_answer(as_json, answer)
 
 
-for _command in NIGHT_COMMANDS:
+for _command in (*NIGHT_COMMANDS, *STATION_COMMANDS):
     cli.add_command(_command)
 
 

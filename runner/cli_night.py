@@ -106,7 +106,36 @@ def helium_fill(folder: str | None, no_wait: bool, as_json: bool) -> int:
     return _ask("helium_fill", folder, no_wait, as_json)
 
 
-NIGHT_COMMANDS = (status, watch, stop, pause, skip, extend, acknowledge, helium_fill)
+@click.command()
+@_NIGHT
+@click.option("--yes", is_flag=True, help="Do not ask; say what is done and do it.")
+@click.option(
+    "--real-time",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=1.0,
+    default=None,
+    metavar="[SPEED]",
+    help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
+)
+@JSON
+def resume(folder: str | None, yes: bool, real_time: float | None, as_json: bool) -> int:
+    """Take a night up again whose runner is gone, or let one that stands still go on."""
+
+    def agree(lines: list[str]) -> bool:
+        for line in lines:
+            _say(line)
+        return yes or click.confirm("take it up?", err=True)
+
+    def answer() -> "Answer":
+        from onnes.runner.nights import resume_folder
+
+        return resume_folder(folder, real_time=real_time, agree=agree)
+
+    return print_answer(as_json, answer)
+
+
+NIGHT_COMMANDS = (resume, status, watch, stop, pause, skip, extend, acknowledge, helium_fill)
 
 
 def _ask(kind: "Kind", folder: str | None, no_wait: bool, as_json: bool, value: str | None = None) -> int:
@@ -118,6 +147,10 @@ def _ask(kind: "Kind", folder: str | None, no_wait: bool, as_json: bool, value: 
         values: Mapping[str, Any] = {} if value is None else new_end(value)
         wall = WallClock()
         night = night_to_ask(folder, RUNS, wall)
+        if kind == "acknowledge" and night.state == "failed":
+            from onnes.runner.resume import acknowledge_ended
+
+            return acknowledge_ended(night, wall)
         return ask(night, kind, wall, values=values, wait_s=0.0 if no_wait else WAIT_S, say=_say)
 
     return print_answer(as_json, answer)

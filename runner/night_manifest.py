@@ -1,6 +1,7 @@
 """What a night records by itself: who, where, with what, under which limits."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -14,12 +15,13 @@ _LIBRARIES = ("numpy", "pandas", "pymeasure", "pyvisa", "pydantic", "pint", "sci
 
 
 def night_manifest(
-    plan: Plan, station: Station, clock: Clock, compare_with: tuple[str, ...]
+    plan: Plan, station: Station, clock: Clock, compare_with: tuple[str, ...], twin: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the entries of ``night.json`` that are known before the first step.
 
     Args:
         compare_with: keys of ``paper_values.toml`` that the results are compared with.
+        twin: how the virtual lab was chosen; empty for hardware.
     """
     zone = clock.datetime().astimezone()
     return {
@@ -47,6 +49,7 @@ def night_manifest(
         "started_lab": clock.datetime().isoformat(),
         "time_zone": zone.tzname(),
         "compare_with": list(compare_with),
+        "twin": twin,
         "versions": {
             "onnes": version("onnes"),
             "python": platform.python_version(),

@@ -1,17 +1,25 @@
 """What ``demo``, ``run`` and ``analyse`` do: a plan, a night in its thread, the analysis of its data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import click
 from rich.console import Console
 
-from onnes.runner.analyse import analyse, find_night
-from onnes.runner.answers import NightAnswer
+from onnes.instruments.clock import WallClock
+from onnes.instruments.errors import ConfigurationError
+from onnes.runner.analyse import analyse
+from onnes.runner.answers import Answer, NightAnswer
+from onnes.runner.ask import ask_resume
+from onnes.runner.find_night import RUNS, find_night, newest_night
 from onnes.runner.live_bar import signals_ask, watch
+from onnes.runner.night_state import judge
 from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import Plan, make_plan
+from onnes.runner.resume import left_night
 from onnes.runner.virtual_night import LabChoice, prepared
 
 _DEMO = ("demo.yaml", "demo_station.toml", "demo_sample.toml")
@@ -55,6 +63,37 @@ def run_file(
     return _run(plan, plan.station.runs_folder, choice, compare_with=_compared(plan))
 
 
+def resume_folder(
+    folder: str | None, *, real_time: float | None, agree: Callable[[list[str]], bool]
+) -> Answer:
+    """Take a night up again, or let one that stands still go on.
+
+    Args:
+        folder: a night or one of its runs, or the number of a night; None for the newest.
+        agree: is shown what it does and what it costs, and says whether to go on.
+
+    Raises:
+        ConfigurationError: if it cannot be taken up; nothing was sent.
+        OwnershipError: if another runner has the night or its station.
+        StorageError: if its files are damaged.
+    """
+    wall = WallClock()
+    path = (newest_night(RUNS) if folder is None else find_night(folder, RUNS)).resolve()
+    state = judge(path, wall)
+    if state.is_alive:
+        return ask_resume(state, wall, say=partial(click.echo, err=True))
+    night = left_night(state.path, wall)
+    if not agree([*night.plan.messages, *night.outline()]):
+        raise ConfigurationError(f"night {state.call} is left as it is; nothing was sent")
+    runs = state.path.parent.parent
+    with prepared(night.plan, night.choice(real_time)) as (clock, key):
+        compare = tuple(night.manifest.get("compare_with", ()))
+        thread = NightThread(
+            night.plan, runs, clock, key, compare_with=compare, again=state.path, before=night.before
+        )
+        return _watched(night.plan, thread)
+
+
 def _compared(plan: Plan) -> tuple[str, ...]:
     """Return the paper values of the night's film; none where its twin is not as the paper has it."""
     twins = [sample.virtual for sample in plan.samples.values()]
@@ -86,10 +125,15 @@ def analyse_folder(folder: str) -> NightAnswer:
 
 def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...] = ()) -> NightAnswer:
     with prepared(plan, choice) as (clock, key):
-        night = NightThread(plan, runs, clock, key, compare_with=compare_with)
-        with signals_ask(night) as button:
-            watch(night, button, Console(stderr=True))
-            return _answer(plan, night)
+        return _watched(
+            plan, NightThread(plan, runs, clock, key, compare_with=compare_with, twin=choice.for_manifest())
+        )
+
+
+def _watched(plan: Plan, night: NightThread) -> NightAnswer:
+    with signals_ask(night) as button:
+        watch(night, button, Console(stderr=True))
+        return _answer(plan, night)
 
 
 def _answer(plan: Plan, night: NightThread) -> NightAnswer:

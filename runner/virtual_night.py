@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from onnes.instruments.clock import Clock, VirtualClock, WallClock
@@ -26,6 +27,23 @@ class LabChoice:
     seed: int | None = None
     under: Mapping[str, Any] | None = None
     real_time: float | None = None
+    left: "LeftState | None" = None
+
+    def for_manifest(self) -> dict[str, Any]:
+        """Return what ``night.json`` keeps of the choice, so that the night can be taken up."""
+        return {"lab": self.lab, "seed": self.seed, "under": self.under}
+
+
+@dataclass(frozen=True, slots=True)
+class LeftState:
+    """Where a night was left: its clock, s after its epoch, and the state of cryostat and magnet.
+
+    A virtual lab dies with its process; a real one does not. So the lab opens as the files tell that it was.
+    """
+
+    clock_s: float
+    epoch: datetime
+    tables: Mapping[str, Any]
 
 
 @contextmanager
@@ -41,7 +59,7 @@ def prepared(plan: Plan, choice: LabChoice) -> Iterator[tuple[Clock, str | None]
                 f"{plan.station_path}: backend = 'visa' has no virtual lab; "
                 "leave out --seed, --real-time and --lab, or use a simulated station"
             )
-        yield WallClock(), None
+        yield WallClock(start_s=_since(choice.left)), None
         return
     lab = make_lab(plan, choice)
     key = f"night-{next(_numbers)}"
@@ -68,9 +86,25 @@ def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
             if sample.virtual and wiring in plan.station.wiring
         }
 
+    left = choice.left
+
     def made(clock: Clock) -> VirtualLab:
-        return load_lab(name, clock, seed=seed, sample=mounted or None, under=choice.under)
+        return load_lab(
+            name,
+            clock,
+            seed=seed,
+            sample=mounted or None,
+            under=choice.under,
+            start=None if left is None else left.tables,
+            opened_s=_since(left),
+        )
 
     if choice.real_time is not None:
-        return made(WallClock(choice.real_time))
+        return made(WallClock(choice.real_time, _since(left)))
+    if left is not None:
+        return made(VirtualClock(left.epoch, left.clock_s))
     return made(VirtualClock(made(VirtualClock()).epoch))  # the file says on which day the night begins
+
+
+def _since(left: LeftState | None) -> float:
+    return 0.0 if left is None else left.clock_s

@@ -48,7 +48,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
     plan = make_plan(Path("nights/night.yaml"))
     with prepared(plan, LabChoice()) as (clock, key):
         station = open_station(plan.station, clock, lab_key=key)
-        manifest = night_manifest(plan, station, clock, ())
+        manifest = night_manifest(plan, station, clock, (), {})
         station.close()
     night = NightFolder.create(tmp_path / "runs", "f", VirtualClock(), manifest, plan.text)
     night.close("aborted")

@@ -1,0 +1,253 @@
+"""Taking up a night whose runner is gone: what is left of it, what that costs, and where its lab was."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import ConfigurationError, StorageError
+from onnes.runner.ask import EFFECTS
+from onnes.runner.file_tail import last_events, last_rows
+from onnes.runner.measuring import take_up_extension
+from onnes.runner.night_state import OWNER_LOCK, NightState, judge
+from onnes.runner.plan import Measure, Plan, PlanStep
+from onnes.runner.record import DONE
+from onnes.runner.stored_plan import plan_of_night
+from onnes.runner.virtual_night import LabChoice, LeftState
+from onnes.storage.environment import ENVIRONMENT
+from onnes.storage.manifest import Manifest, read_manifest
+from onnes.storage.night import EVENTS, NIGHT_MANIFEST
+from onnes.storage.owner_lock import OwnerLock, this_process
+from onnes.storage.reader import Run
+from onnes.storage.run import RUN_MANIFEST
+
+# A virtual lab stands still while nobody runs it; this much of its time passes until somebody does, s.
+_GAP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left to do of one step: in words, how long it takes and how much of that is done again, s."""
+
+    number: int
+    name: str
+    what: str
+    rest_s: float
+    again_s: float
+
+
+@dataclass(frozen=True)
+class LeftNight:
+    """A night that can be taken up.
+
+    ``before`` is what ``night.json`` says of each step, by number; ``rests`` what is left to do.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    plan: Plan
+    before: Mapping[int, Mapping[str, Any]]
+    rests: tuple[Rest, ...]
+    left: LeftState
+
+    def outline(self) -> list[str]:
+        """Return in words what taking it up does, a line a step, and what it costs."""
+        lines = [
+            f"{rest.number:3d}  {rest.name}: {rest.what}; about {_hours(rest.rest_s)}" for rest in self.rests
+        ]
+        done = len(self.plan.steps) - len(self.rests)
+        again_s = sum(rest.again_s for rest in self.rests)
+        rest_s = sum(rest.rest_s for rest in self.rests)
+        total = f"{done} of {len(self.plan.steps)} steps are done; the rest takes about {_hours(rest_s)}"
+        return [*lines, f"{total}, {_hours(again_s)} of it to come back to where it was"]
+
+    def choice(self, real_time: float | None) -> LabChoice:
+        """Return the virtual lab that goes on where the night was left."""
+        twin = self.manifest.get("twin") or {}
+        if self.plan.station.backend != "simulated":
+            return LabChoice(left=self.left)
+        return LabChoice(
+            twin.get("lab"), self.manifest.get("seed"), twin.get("under"), real_time=real_time, left=self.left
+        )
+
+
+def left_night(path: Path, wall: Clock) -> LeftNight:
+    """Read what is left of the night in the folder ``path``; nothing is changed.
+
+    Raises:
+        ConfigurationError: if it is finished or alive, ended on a fault that nobody has acknowledged, or its
+            sequence, station or sample files are not those it was begun with.
+        StorageError: if its manifest is damaged.
+    """
+    state = judge(path, wall)
+    if state.is_alive:
+        raise ConfigurationError(
+            f"night {state.call} is {state.state} in another process ({_owner(state)}); "
+            f"look with `onnes status {state.call}`"
+        )
+    if state.state == "finished":
+        raise ConfigurationError(f"night {state.call} is finished; there is nothing to take up")
+    manifest = read_manifest(path / NIGHT_MANIFEST)
+    if manifest.get("fault") and not manifest.get("acknowledged"):
+        raise ConfigurationError(
+            f"night {state.call} ended on a fault: {manifest['fault']}; look at the instrument, "
+            f"then `onnes acknowledge {state.call}`, then `onnes resume {state.call}`"
+        )
+    plan = plan_of_night(path, manifest)
+    steps = {int(step["number"]): step for step in manifest.get("steps") or []}
+    rests = tuple(
+        _rest(path, step, steps.get(step.number, {})) for step in plan.steps if not _done(step, steps)
+    )
+    return LeftNight(path, manifest, plan, steps, rests, _left_state(path, manifest, plan, wall))
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgedAnswer:
+    """A fault on which a night ended was acknowledged."""
+
+    night: NightState
+    fault: str
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0."""
+        return 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "night": str(self.night.path),
+            "simulated": self.night.simulated,
+            "request": "acknowledge",
+            "effect": EFFECTS["acknowledge"]._asdict(),
+            "heard": True,
+            "state": self.night.state,
+            "reason": self.night.reason,
+            "messages": [self._said()],
+        }
+
+    def print(self, console: Console) -> None:
+        """Print it for people."""
+        console.print(self._said(), markup=False, highlight=False, soft_wrap=True)
+
+    def _said(self) -> str:
+        call = self.night.call
+        return f"night {call}: acknowledged: {self.fault}; go on with `onnes resume {call}`"
+
+
+def acknowledge_ended(night: NightState, wall: Clock) -> AcknowledgedAnswer:
+    """Note that a person has dealt with the fault on which a night ended.
+
+    Raises:
+        ConfigurationError: if it did not end on a fault.
+        OwnershipError: if somebody is at work on it.
+        StorageError: if the manifest cannot be read or written.
+    """
+    path = night.path / NIGHT_MANIFEST
+    with OwnerLock(night.path / OWNER_LOCK, {"what": night.path.name, "since": wall.datetime()}):
+        manifest = Manifest(path, wall, read_manifest(path))
+        fault = manifest.entries.get("fault")
+        if not fault:
+            raise ConfigurationError(
+                f"night {night.call} did not end on a fault; there is nothing to acknowledge"
+            )
+        manifest.put({"acknowledged": {**this_process(), "utc": wall.datetime(), "fault": fault}})
+        manifest.write()
+    return AcknowledgedAnswer(night, str(fault))
+
+
+def _done(step: PlanStep, steps: Mapping[int, Mapping[str, Any]]) -> bool:
+    return steps.get(step.number, {}).get("status") in DONE
+
+
+def _rest(path: Path, step: PlanStep, entry: Mapping[str, Any]) -> Rest:
+    """Return what is left of a step; a run that cannot be read is told when it is taken up."""
+    action, name = step.action, step.name
+    if not isinstance(action, Measure):
+        return Rest(
+            step.number, name, "is done again" if entry.get("run") else "is still to be done", 0.0, 0.0
+        )
+    measurement = action.measurement
+    run = path / str(entry.get("run", ""))
+    if not entry.get("run") or not (run / RUN_MANIFEST).is_file():
+        return Rest(step.number, name, "is still to be measured", measurement.duration_s(), 0.0)
+    stored = Run.open(run)
+    take_up_extension(measurement, stored)
+    take_up = None if stored.status == "finished" else measurement.take_up(stored.current)
+    if take_up is None:
+        return Rest(step.number, name, "is measured", 0.0, 0.0)
+    what = f"{take_up.message} (rule: {take_up.rule}, {len(stored.data)} points are stored)"
+    return Rest(step.number, name, what, measurement.remaining_s(take_up), take_up.cost_s)
+
+
+def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock) -> LeftState:
+    """Return clock and surroundings as the last row of the slow stream tells them, and a gap later.
+
+    Raises:
+        StorageError: if the slow stream says nothing of the time.
+    """
+    rows = last_rows(path / ENVIRONMENT)
+    row = rows[-1] if rows else {}
+    events = last_events(path / EVENTS)
+    try:
+        if row:
+            clock_s, utc = float(row["Elapsed (s)"]), datetime.fromisoformat(row["Time UTC"])
+        elif events:
+            clock_s, utc = float(events[-1]["t"]), datetime.fromisoformat(events[-1]["utc"])
+        else:
+            clock_s, utc = 0.0, datetime.fromisoformat(manifest["started_lab"])
+    except (KeyError, ValueError) as error:
+        raise StorageError(f"{path / ENVIRONMENT} does not say when the night stopped: {error}") from error
+    epoch = utc - timedelta(seconds=clock_s)
+    if plan.station.backend != "simulated":
+        gap_s = max(0.0, (wall.datetime() - utc) / timedelta(seconds=1))
+        return LeftState(clock_s + gap_s, epoch, {})
+    history = (manifest.get("state") or {}).get("field_history") or {}
+    return LeftState(clock_s + _GAP_S, epoch, _tables(row, history))
+
+
+def _tables(row: Mapping[str, str], history: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how a virtual lab opens that goes on: whatever ramped has arrived in the meantime."""
+    found: dict[str, dict[str, Any]] = {}
+    kelvin, target = _number(row, "Temperature (K)"), _number(row, "Temperature setpoint (K)")
+    if kelvin is not None:
+        found["cryostat"] = {"start_k": kelvin}
+        if target is not None:
+            found["cryostat"]["start_setpoint_k"] = target
+    field, end = _number(row, "Field (Oe)"), _number(row, "Field setpoint (Oe)")
+    if field is not None:
+        here = round(field if end is None else end, 2)
+        direction = (here > field + 1) - (here < field - 1) or int(history.get("direction", 0))
+        largest = max(abs(here), float(history.get("largest_oe", 0.0)))
+        mode = "persistent" if "persistent" in row.get("Field state", "") else "driven"
+        found["magnet"] = {
+            "start_oe": here,
+            "start_largest_oe": largest,
+            "start_direction": direction,
+            "start_mode": mode,
+        }
+    percent = _number(row, "Helium (%)")
+    if percent is not None:
+        found["helium"] = {"level_percent": percent}
+    return found
+
+
+def _number(row: Mapping[str, str], label: str) -> float | None:
+    try:
+        value = float(row.get(label, ""))
+    except ValueError:
+        return None
+    return value if value == value else None
+
+
+def _owner(state: NightState) -> str:
+    owner = state.owner
+    return ", ".join(f"{key} {owner[key]}" for key in ("user", "host", "pid") if owner.get(key))
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min"
