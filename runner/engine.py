@@ -96,6 +96,7 @@ class RunEngine:
         self._clock = clock
         self._requests = requests
         self._taken_up = bool(before)
+        station.hurry(lambda: requests.urgent)
         self._notify = notify = (lambda _kind, _text: None) if notifier is None else notifier.tell
         told = list if notifier is None else notifier.told
         total_s = sum(estimates_s(plan))
@@ -290,13 +291,10 @@ class RunEngine:
         """Heed the requests that do not end the night.
 
         Raises:
-            Interrupted: for a skip.
             BrokenOff: for a pause or a helium transfer.
         """
         requests = self._requests
         self._monitors.say_what_was_asked()
-        if (skip := requests.take("skip")) is not None:
-            raise Interrupted(skip)
         if (pause := requests.pause) is not None:
             raise BrokenOff(Paused(requests, pause))
         if (fill := requests.helium_fill) is not None:
@@ -314,10 +312,9 @@ class RunEngine:
             self._measuring.extend(extend)
         kinds = KINDS if requests.only_abort else _ANSWERS.difference(answers)
         for vain in requests.take_vain(kinds):
-            why = "it waits for no such answer" if answers else "nothing waits for it"
-            self._record.event(
-                "request_refused", f"{vain.kind} asked by {vain.who}: the night is {state}, {why}"
-            )
+            why = "on its way out" if requests.only_abort else f"{state}, and nothing waits for that"
+            text = f"{vain.kind} asked by {vain.who}: the night is {why}"
+            self._record.event("request_refused", text, vain.values)
 
     # -- ends
 

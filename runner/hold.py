@@ -100,7 +100,7 @@ class Hold:
         requests = self._requests
         if not requests.pending:
             return
-        end = requests.latest or requests.take("skip")
+        end = requests.take_end()
         if end is not None:
             raise Interrupted(end)
 

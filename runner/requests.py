@@ -44,6 +44,7 @@ class Requests:
         self.has_news = False
         self._news: list[Request] = []
         self.only_abort = False
+        self.urgent = False  # somebody wants an end and has not been heard yet
         self._end: Request | None = None
         self._standing: dict[str, Request] = {}
         self._once: list[Request] = []
@@ -73,11 +74,11 @@ class Requests:
             self.has_news = True
             kind = request.kind
             if kind == "abort":
-                self._end = request
+                self._end, self.urgent = request, True
             elif self.only_abort:
                 self._once.append(request)
             elif kind == "stop":
-                self._end = self._end or request
+                self._end, self.urgent = self._end or request, True
             elif kind == "pause":
                 self._standing.setdefault(kind, request)
             elif kind == "helium_fill" and kind in self._standing:
@@ -88,6 +89,7 @@ class Requests:
                 if kind == "resume" and "pause" in self._standing:
                     del self._standing["pause"]
                     self._resumed.append(request)
+                self.urgent = self.urgent or kind == "skip"
                 self._once.append(request)
             self._note()
         self._posted.set()
@@ -99,6 +101,11 @@ class Requests:
     def abort(self, who: str) -> None:
         """Ask to make the sources safe now and leave field and temperature as they are."""
         self.post(Request("abort", who))
+
+    def take_end(self) -> Request | None:
+        """Return what ends the night or, taken once, the step: an abort, a stop or a skip; None if nothing."""
+        self.urgent = False
+        return self._end or self.take("skip")
 
     def take(self, kind: RequestKind) -> Request | None:
         """Take the oldest request of a kind that is taken once; None if there is none to heed."""

@@ -92,7 +92,7 @@ class RunClock:
             )
 
     def _heed_requests(self) -> None:
-        request = self._requests.latest
+        request = self._requests.take_end()
         if request is not None:
             if request.kind == "abort":
                 self._on_abort()
