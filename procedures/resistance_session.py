@@ -49,7 +49,7 @@ class Session:
         self._recipe = recipe_of(
             Prepare.from_json(measurement.prepare),
             measurement.path_below_k,
-            limits.field.high if limits.field is not None else None,
+            limits.field,
         )
         self._bridge = station.bridge(measurement.wiring)
         self._bridge.current_limits.check("current", self._current_a)
@@ -121,6 +121,8 @@ class Session:
             self._clock,
             self._recipe,
             kelvin,
+            rate_k_per_min=self._rate_k_per_min,
+            rate_oe_per_s=self._magnet.rate_oe_per_s,
             settle=self._settle,
             poll_s=self._poll_s,
             watch=self._watch,
