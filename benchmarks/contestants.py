@@ -8,16 +8,23 @@ from queue import Empty
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import pandas as pd
 from dummies import LABELS, SIMULATED, points, values
 from pymeasure.experiment import IntegerParameter, Procedure, Results, Worker
 
 from onnes.instruments.clock import Clock, VirtualClock, WallClock
+from onnes.instruments.interlock_table import interlock_levels
+from onnes.instruments.limits import Limits
+from onnes.instruments.protocols import Reading
 from onnes.instruments.records import Event, Point, columns_of
+from onnes.instruments.station import StationLimits
+from onnes.instruments.station_readings import StationReadings
 from onnes.procedures.measurement import Measurement, Setpoint
+from onnes.procedures.take_up import FROM_THE_START, TakeUp
 from onnes.procedures.transport import ResistancePoint
 from onnes.runner.engine import RunEngine
 from onnes.runner.plan import Finish, Measure, PlanStep
-from onnes.runner.run_clock import Requests
+from onnes.runner.requests import Requests
 from onnes.storage.night import NightFolder
 from onnes.storage.table import RunHeader
 
@@ -86,11 +93,22 @@ class DummyMeasurement(Measurement):
     kind = "dummy"
     count: int = IntegerParameter("Count", default=1, minimum=1, maximum=10**9)
 
-    def points(self, station: Any, clock: Clock) -> Generator[Point | Event, None, None]:  # noqa: ARG002
+    def points(
+        self,
+        station: Any,  # noqa: ARG002
+        clock: Clock,  # noqa: ARG002
+        take_up: TakeUp | None = None,  # noqa: ARG002
+    ) -> Generator[Point | Event, None, None]:
         yield from points(self.count)
 
+    def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:  # noqa: ARG002
+        return FROM_THE_START
+
+    def remaining_s(self, take_up: TakeUp | None) -> float:  # noqa: ARG002
+        return float(self.count)
+
     def setpoints(self) -> list[Setpoint]:
-        return []
+        return [Setpoint(300.0, 0.0, "settled", 1)]
 
     def duration_s(self) -> float:
         return float(self.count)
@@ -99,19 +117,26 @@ class DummyMeasurement(Measurement):
 class DummyStation(SimpleNamespace):
     """What the engine asks of a station, answered without latency."""
 
-    file = SimpleNamespace(backend="simulated", wiring={})
+    file = SimpleNamespace(backend="simulated", wiring={}, interlocks=interlock_levels({}, None, str))
     provenance: ClassVar[dict[str, Any]] = {**SIMULATED, "instruments": {}}
+    thermostat = SimpleNamespace(commanded_rate_k_per_min=lambda: 1.0)
+    last: tuple[Reading, None] | None = None
 
     def retries(self) -> list[Any]:
         return []
 
-    def environment(self) -> dict[str, float | str]:
-        return {"Temperature (K)": 4.2, "Temperature state": "stable", "Field state": "persistent"}
+    def limits(self) -> StationLimits:
+        return StationLimits(Limits(1.9, 400.0, "K"), Limits(0.01, 20.0, "K/min"), None, None)
 
-    def snapshot(self) -> tuple[Any, None]:
-        return SimpleNamespace(value=4.2), None
+    def snapshot(self) -> tuple[Reading, None]:
+        self.last = Reading(4.2, 0.0, "stable", True, 1), None
+        return self.last
 
-    def stop_sources(self, *, abort: bool = False) -> list[Any]:  # noqa: ARG002
+    def look(self) -> StationReadings:
+        reading, field = self.snapshot()
+        return StationReadings(0.0, reading, 4.2, field, None, "purged and sealed", None, 0.0, {}, {}, {}, ())
+
+    def stop_sources(self, *, abort: bool = False, only: Any = None) -> list[Any]:  # noqa: ARG002
         return []
 
     safe_state = stop_sources

@@ -29,7 +29,7 @@ from onnes.instruments.station import open_station
 from onnes.runner.engine import RunEngine
 from onnes.runner.night_manifest import night_manifest
 from onnes.runner.plan import make_plan
-from onnes.runner.run_clock import Requests
+from onnes.runner.requests import Requests
 from onnes.runner.virtual_night import LabChoice, prepared
 from onnes.sim.lab import get_lab, set_lab
 from onnes.sim.lab_file import load_lab
@@ -128,7 +128,7 @@ def onnes(folder: Path) -> Race:
     plan = make_plan(folder / "night.yaml")
     with prepared(plan, LabChoice()) as (clock, key), virtual_time(clock):
         station = open_station(plan.station, clock, lab_key=key)
-        manifest = night_manifest(plan, station, clock, ())
+        manifest = night_manifest(plan, station, clock, (), {})
         night = NightFolder.create(folder / "runs", plan.sample_id, WallClock(), manifest, plan.text)
         outcome = RunEngine(plan, station, night, clock, Requests(), lambda _: None).run()
         station.close()

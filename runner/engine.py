@@ -44,7 +44,7 @@ from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.progress import Progress
 from onnes.runner.record import Record
 from onnes.runner.requests import Interrupted, Requests
-from onnes.runner.run_clock import RunClock
+from onnes.runner.run_clock import RunClock, TimeLimitError
 from onnes.storage.night import NightFolder
 
 # Breaks without a point between them are no progress: after so many in a row the step has failed.
@@ -246,7 +246,7 @@ class RunEngine:
             tally.breaks += not broken.needs_person
             return broken if tally.breaks <= _BREAKS_IN_VAIN else None
         policy = step.on_error
-        never_again = isinstance(error, LimitError | ConfigurationError)
+        never_again = isinstance(error, LimitError | ConfigurationError | TimeLimitError)
         if never_again or tally.tries >= policy.retries:
             return None
         tally.tries += 1

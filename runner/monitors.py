@@ -15,6 +15,7 @@ from onnes.runner.breaks import (
     Break,
     BrokenOff,
     ForeignSetpoint,
+    LinkDown,
     Retrying,
     SafeStop,
     Tripped,
@@ -158,7 +159,7 @@ class Monitors:
                 self._act(self._interlocks.foreign(self._station.foreign_setpoints(), now))
         if now < self._sweeps_until and not self._still:
             self._act(self._interlocks.stall(now - self._last_point, self._every_s, now))
-        if now - self._record.last_event_at >= WAITING_S:
+        if now - max(self._record.last_event_at, self._last_point) >= WAITING_S:
             self._say_what_is_waited_for()
 
     @contextmanager
@@ -238,6 +239,9 @@ class Monitors:
         if name in ("compliance", "data_stall"):  # they show only while measuring: try again after a while
             self._interlocks.reset(name)
             return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
+        if name == "link":  # asked until it answers, for as long as a link may be gone
+            self._interlocks.reset(name)
+            return LinkDown(clock, CommunicationError(trip.message), self._station.silent)
         helium = name == "helium"
         return Tripped(
             name,

@@ -1,18 +1,26 @@
 """What a running night shows: an immutable snapshot that any thread may read."""
 
-from datetime import datetime
 from typing import Literal, NamedTuple
 
 State = Literal[
-    "queued", "preparing", "running", "suspended", "stopping", "finished", "failed", "stopped", "aborted"
+    "queued",
+    "preparing",
+    "running",
+    "paused",
+    "suspended",
+    "stopping",
+    "finished",
+    "failed",
+    "stopped",
+    "aborted",
 ]
 
 
 class Progress(NamedTuple):
     """Where the night is; a named tuple, since one is made for every point.
 
-    ``done_s`` and ``total_s`` are lab seconds of the plan's own estimate, ``lab_time`` is the clock's UTC;
-    ``temperature_k`` and ``field_oe`` are the last stored point's, NaN before there is one.
+    ``done_s`` and ``total_s`` are lab seconds of the plan's own estimate; ``temperature_k`` and ``field_oe``
+    are the last stored point's, NaN before there is one.
     """
 
     state: State = "queued"
@@ -23,5 +31,4 @@ class Progress(NamedTuple):
     total_s: float = 0.0
     temperature_k: float = float("nan")
     field_oe: float = float("nan")
-    lab_time: datetime | None = None
     message: str = ""
