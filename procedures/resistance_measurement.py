@@ -3,6 +3,7 @@
 from typing import ClassVar, cast
 
 from onnes.instruments.records import Point
+from onnes.procedures.contact_watch import ContactWatch
 from onnes.procedures.experiment import (
     BooleanParameter,
     FloatParameter,
@@ -47,6 +48,7 @@ class ResistanceMeasurement(Measurement):
     prepare: str = JsonParameter("Prepare", Prepare.from_json, default="{}")
 
     program_unit: ClassVar[str] = ""
+    contacts: ContactWatch | None = None  # of the points so far: it outlives a break
     _open_leg: int = 0  # index of the pass of the program that is under way
 
     def legs(self) -> list[Pass]:

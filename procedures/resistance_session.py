@@ -62,12 +62,18 @@ class Session:
             self._watch,
             self._measure,
             self.stop_source,
-            ContactWatch(self._bridge.compliance_v),
+            self._contacts(measurement),
             clock,
             clock.now(),
         )
         self._kelvin: float | None = None  # where temperature and field were settled last; None on their way
         self._field_oe: float | None = None
+
+    def _contacts(self, measurement: ResistanceMeasurement) -> ContactWatch:
+        """Return who judges the contacts; what was usual before a break is still usual after it."""
+        if measurement.contacts is None:
+            measurement.contacts = ContactWatch(self._bridge.compliance_v)
+        return measurement.contacts
 
     def _measure(self) -> Resistance:
         return self._bridge.measure(self._average)
@@ -282,6 +288,7 @@ def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str, last: float) -> 
             "quantity": quantity,
             "unit": unit,
             "start": sweep.start,
+            "counts_from": sweep.start if math.isnan(last) else last,
             "end": sweep.end,
             "rate": sweep.rate,
             "rate_unit": rate_unit,

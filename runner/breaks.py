@@ -33,12 +33,16 @@ class SafeStop(OnnesError, RuntimeError):
     """An interlock or a step's ``on_error`` ends the night in good order."""
 
 
-class GivenUp(Exception):
-    """A night has stood still for too long; ``error`` is what it ends with."""
+class InVain(OnnesError, RuntimeError):
+    """A step was broken off again and again without getting on."""
 
-    def __init__(self, error: Exception) -> None:
+
+class GivenUp(Exception):
+    """A night has stood still for too long for ``why``; ``error`` is what it ends with."""
+
+    def __init__(self, why: "Break", error: Exception) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.why, self.error = why, error
 
 
 class Break:
@@ -47,6 +51,7 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
+    keeps_history = True  # False where the sample may have been anywhere before the night stood still
 
     def __init__(self, name: str, message: str) -> None:
         self.name = name
@@ -80,8 +85,11 @@ class Paused(Break):
         self._requests = requests
 
     def is_over(self) -> bool:
-        """Say whether it was resumed."""
-        return self._requests.pause is None
+        """Say whether it was resumed; that resume is used up then."""
+        is_over = self._requests.pause is None
+        if is_over:
+            self._requests.take("resume")
+        return is_over
 
 
 class HeliumFill(Break):
@@ -136,6 +144,8 @@ class LinkDown(Break):
     Args:
         silent: asks every instrument and returns {name: what is wrong} of those that do not answer.
     """
+
+    keeps_history = False
 
     def __init__(
         self, clock: Clock, error: CommunicationError, silent: Callable[[], Mapping[str, str]]
@@ -199,6 +209,7 @@ class ForeignSetpoint(Break):
     """Somebody else sets temperature or field; a person has to say that it is over."""
 
     needs_person = True
+    keeps_history = False
 
     def __init__(self, requests: Requests, message: str, accept: Callable[[], None]) -> None:
         super().__init__("foreign_setpoint", f"{message}; when nobody else sets it any more: `onnes resume`")
@@ -217,11 +228,18 @@ class Faulted(Break):
 
     The surroundings are logged meanwhile. It ends when somebody has acknowledged the fault and then resumes;
     where nobody comes, the night ends after FAULT_WATCH_S.
+
+    Args:
+        accept: called when it ends: what the fault has changed is no surprise any more.
     """
 
-    def __init__(self, requests: Requests, clock: Clock, fault: InstrumentFault) -> None:
+    keeps_history = False  # a quench is over before its status is read
+
+    def __init__(
+        self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]
+    ) -> None:
         super().__init__("fault", f"{fault}; when it is dealt with: `onnes acknowledge`, then `onnes resume`")
-        self._requests, self._clock, self._fault = requests, clock, fault
+        self._requests, self._clock, self._fault, self._accept = requests, clock, fault, accept
         self._since = clock.now()
         self._acknowledged = False
 
@@ -230,7 +248,10 @@ class Faulted(Break):
         if self._requests.take("acknowledge") is not None:
             self._acknowledged = True
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        return self._requests.take("resume") is not None and self._acknowledged
+        is_over = self._requests.take("resume") is not None and self._acknowledged
+        if is_over:
+            self._accept()
+        return is_over
 
     def given_up(self) -> Exception | None:
         """Return the fault when nobody came."""

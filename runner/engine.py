@@ -9,7 +9,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,7 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.errors import (
     CommunicationError,
     ConfigurationError,
+    ContactError,
     InstrumentFault,
     LimitError,
     StorageError,
@@ -28,6 +29,7 @@ from onnes.runner.breaks import (
     Faulted,
     GivenUp,
     HeliumFill,
+    InVain,
     LinkDown,
     Paused,
     Retrying,
@@ -47,7 +49,8 @@ from onnes.runner.requests import Interrupted, Requests
 from onnes.runner.run_clock import RunClock, TimeLimitError
 from onnes.storage.night import NightFolder
 
-# Breaks without a point between them are no progress: after so many in a row the step has failed.
+# After so many breaks in a row between which a step did not get on, it has failed: an interlock that trips
+# whenever it is tried must not keep a night for ever.
 _BREAKS_IN_VAIN = 3
 
 # A safe state that was not confirmed is tried again after these pauses, s of lab time (assumed): a link that
@@ -57,15 +60,15 @@ _SAFE_AGAIN_S = (2.0, 10.0, 30.0, 60.0, 120.0)
 
 @dataclass(slots=True)
 class _Tally:
-    """What was tried at one step since its last new point."""
+    """What was tried at one step since it got on last; ``place`` is how far it had come then."""
 
-    points: int = 0
+    place: tuple[float, float] = (-1.0, 0.0)
     tries: int = 0
     breaks: int = 0
 
-    def saw(self, points: int) -> None:
-        if points > self.points:
-            self.points, self.tries, self.breaks = points, 0, 0
+    def saw(self, place: tuple[float, float]) -> None:
+        if place > self.place:
+            self.place, self.tries, self.breaks = place, 0, 0
 
 
 class RunEngine:
@@ -98,9 +101,10 @@ class RunEngine:
         told = list if notifier is None else notifier.told
         total_s = sum(estimates_s(plan))
         self._record = record = Record(night, clock, show, plan.steps, before, total_s)
-        self._monitors = Monitors(station, clock, record, requests, told)
+        self._monitors = Monitors(station, plan.limits, clock, record, requests, told)
         self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
-        self._hold = Hold(station, clock, requests, self._monitors, record, notify)
+        field_rate = plan.finish.field_rate_oe_per_s
+        self._hold = Hold(station, clock, requests, self._monitors, record, notify, field_rate)
         self._controls = Controls(station, self._run_clock, record)
         left = {n: s["run"] for n, s in before.items() if "run" in s and not record.is_done(n)}
         self._measuring = Measuring(plan, station, night, self._run_clock, record, self._monitors, left)
@@ -170,7 +174,7 @@ class RunEngine:
     # -- a step, in as many attempts as it takes
 
     def _step(self, step: PlanStep) -> None:
-        tally = _Tally(self._measuring.points)
+        tally = _Tally()
         limit_s = math.inf if step.time_limit_s is None else step.time_limit_s
         self._run_clock.deadline = self._clock.now() + limit_s
         self._controls.begin()
@@ -203,7 +207,7 @@ class RunEngine:
         Raises:
             Exception: what ends the night.
         """
-        tally.saw(self._measuring.points)
+        tally.saw(self._measuring.place if isinstance(step.action, Measure) else self._controls.place)
         request = next((e.request for e in chain_of(error) if isinstance(e, Interrupted)), None)
         if request is not None and request.kind == "skip":
             self._skip(step, request.who)
@@ -213,14 +217,16 @@ class RunEngine:
             return self._failed(step, error)
         since = self._clock.now()
         try:
-            self._hold.wait(why)
+            try:
+                self._hold.wait(why)
+            finally:  # standing still counts for no time limit
+                self._run_clock.deadline += self._clock.now() - since
         except GivenUp as given_up:
-            if why.name == "link":
+            if given_up.why.name == "link":
                 return self._failed(step, given_up.error)
             raise given_up.error from error
         except Exception as again:  # noqa: BLE001 - judged as the first one was
             return self._goes_on(step, again, tally)
-        self._run_clock.deadline += self._clock.now() - since
         return True
 
     def _why(self, step: PlanStep, error: Exception, tally: _Tally) -> Break | None:
@@ -235,13 +241,16 @@ class RunEngine:
                 raise error
         fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
         if fault is not None:
-            return Faulted(self._requests, self._clock, fault)
+            return Faulted(self._requests, self._clock, fault, self._station.acknowledge)
         broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
         if broken is None and any(isinstance(e, StorageError) for e in chain):
             raise error
         link = next((e for e in chain if isinstance(e, CommunicationError)), None)
         if broken is None and link is not None:
             broken = LinkDown(self._clock, link, self._station.silent)
+        contact = next((e for e in chain if isinstance(e, ContactError)), None)
+        if broken is None and contact is not None:
+            broken = self._monitors.contact_opened(contact)
         if broken is not None:
             tally.breaks += not broken.needs_person
             return broken if tally.breaks <= _BREAKS_IN_VAIN else None
@@ -257,6 +266,8 @@ class RunEngine:
     def _failed(self, step: PlanStep, error: Exception) -> bool:
         """End a step that has failed, as its ``on_error`` says; return False where the night goes on."""
         policy = step.on_error
+        if isinstance(error, BrokenOff):  # which is no failure by itself
+            error = InVain(f"broken off {_BREAKS_IN_VAIN + 1} times without getting on, at last by: {error}")
         message = f"{type(error).__name__}: {error}"
         self._record.event(
             "step_failed",
@@ -333,13 +344,15 @@ class RunEngine:
         self._run_clock.deadline = math.inf
         try:
             with self._monitors.standing_still():  # on the way out nothing is suspended any more
+                finish, ran_away = self._plan.finish, self._monitors.temperature_ran_away
                 try:
-                    self._controls.finish(self._plan.finish)
-                except (
-                    CommunicationError
-                ) as error:  # a link that comes back must not leave the magnet charged
+                    self._controls.finish(finish, ran_away=ran_away())
+                except CommunicationError as error:
+                    # A link that comes back must not leave the magnet charged.
                     self._hold.wait(LinkDown(self._clock, error, self._station.silent))
-                    self._controls.finish(self._plan.finish)
+                    self._controls.finish(finish, ran_away=ran_away())
+                except SafeStop:  # this is the way to safety; only the temperature does not go further
+                    self._controls.finish(replace(finish, temperature_k=None), ran_away=ran_away())
         except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
             worse = ended_by(error)
             self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})

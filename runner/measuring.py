@@ -30,7 +30,8 @@ T = TypeVar("T")
 class Measuring:
     """Takes the points of measurement steps.
 
-    ``points`` counts those that were stored since it was made: who tries a step again looks whether it grew.
+    ``points`` counts those that were stored since it was made. ``place`` is where the step under way was
+    begun or taken up last, curve and setpoints done: who tries it again looks whether it has got on.
 
     Args:
         left: {number of the step: name of its run folder} of the runs that an earlier runner left open.
@@ -47,6 +48,7 @@ class Measuring:
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
+        self.place: tuple[float, float] = (0.0, 0.0)
         self.lost: list[str] = []  # what could not be written, a sentence a run
         self._plan = plan
         self._station = station
@@ -89,6 +91,7 @@ class Measuring:
         planned = len(measurement.setpoints())
         share = measurement.duration_s() / max(1, planned)
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
+        monitors.sweep_is_over()
         before = record.progress.done_s
         record.tell(point=done, points=planned, done_s=before + done * share)
         with closing(
@@ -122,10 +125,12 @@ class Measuring:
         stored = Run.open(self._night.path / name)
         if self._run is None:
             take_up_extension(measurement, stored)
+            self._monitors.begins(_reference_ohm(stored))
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
         take_up = measurement.take_up(stored.current, history_kept=history_kept)
         entry = _entry(take_up, reason or "its runner was gone")
+        self.place = entry["curve"], entry["done"]
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
             self._run = self._stored(partial(self._night.reopen_run, name, entry, columns))
@@ -142,6 +147,8 @@ class Measuring:
         columns = tuple(columns_of(measure.measurement.point).values())
         night, kind, label = self._night, measure.kind, measure.label
         create = partial(night.create_run, step.number, kind, label, manifest, columns, header)
+        self._monitors.begins()
+        self.place = 1.0, 0.0
         self._run = run = self._stored(create)
         self._record.step(step.number, run=run.path.name)
         return run
@@ -201,6 +208,15 @@ def take_up_extension(measurement: Measurement, stored: Run) -> None:
     end = stored.manifest.get("extended_to")
     if end is not None:
         measurement.extend(end)
+
+
+def _reference_ohm(stored: Run) -> float:
+    """Return the first resistance at the reference that a run has stored, ohm; NaN without one."""
+    rows = stored.current
+    if not {"Curve", "Resistance (ohm)"} <= set(rows.columns):
+        return math.nan
+    found = rows[rows["Curve"] == 0]["Resistance (ohm)"].dropna()
+    return float(found.iloc[0]) if len(found) else math.nan
 
 
 def _entry(take_up: TakeUp | None, reason: str) -> dict[str, Any]:
