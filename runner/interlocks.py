@@ -165,7 +165,7 @@ class Interlocks:
         if math.isnan(first):
             self._reference_ohm = ohms
             return
-        drift = 100.0 * abs(ohms / first - 1.0) if first else math.inf
+        drift = 100.0 * abs(ohms - first) / abs(first) if first else math.inf
         text = f"the reference resistance went from {first:.6g} to {ohms:.6g} ohm, by {drift:.2g} %"
         yield from self._number("reference_drift", time, drift, text)
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.instruments.records import Event, columns_of
+from onnes.instruments.records import Event, Point, columns_of
 from onnes.instruments.station import Station
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
@@ -30,8 +30,8 @@ T = TypeVar("T")
 class Measuring:
     """Takes the points of measurement steps.
 
-    ``points`` counts those that were stored since it was made. ``place`` is where the step under way was
-    begun or taken up last, curve and setpoints done: who tries it again looks whether it has got on.
+    ``points`` counts those that were stored since it was made. ``place`` is how far the step under way has
+    come, curve and good points in it: who tries it again looks whether it has got on.
 
     Args:
         left: {number of the step: name of its run folder} of the runs that an earlier runner left open.
@@ -48,7 +48,7 @@ class Measuring:
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
-        self.place: tuple[float, float] = (0.0, 0.0)
+        self.place: tuple[int, int] = (0, 0)
         self.lost: list[str] = []  # what could not be written, a sentence a run
         self._plan = plan
         self._station = station
@@ -107,10 +107,17 @@ class Measuring:
                 except StorageError as error:
                     raise record.storage_failed(error) from error
                 self.points += 1
+                self._got_on(item)
                 done = min(done + 1, planned)
                 record.point(item, done, before + done * share)
                 monitors.measured(item)
                 heed()
+
+    def _got_on(self, point: Point) -> None:
+        curve = getattr(point, "curve", 0)
+        if curve and not point.rejected:  # 0 is a reference
+            at, count = self.place
+            self.place = (curve, count + 1 if curve == at else 1)
 
     # -- folders
 
@@ -148,7 +155,7 @@ class Measuring:
         night, kind, label = self._night, measure.kind, measure.label
         create = partial(night.create_run, step.number, kind, label, manifest, columns, header)
         self._monitors.begins()
-        self.place = 1.0, 0.0
+        self.place = 1, 0
         self._run = run = self._stored(create)
         self._record.step(step.number, run=run.path.name)
         return run

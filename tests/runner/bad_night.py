@@ -1,12 +1,11 @@
 """A night on the virtual lab on which things go wrong, and what was said to the instruments meanwhile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from onnes.instruments.station import Station
 from onnes.runner.ending import Outcome
 from onnes.runner.night_thread import NightThread
 from onnes.runner.requests import Request, RequestKind
@@ -48,11 +47,12 @@ class BadNight(Evening):
     def ask(self, t: float, *kinds: RequestKind) -> None:
         """Plan that a person asks for something at lab time ``t``, s."""
 
-        def post(_: VirtualLab) -> None:
-            for kind in kinds:
-                self.running.requests.post(Request(kind, "a test"))
+        self.at(t, lambda _: self.post(*kinds))
 
-        self.at(t, post)
+    def post(self, *kinds: RequestKind) -> None:
+        """Ask for something now."""
+        for kind in kinds:
+            self.running.requests.post(Request(kind, "a test"))
 
     def station_says(self, text: str) -> None:
         """Add to the station file."""
@@ -123,9 +123,3 @@ class BadNight(Evening):
         good = (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0)
         assert good, outcome
         return self.setpoints == [0, 200, 400, 400, 200, 0]
-
-
-def holds(station: Station) -> Iterator[str]:
-    """Yield what each instrument says of its hold state."""
-    for step in station.hold():
-        yield step.message

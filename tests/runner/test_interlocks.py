@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 
@@ -65,61 +66,69 @@ def stall(locks: Interlocks, waited_s: float, time: float) -> Iterator[Trip]:
     return locks.stall(waited_s, 2.0, time)
 
 
-def chamber(locks: Interlocks, kelvin: float, time: float) -> Iterator[Trip]:
-    return locks.chamber("venting", kelvin, time)
+class Case(NamedTuple):
+    """How an interlock is judged, and values: at its level, just beyond, between the levels, clear."""
+
+    name: str
+    judge: Judge
+    level: float
+    beyond: float
+    between: float
+    clear: float
 
 
-# name, how it is judged, at its level, just beyond, between the levels, on the clear side
-CASES: list[tuple[str, Judge, float, float, float, float]] = [
-    ("temperature", temperature, 350.5, 350.6, 350.2, 350.0),
-    ("temperature", temperature, 1.4, 1.3, 1.6, 1.9),
-    ("field", field, 90900.0, 90901.0, 90400.0, 90000.0),
-    ("field", field, -90900.0, -90901.0, -90400.0, -90000.0),
-    ("helium", helium, 60.0, 59.9, 62.0, 63.0),
-    ("link", silent, 60.0, 60.1, 30.0, 0.0),
-    ("disk", disk, 1.0, 0.9, 1.5, 2.0),
-    ("reference_drift", drift, 101.0, 101.1, 100.7, 100.4),
-    ("reference_drift", drift, 99.0, 98.9, 99.3, 99.6),
-    ("data_stall", stall, 6.0, 6.1, 4.0, 3.0),
+CASES = [
+    Case("temperature", temperature, 350.5, 350.6, 350.2, 350.0),
+    Case("temperature", temperature, 1.4, 1.3, 1.6, 1.9),
+    Case("field", field, 90900.0, 90901.0, 90400.0, 90000.0),
+    Case("field", field, -90900.0, -90901.0, -90400.0, -90000.0),
+    Case("helium", helium, 60.0, 59.9, 62.0, 63.0),
+    Case("link", silent, 60.0, 60.1, 30.0, 0.0),
+    Case("disk", disk, 1.0, 0.9, 1.5, 2.0),
+    Case("reference_drift", drift, 101.0, 101.1, 100.7, 100.4),
+    Case("reference_drift", drift, 99.0, 98.9, 99.3, 99.6),
+    Case("data_stall", stall, 6.0, 6.1, 4.0, 3.0),
 ]
-IDS = [f"{name} {level:g}" for name, _, level, *_ in CASES]
+EACH = pytest.mark.parametrize("case", CASES, ids=[f"{case.name} {case.level:g}" for case in CASES])
 
 
-@pytest.mark.parametrize(("name", "judge", "level", "beyond", "between", "clear"), CASES, ids=IDS)
-def test_it_trips_once_beyond_its_level_and_not_at_it(
-    name: str, judge: Judge, level: float, beyond: float, between: float, clear: float
-) -> None:
-    locks = interlocks()
-    assert [trip.name for value in (clear, between, level) for trip in judge(locks, value, 0.0)] == []
-    assert [trip.name for trip in judge(locks, beyond, 1.0)] == [name]
-    assert list(judge(locks, beyond, 2.0)) == []
+@EACH
+def test_it_trips_once_beyond_its_level_and_not_at_it(case: Case) -> None:
+    locks, judge, name = interlocks(), case.judge, case.name
+    assert [
+        trip.name for value in (case.clear, case.between, case.level) for trip in judge(locks, value, 0.0)
+    ] == []
+    assert [trip.name for trip in judge(locks, case.beyond, 1.0)] == [name]
+    assert list(judge(locks, case.beyond, 2.0)) == []
     assert not locks.is_clear(name)
     assert [trip.name for trip in locks.standing()] == [name]
 
 
-@pytest.mark.parametrize(("name", "judge", "level", "beyond", "between", "clear"), CASES, ids=IDS)
-def test_it_clears_only_after_a_hold_time_on_the_clear_side(
-    name: str, judge: Judge, level: float, beyond: float, between: float, clear: float
-) -> None:
-    locks = interlocks()
-    assert len(list(judge(locks, beyond, 0.0))) == 1
-    for time, value in ((10.0, between), (100.0, clear), (129.0, clear), (129.5, between), (140.0, clear)):
+@EACH
+def test_it_clears_only_after_a_hold_time_on_the_clear_side(case: Case) -> None:
+    locks, judge, name = interlocks(), case.judge, case.name
+    assert len(list(judge(locks, case.beyond, 0.0))) == 1
+    for time, value in (
+        (10.0, case.between),
+        (100.0, case.clear),
+        (129.0, case.clear),
+        (129.5, case.between),
+        (140.0, case.clear),
+    ):
         assert not list(judge(locks, value, time))
         assert not locks.is_clear(name)
-    list(judge(locks, clear, 140.0 + HOLD_S - 0.1))
+    list(judge(locks, case.clear, 140.0 + HOLD_S - 0.1))
     assert not locks.is_clear(name)
-    list(judge(locks, clear, 140.0 + HOLD_S))
+    list(judge(locks, case.clear, 140.0 + HOLD_S))
     assert locks.is_clear(name)
-    assert len(list(judge(locks, beyond, 200.0))) == 1
+    assert len(list(judge(locks, case.beyond, 200.0))) == 1
 
 
-@pytest.mark.parametrize(("name", "judge", "level", "beyond", "between", "clear"), CASES, ids=IDS)
-def test_a_value_that_is_no_number_neither_trips_nor_clears(
-    name: str, judge: Judge, level: float, beyond: float, between: float, clear: float
-) -> None:
-    locks = interlocks()
+@EACH
+def test_a_value_that_is_no_number_neither_trips_nor_clears(case: Case) -> None:
+    locks, judge, name = interlocks(), case.judge, case.name
     assert not list(judge(locks, math.nan, 0.0))
-    list(judge(locks, beyond, 1.0))
+    list(judge(locks, case.beyond, 1.0))
     for time in (2.0, 100.0, 200.0):
         assert not list(judge(locks, math.nan, time))
     assert not locks.is_clear(name)
