@@ -366,9 +366,8 @@ class PPMS(StrictInstrument, Instrument):
         self._temperature.confirmed = self._field.confirmed = None
 
     def acknowledge(self) -> None:
-        """Take note that a person has dealt with a fault: a restart is known, and no setpoint is ours now."""
+        """Take note that a person has dealt with a fault: a restart is known."""
         self._stamps.begin_anew()
-        self.forget_setpoints()
 
     def hold(self, *, temperature: bool = False) -> str:
         """Hold the field where it is, with ``temperature`` also that; return what was read back.

@@ -241,7 +241,7 @@ class RunEngine:
                 raise error
         fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
         if fault is not None:
-            return Faulted(self._requests, self._clock, fault, self._station.acknowledge)
+            return Faulted(self._requests, self._clock, fault, self._accept_what_is)
         broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
         if broken is None and any(isinstance(e, StorageError) for e in chain):
             raise error
@@ -262,6 +262,11 @@ class RunEngine:
         again = f"try {tally.tries} of {policy.retries} again in {policy.wait_s:.0f} s"
         self._record.event("step_retry", f"{error}; {again}", {"traceback": traceback.format_exc()})
         return Retrying(self._clock, policy.wait_s, f"{error}; {again}")
+
+    def _accept_what_is(self) -> None:
+        """Take cryostat and setpoints as they are: a person has dealt with a fault."""
+        self._station.acknowledge()
+        self._monitors.accept_setpoints()
 
     def _failed(self, step: PlanStep, error: Exception) -> bool:
         """End a step that has failed, as its ``on_error`` says; return False where the night goes on."""
@@ -344,20 +349,36 @@ class RunEngine:
         self._run_clock.deadline = math.inf
         try:
             with self._monitors.standing_still():  # on the way out nothing is suspended any more
-                finish, ran_away = self._plan.finish, self._monitors.temperature_ran_away
-                try:
-                    self._controls.finish(finish, ran_away=ran_away())
-                except CommunicationError as error:
-                    # A link that comes back must not leave the magnet charged.
-                    self._hold.wait(LinkDown(self._clock, error, self._station.silent))
-                    self._controls.finish(finish, ran_away=ran_away())
-                except SafeStop:  # this is the way to safety; only the temperature does not go further
-                    self._controls.finish(replace(finish, temperature_k=None), ran_away=ran_away())
+                stops = self._go_to_finish()
         except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
             worse = ended_by(error)
             self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
             return Ended(worse.status, f"finish not reached: {worse.message}", may_finish=False)
+        if stops:
+            return Ended("failed", f"on the way to the finish: {'; '.join(stops)}", may_finish=False)
         return None
+
+    def _go_to_finish(self) -> list[str]:
+        """Go there whatever breaks it off; return what wanted to stop the night meanwhile.
+
+        A safe stop takes this very way, but its heater goes no further than it has to; and a link that comes
+        back must not leave the magnet charged.
+        """
+        finish, stops = self._plan.finish, []
+        for left in reversed(range(1 + _BREAKS_IN_VAIN)):
+            try:
+                self._controls.finish(finish, self._monitors.ran_away_from())
+                break
+            except SafeStop as stop:
+                stops.append(str(stop))
+                finish = replace(finish, temperature_k=None)
+                if not left:
+                    raise
+            except CommunicationError as error:
+                if not left:
+                    raise
+                self._hold.wait(LinkDown(self._clock, error, self._station.silent))
+        return stops
 
     def _stop_sources_now(self) -> None:
         self._record.safe_steps("abort", self._station.stop_sources(abort=True))

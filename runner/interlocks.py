@@ -67,6 +67,11 @@ class Interlocks:
         self._in_compliance = 0
         self._old_since: float | None = None  # since when the helium level is called old
 
+    @property
+    def temperature_limits(self) -> Limits:
+        """Return the limits of the temperature that are in force, K."""
+        return self._temperature_limits
+
     def is_clear(self, name: str) -> bool:
         """Say whether an interlock has cleared, or never tripped."""
         return name not in self._states or self._states[name].trip is None

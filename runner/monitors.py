@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import CommunicationError, ContactError, InstrumentFault, StorageError
+from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.records import Event, Point
 from onnes.instruments.station import Station
@@ -116,9 +117,11 @@ class Monitors:
         trip = next((trip for trip in trips if trip.name != "link"), None)
         return None if trip is None else self._break(trip)
 
-    def temperature_ran_away(self) -> bool:
-        """Say whether the temperature has left its limits, or changes faster than it was asked to."""
-        return not all(self._interlocks.is_clear(name) for name in ("temperature", "temperature_rate"))
+    def ran_away_from(self) -> Limits | None:
+        """Return the limits in force, K, where the temperature has left them or changes too fast."""
+        judge = self._interlocks
+        calm = all(judge.is_clear(name) for name in ("temperature", "temperature_rate"))
+        return None if calm else judge.temperature_limits
 
     def where(self) -> tuple[float, float] | None:
         """Return temperature, K, and field, Oe, as they were read last; None if that is too long ago."""
@@ -280,7 +283,7 @@ class Monitors:
     def _break(self, trip: Trip) -> Break:
         name, clock = trip.name, self._clock
         if name == "foreign_setpoint":
-            return ForeignSetpoint(self._requests, trip.message, self._accept_setpoints)
+            return ForeignSetpoint(self._requests, trip.message, self.accept_setpoints)
         if name in _SHOWN_BY_POINTS:  # try again after a while
             self._interlocks.reset(name)
             return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
@@ -297,7 +300,8 @@ class Monitors:
             takes_field_to_zero=helium,
         )
 
-    def _accept_setpoints(self) -> None:
+    def accept_setpoints(self) -> None:
+        """Take the setpoints as they are: a person knows who set them."""
         self._station.accept_setpoints()
         self._interlocks.reset("foreign_setpoint")
 

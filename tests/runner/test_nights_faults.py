@@ -109,7 +109,7 @@ def test_a_night_that_ended_on_a_fault_is_acknowledged_and_taken_up(night: BadNi
     night.fault("quench", at=350.0)
     assert night.run().exit_code == 3
     path, wall = night.running.folder, WallClock()
-    with pytest.raises(ConfigurationError, match="ended on a fault: magnet quenched.*onnes acknowledge"):
+    with pytest.raises(ConfigurationError, match=r"ended on a fault: magnet quenched.*onnes acknowledge"):
         left_night(path, wall)
     acknowledge_ended(judge(path, wall), wall)
     left = left_night(path, wall)
@@ -242,7 +242,7 @@ def test_a_runaway_on_the_way_to_the_finish_stops_the_temperature_and_not_the_fi
         "finish: {field: 0 Oe}", "finish: {field: 0 Oe, temperature: 298 K}"
     ).replace("400 Oe]", "4000 Oe]\n      both_directions: false")
 
-    def run_away(count: int, thread: NightThread) -> None:
+    def run_away(count: int, _: NightThread) -> None:
         if count == 3:
             lab: VirtualLab = night.the_lab
             lab.faults.add("overshoot", at=lab.now() + 3.0, kelvin=20.0)
@@ -252,7 +252,13 @@ def test_a_runaway_on_the_way_to_the_finish_stops_the_temperature_and_not_the_fi
     assert night.said("runaway"), night.night.events[["kind", "message"]].to_string()
     assert night.the_lab.magnet.setpoint()[0] == 0.0
     assert abs(night.the_lab.magnet.supply(night.the_lab.now())) < 1.0
-    assert outcome.safe
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("failed", True, 3)
+    assert outcome.message.startswith("on the way to the finish: temperature changes by")
+    stops = [
+        float(command.split()[1]) for command in night.commands("TEMP ", since=night.when("runaway") - 1)
+    ]
+    assert stops[0] < 320.0  # where it was
+    assert stops[-1] == 320.0  # the limit of the sample, beyond which it went
 
 
 # --- row 32
