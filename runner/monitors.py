@@ -15,11 +15,11 @@ from onnes.runner.breaks import (
     INTERLOCK_PATIENCE_S,
     Break,
     BrokenOff,
-    ForeignSetpoint,
     LinkDown,
     Retrying,
     SafeStop,
     Tripped,
+    UntilResumed,
 )
 from onnes.runner.host import ClockWatch
 from onnes.runner.interlocks import Interlocks, Trip
@@ -283,7 +283,9 @@ class Monitors:
     def _break(self, trip: Trip) -> Break:
         name, clock = trip.name, self._clock
         if name == "foreign_setpoint":
-            return ForeignSetpoint(self._requests, trip.message, self.accept_setpoints)
+            return UntilResumed(name, self._requests, trip.message, self.accept_setpoints)
+        if name == "reference_drift":  # the next reference is the first of what comes then
+            return UntilResumed(name, self._requests, trip.message, self.begins)
         if name in _SHOWN_BY_POINTS:  # try again after a while
             self._interlocks.reset(name)
             return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
