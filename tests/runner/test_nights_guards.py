@@ -35,7 +35,9 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
 
 
 def test_low_helium_takes_the_field_to_zero_and_ends_the_night_after_half_an_hour(night: BadNight) -> None:
-    night.sequence = LATE.replace("[0 Oe, 200 Oe, 400 Oe]", "[200 Oe, 400 Oe]")
+    night.sequence = LATE.replace("[0 Oe, 200 Oe, 400 Oe]", "[200 Oe, 400 Oe]").replace(
+        "steps:", "limits: {field_rate: 50 Oe/s}\nsteps:"
+    )
     night.station_says(HELIUM)
     night.fault("helium_low", percent=30.0, at=250.0)
     outcome = night.run()
@@ -44,7 +46,7 @@ def test_low_helium_takes_the_field_to_zero_and_ends_the_night_after_half_an_hou
     assert "station.toml:" in outcome.message
     assert "it has not cleared for 30 min" in outcome.message
     since = night.when("interlock")
-    assert night.commands("FIELD ", since=since, until=since + 20.0)[-1].split()[1] == "0"
+    assert night.commands("FIELD ", since=since, until=since + 20.0)[-1].split()[1:3] == ["0", "50"]
     assert night.off_at(since + 60.0)
 
 
