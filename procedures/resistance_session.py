@@ -288,10 +288,10 @@ def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str, last: float) -> 
             "quantity": quantity,
             "unit": unit,
             "start": sweep.start,
-            "counts_from": sweep.start if math.isnan(last) else last,
             "end": sweep.end,
             "rate": sweep.rate,
             "rate_unit": rate_unit,
             "every_s": sweep.every_s,
+            "run_up_s": 0.0 if math.isnan(last) else abs(last - sweep.start) / sweep.per_s,
         },
     )

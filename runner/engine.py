@@ -266,7 +266,8 @@ class RunEngine:
     def _accept_what_is(self) -> None:
         """Take cryostat and setpoints as they are: a person has dealt with a fault."""
         self._station.acknowledge()
-        self._monitors.accept_setpoints()
+        self._station.accept_setpoints()
+        self._monitors.reset("foreign_setpoint")
 
     def _failed(self, step: PlanStep, error: Exception) -> bool:
         """End a step that has failed, as its ``on_error`` says; return False where the night goes on."""
@@ -281,7 +282,7 @@ class RunEngine:
         )
         if policy.then == "safe_stop":
             raise SafeStop(
-                f"step {step.number} ({step.name}) failed, and its on_error is safe_stop"
+                f"step {step.number} ({step.name}) failed: {error}; its on_error is safe_stop"
             ) from error
         self._measuring.end("failed")
         self._record.safe_steps("hold", self._station.hold())

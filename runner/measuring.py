@@ -91,8 +91,8 @@ class Measuring:
         planned = len(measurement.setpoints())
         share = measurement.duration_s() / max(1, planned)
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
-        monitors.sweep_is_over()
         before = record.progress.done_s
+        monitors.begins()
         record.tell(point=done, points=planned, done_s=before + done * share)
         with closing(
             measurement.points(self._station, self._run_clock, take_up)
@@ -132,7 +132,7 @@ class Measuring:
         stored = Run.open(self._night.path / name)
         if self._run is None:
             take_up_extension(measurement, stored)
-            self._monitors.begins(_reference_ohm(stored))
+            self._monitors.run_begins(_reference_ohm(stored))
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
         take_up = measurement.take_up(stored.current, history_kept=history_kept)
@@ -154,7 +154,7 @@ class Measuring:
         columns = tuple(columns_of(measure.measurement.point).values())
         night, kind, label = self._night, measure.kind, measure.label
         create = partial(night.create_run, step.number, kind, label, manifest, columns, header)
-        self._monitors.begins()
+        self._monitors.run_begins()
         self.place = 1, 0
         self._run = run = self._stored(create)
         self._record.step(step.number, run=run.path.name)

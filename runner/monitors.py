@@ -32,6 +32,7 @@ from onnes.storage.request_box import Asked, Refused, RequestBox
 POLL_S = 5.0  # temperature and field are looked at this often at least; while measuring they are anyway
 ENVIRONMENT_S = 30.0  # often enough to see a helium transfer, seldom enough to leave the bus to the points
 FOREIGN_S = 10.0  # two questions of 0.15 s each: the bus is left alone for the other 97 %
+_LAG_S = 60.0  # twice the 30 s by which a reported temperature lags its ramp (seen)
 _SHOWN_BY_POINTS = frozenset({"compliance", "contact_open", "data_stall"})  # and by nothing else
 LEVEL_S = 600.0  # a low level is measured anew this often: a meter that looks once an hour sees no refill
 WAITING_S = 600.0  # without a point or an event for this long, an event says what is waited for
@@ -130,9 +131,13 @@ class Monitors:
             return None
         return last[0].value, last[1].value if last[1] else 0.0
 
+    def reset(self, name: str) -> None:
+        """Take an interlock for clear, because what it made the night wait for is over."""
+        self._interlocks.reset(name)
+
     # -- what a measurement yields
 
-    def begins(self, reference_ohm: float = math.nan) -> None:
+    def run_begins(self, reference_ohm: float = math.nan) -> None:
         """Note that a run begins, or is taken up by another runner than before.
 
         Args:
@@ -140,18 +145,19 @@ class Monitors:
         """
         self._interlocks.forget_reference(reference_ohm)
 
-    def sweep_is_over(self) -> None:
-        """Note that no points are due for a while."""
+    def begins(self) -> None:
+        """Note that a measurement begins or is taken up: no sweep is under way yet."""
         self._sweeps_until = -math.inf
 
     def heard(self, event: Event) -> None:
         """Note what an event says of the time to the next point."""
-        self.sweep_is_over()
+        self.begins()
         if event.kind == "sweep":
             told = event.values
             per_s = told["rate"] / (60.0 if told["rate_unit"].endswith("/min") else 1.0)
             now = self._clock.now()
-            self._last_point = now + abs(told["counts_from"] - told["start"]) / per_s  # none in a run-up
+            # The readings of a run-up do not count, and the thermometer lags behind the ramp.
+            self._last_point = now + (told["run_up_s"] + _LAG_S if told["run_up_s"] else 0.0)
             self._every_s = told["every_s"]
             self._sweeps_until = now + abs(told["end"] - told["start"]) / per_s
 
@@ -283,14 +289,13 @@ class Monitors:
     def _break(self, trip: Trip) -> Break:
         name, clock = trip.name, self._clock
         if name == "foreign_setpoint":
-            return UntilResumed(name, self._requests, trip.message, self.accept_setpoints)
+            return UntilResumed(name, self._requests, trip.message, self._station.accept_setpoints)
         if name == "reference_drift":  # the next reference is the first of what comes then
-            return UntilResumed(name, self._requests, trip.message, self.begins)
+            return UntilResumed(name, self._requests, trip.message, self.run_begins)
         if name in _SHOWN_BY_POINTS:  # try again after a while
             self._interlocks.reset(name)
             return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
         if name == "link":  # asked until it answers, for as long as a link may be gone
-            self._interlocks.reset(name)
             return LinkDown(clock, CommunicationError(trip.message), self._station.silent)
         helium = name == "helium"
         return Tripped(
@@ -301,11 +306,6 @@ class Monitors:
             HELIUM_PATIENCE_S if helium else INTERLOCK_PATIENCE_S,
             takes_field_to_zero=helium,
         )
-
-    def accept_setpoints(self) -> None:
-        """Take the setpoints as they are: a person knows who set them."""
-        self._station.accept_setpoints()
-        self._interlocks.reset("foreign_setpoint")
 
     def _storage_failed(self, error: StorageError) -> None:
         if not self._still:

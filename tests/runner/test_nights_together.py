@@ -186,8 +186,8 @@ def test_every_ten_minutes_it_is_said_what_is_waited_for(night: BadNight) -> Non
 def test_a_run_thread_that_is_stuck_in_a_transaction_is_told_with_its_stack(
     night: BadNight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onnes.runner.stall.LOOK_EVERY_S", 0.005)
-    monkeypatch.setattr("onnes.runner.night_thread.VIRTUAL_PATIENCE_S", 0.05)
+    monkeypatch.setattr("onnes.runner.stall.LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("onnes.runner.night_thread.VIRTUAL_PATIENCE_S", 0.5)  # a slow disk is no stall
     go_on, told = threading.Event(), threading.Event()
     messages: list[str] = []
 
