@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pytest
 
 from onnes.runner.ending import Outcome
 from onnes.runner.night_thread import NightThread
@@ -12,9 +15,7 @@ from onnes.runner.requests import Request, RequestKind
 from onnes.sim.fault_kinds import FaultName
 from onnes.sim.lab import VirtualLab
 from onnes.storage.reader import Run
-from tests.runner.test_engine import SEQUENCE, Evening
-
-COLD = SEQUENCE.replace("temperature: 300 K\n", "temperature: 290 K\n")
+from tests.runner.test_engine import Evening
 
 
 class Sent(NamedTuple):
@@ -123,3 +124,12 @@ class BadNight(Evening):
         good = (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0)
         assert good, outcome
         return self.setpoints == [0, 200, 400, 400, 200, 0]
+
+
+def demo_night(folder: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
+    """Return a night of the demo's station and sample in ``folder``, in which no person is waited for."""
+    monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
+    for name in ("station", "sample"):
+        text = files("onnes.runner").joinpath(f"demo_{name}.toml").read_text(encoding="utf-8")
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return BadNight(folder)

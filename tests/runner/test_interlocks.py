@@ -168,7 +168,7 @@ def test_the_limits_of_the_plan_count_from_when_the_sample_is_within_them() -> N
 
 def test_a_level_that_is_old_is_noted_with_its_age() -> None:
     locks = interlocks()
-    assert not [t for age in ("recent", "continuous") for t in locks.helium(HeliumLevel(80, age), 0.0)]  # type: ignore[arg-type]
+    assert not [t for age in ("recent", "continuous") for t in locks.helium(HeliumLevel(80, age), 0.0)]
     (trip,) = locks.helium(HeliumLevel(80.0, "old"), 100.0)
     assert (trip.name, trip.policy) == ("helium_age", "note")
     assert "the helium level is more than 1.0 h old" in trip.message

@@ -1,6 +1,5 @@
 """Nights on which a part of the cryostat is in a fault state, or the temperature runs away."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from onnes.runner.resume import acknowledge_ended, left_night
 from onnes.runner.virtual_night import prepared
 from onnes.sim.lab import VirtualLab
 from onnes.storage.reader import Night
-from tests.runner.bad_night import BadNight
+from tests.runner.bad_night import BadNight, demo_night
 from tests.runner.test_engine import SEQUENCE
 
 HOLDS = SEQUENCE.replace(", temperature: 295 K}", "}")
@@ -24,11 +23,7 @@ MILD = HOLDS.replace("temperature: 300 K\n", "temperature: 299 K\n")  # so that 
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
-    monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
-    for name in ("station", "sample"):
-        text = files("onnes.runner").joinpath(f"demo_{name}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    return BadNight(tmp_path)
+    return demo_night(tmp_path, monkeypatch)
 
 
 def force(part: str, code: int | None) -> Any:
@@ -42,8 +37,13 @@ def test_after_a_quench_the_sources_are_off_and_no_field_command_is_sent(night: 
     told: list[tuple[str, str]] = []
     night.sequence = "notify: [suspended, failed]\n" + SEQUENCE
     night.fault("quench", at=350.0)
+
+    def send(title: str, text: str) -> bool:
+        told.append((title, text))
+        return True
+
     with night.ready() as thread:
-        thread.send = lambda title, text: not told.append((title, text))
+        thread.send = send
         thread.start()
         assert thread.wait(60)
         outcome = thread.outcome()

@@ -2,8 +2,8 @@
 
 import math
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from onnes.procedures.transport import FourProbe
 from onnes.runner.host import ClockWatch
 from onnes.runner.plan import make_plan
 from onnes.sim.chamber import METER_OFF
-from tests.runner.bad_night import BadNight
+from tests.runner.bad_night import BadNight, demo_night
 from tests.runner.test_engine import SEQUENCE
 
 HELIUM = '[helium]\nminimum = "60 %"\n'
@@ -24,11 +24,7 @@ COLD = SEQUENCE.replace("temperature: 300 K\n", "temperature: 280 K\n")
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
-    monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
-    for name in ("station", "sample"):
-        text = files("onnes.runner").joinpath(f"demo_{name}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    return BadNight(tmp_path)
+    return demo_night(tmp_path, monkeypatch)
 
 
 # --- row 14
@@ -160,7 +156,7 @@ def test_an_open_contact_does_what_the_station_file_says(
 @pytest.mark.parametrize("at", [100.0, 265.0, 281.0])  # in a settle wait, at rest, during a ramp of the field
 @pytest.mark.parametrize("what", [{"temperature_k": 310.0}, {"field_oe": 5000.0}])
 def test_somebody_at_multivu_suspends_the_night_until_a_person_resumes(
-    night: BadNight, at: float, what: dict[str, float]
+    night: BadNight, at: float, what: dict[str, Any]
 ) -> None:
     night.fault("foreign_setpoint", at=at, **what)
     night.ask(at + 300.0, "resume")

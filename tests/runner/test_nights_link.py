@@ -1,14 +1,13 @@
 """Nights on which an instrument does not answer, answers nonsense, or loses a message."""
 
 import math
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from onnes.instruments.errors import CommunicationError
 from onnes.sim.lab import VirtualLab
-from tests.runner.bad_night import BadNight
+from tests.runner.bad_night import BadNight, demo_night
 from tests.runner.test_engine import SEQUENCE
 
 SWEEP = SEQUENCE.replace("[0 Oe, 200 Oe, 400 Oe]", "{sweep: 0 .. 2000 Oe, rate: 10 Oe/s, every: 2 s}")
@@ -16,11 +15,7 @@ SWEEP = SEQUENCE.replace("[0 Oe, 200 Oe, 400 Oe]", "{sweep: 0 .. 2000 Oe, rate: 
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
-    monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
-    for name in ("station", "sample"):
-        text = files("onnes.runner").joinpath(f"demo_{name}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    return BadNight(tmp_path)
+    return demo_night(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +64,7 @@ def test_the_device_is_cleared_before_a_question_is_asked_again(night: BadNight)
     cleared: list[float] = []
 
     def listen(lab: VirtualLab) -> None:
-        lab.instruments["ppms"].clear = cleared.append  # type: ignore[method-assign]
+        lab.instruments["ppms"].clear = cleared.append  # type: ignore[method-assign, assignment]
 
     night.plans.append(listen)
     night.fault("timeout", "ppms", "GETDAT*", at=240.0)

@@ -1,7 +1,6 @@
 """Nights on which several things go wrong at once, and what tells a person that nothing moves."""
 
 import threading
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from onnes.instruments.errors import StorageError
 from onnes.sim.lab import VirtualLab
 from onnes.storage.night import NightFolder
 from onnes.storage.run import RunFolder
-from tests.runner.bad_night import BadNight
+from tests.runner.bad_night import BadNight, demo_night
 from tests.runner.test_engine import SEQUENCE
 
 HELIUM = '[helium]\nminimum = "60 %"\n'
@@ -21,11 +20,7 @@ LATE = SEQUENCE.replace("steps:", "steps:\n  - wait: 57 min")
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
-    monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
-    for name in ("station", "sample"):
-        text = files("onnes.runner").joinpath(f"demo_{name}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    return BadNight(tmp_path)
+    return demo_night(tmp_path, monkeypatch)
 
 
 def test_a_link_that_is_down_while_helium_is_low_delays_nothing_but_itself(night: BadNight) -> None:
