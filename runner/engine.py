@@ -253,7 +253,10 @@ class RunEngine:
             broken = self._monitors.contact_opened(contact)
         if broken is not None:
             tally.breaks += not broken.needs_person
-            return broken if tally.breaks <= _BREAKS_IN_VAIN else None
+            if tally.breaks <= _BREAKS_IN_VAIN:
+                return broken
+            self._monitors.reset(broken.name)  # it stands for the next step, where it trips anew
+            return None
         policy = step.on_error
         never_again = isinstance(error, LimitError | ConfigurationError | TimeLimitError)
         if never_again or tally.tries >= policy.retries:

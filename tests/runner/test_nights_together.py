@@ -126,6 +126,24 @@ def test_an_interlock_that_flaps_ends_by_on_error_and_not_never(
     assert night.reasons() == ["disk"] * 3
 
 
+def test_a_step_that_was_given_up_leaves_the_interlock_armed_for_the_next(
+    night: BadNight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def free(_: Path) -> float:
+        now = night.running.clock.now()  # it flaps three times, and then it stays low for a while
+        return 0.4e9 if (now % 150.0 < 60.0 if now < 450.0 else now < 1200.0) else 50e9
+
+    monkeypatch.setattr("onnes.runner.monitors.free_bytes", free)
+    steps = SEQUENCE[SEQUENCE.index("  - isotherms") :]
+    night.sequence = SEQUENCE.replace("steps:", "on_error: skip\nsteps:") + steps
+    outcome = night.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert outcome.message.startswith("1 of 2 steps failed and the night went on")
+    assert night.reasons() == ["disk"] * 4
+    assert night.events("held")[-1]["t"] > 1200.0
+    assert list(night.night.runs[1].current["Field setpoint (Oe)"]) == [0, 200, 400, 400, 200, 0]
+
+
 def test_a_wait_gets_on_with_the_time_however_often_it_is_broken_off(
     night: BadNight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
