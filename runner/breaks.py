@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, OnnesError, StorageError
-from onnes.runner.requests import Request, Requests
+from onnes.runner.requests import Request, RequestKind, Requests
 
 # Writing is tried again this often. A night that waits for room costs time alone, while giving up costs the
 # points in memory: so it waits through a night and the morning after (assumed), in lab time.
@@ -52,6 +52,8 @@ class Break:
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
     keeps_history = True  # False where the sample may have been anywhere before the night stood still
+    holds_temperature = False  # beside the field, which is always held
+    answers: frozenset[RequestKind] = frozenset()  # what a person may say to it now
 
     def __init__(self, name: str, message: str) -> None:
         self.name = name
@@ -79,23 +81,23 @@ class Paused(Break):
 
     state = "paused"
     needs_person = True
+    holds_temperature = True
+    answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__("pause", f"pause asked by {request.who}")
         self._requests = requests
 
     def is_over(self) -> bool:
-        """Say whether it was resumed; that resume is used up then."""
-        is_over = self._requests.pause is None
-        if is_over:
-            self._requests.take("resume")
-        return is_over
+        """Say whether it was resumed."""
+        return self._requests.pause is None
 
 
 class HeliumFill(Break):
     """Somebody transfers helium: nothing is ramped until the request is withdrawn."""
 
     needs_person = True
+    holds_temperature = True
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__(
@@ -214,6 +216,7 @@ class UntilResumed(Break):
 
     needs_person = True
     keeps_history = False
+    answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, name: str, requests: Requests, message: str, accept: Callable[[], None]) -> None:
         super().__init__(name, f"{message}; when it is dealt with: `onnes resume`")
@@ -246,13 +249,15 @@ class Faulted(Break):
         self._requests, self._clock, self._fault, self._accept = requests, clock, fault, accept
         self._since = clock.now()
         self._acknowledged = False
+        self.answers: frozenset[RequestKind] = frozenset({"acknowledge"})
 
     def is_over(self) -> bool:
         """Say whether somebody has acknowledged the fault and resumed."""
         if self._requests.take("acknowledge") is not None:
             self._acknowledged = True
+            self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        is_over = self._requests.take("resume") is not None and self._acknowledged
+        is_over = self._acknowledged and self._requests.take("resume") is not None
         if is_over:
             self._accept()
         return is_over
