@@ -19,9 +19,7 @@ class Controls:
     had sent on its way goes on with the next step.
     """
 
-    def __init__(
-        self, steps: Iterable[PlanStep], station: Station, clock: RunClock, record: Record
-    ) -> None:
+    def __init__(self, steps: Iterable[PlanStep], station: Station, clock: RunClock, record: Record) -> None:
         self.ramps_are_held = False
         self._steps = tuple(steps)
         self._station = station
@@ -41,8 +39,8 @@ class Controls:
             OnnesError: what setting and waiting fail with.
         """
         if self.ramps_are_held:
-            done = [step for step in self._steps if step.number < number and self._record.is_done(step.number)]
-            for ramp in _still_on_their_way(done):
+            before = (step for step in self._steps if step.number < number)
+            for ramp in _still_on_their_way(step for step in before if self._record.is_done(step.number)):
                 if type(ramp) is not type(action):
                     self._do(ramp)
             self.ramps_are_held = False
