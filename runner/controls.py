@@ -39,8 +39,10 @@ class Controls:
             OnnesError: what setting and waiting fail with.
         """
         if self.ramps_are_held:
-            before = (step for step in self._steps if step.number < number)
-            for ramp in _still_on_their_way(step for step in before if self._record.is_done(step.number)):
+            done = [
+                step for step in self._steps if step.number < number and self._record.is_done(step.number)
+            ]
+            for ramp in _still_on_their_way(done):
                 if type(ramp) is not type(action):
                     self._do(ramp)
             self.ramps_are_held = False

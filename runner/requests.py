@@ -103,7 +103,7 @@ class Requests:
         self.post(Request("abort", who))
 
     def take_end(self) -> Request | None:
-        """Return what ends the night or, taken once, the step: an abort, a stop or a skip."""
+        """Return what ends the night, or, taken once, the step: abort, stop or skip; None if nothing."""
         self.urgent = False
         return self._end or self.take("skip")
 

@@ -169,7 +169,7 @@ BAD: dict[str, tuple[Callable[[Left], object], str]] = {
     "a changed station": (replaced("station.toml", "1 V", "2 V"), "the station file changed since"),
     "a changed sample": (replaced("sample.toml", "[", "# new\n["), "the sample file changed since"),
     "a changed sequence": (replaced("sequence.yaml", "400 Oe", "500 Oe"), "the sequence changed since"),
-    "no station file": (lambda left: (left.folder / "station.toml").unlink(), "file of this night is missing"),
+    "no station file": (lambda left: (left.folder / "station.toml").unlink(), "of this night is missing"),
     "a torn manifest": (broken('{"status": "runn'), "is not JSON"),
     "a list": (broken("[1, 2]"), "holds a list; expected an object"),
     "an empty manifest": (broken(""), "is not JSON"),
