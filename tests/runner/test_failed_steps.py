@@ -189,17 +189,3 @@ def test_a_second_thread_that_asks_an_instrument_gets_an_error_and_the_night_its
     assert len(night.night.runs[0].current) == 6
     assert len(refused) == 3
     assert "belongs to the thread 'night'" in refused[0]
-
-
-def test_a_display_that_hangs_and_one_that_raises_stop_nothing(night: AskedNight) -> None:
-    night.sequence = steps(MEASURED)
-    shown = night._show
-    calls = iter(range(10_000))
-
-    def bad(progress: Any) -> None:
-        shown(progress)
-        if next(calls) % 2:
-            raise OSError("the terminal is gone")
-
-    night._show = bad  # type: ignore[method-assign]
-    assert night.run().status == "finished"
