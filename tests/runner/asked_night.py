@@ -41,7 +41,8 @@ class AskedNight(Evening):
         with self.ready() as night:
             clock = night.clock
             assert isinstance(clock, VirtualClock)
-            sleep, planned = clock.sleep, sorted(self.plans, key=lambda plan: plan[0])
+            self.plans.sort(key=lambda plan: plan[0])
+            sleep, planned = clock.sleep, self.plans
 
             def sleep_and_do(seconds: float) -> None:
                 end = clock.now() + seconds

@@ -249,6 +249,34 @@ ISOTHERM = """
 """
 
 
+@pytest.mark.parametrize("then", ["resume", "stop"])
+def test_after_a_pause_the_next_setpoint_is_approached_again_and_each_is_measured_once(
+    night: AskedNight, then: RequestKind
+) -> None:
+    night.sequence = steps(ISOTHERM)
+    asked = iter([Request("pause", "a test")])
+
+    def after(count: int, running: NightThread) -> None:
+        if count == 2 and (request := next(asked, None)):
+            night.ask(running.clock.now() + 5.0, then)  # the only one planned
+            running.requests.post(request)
+
+    night.after_point = after
+    assert night.run().status == {"resume": "finished", "stop": "stopped"}[then]
+    (run,) = night.night.runs
+    found = list(run.current["Field setpoint (Oe)"])
+    if then == "stop":
+        assert found == [0, 200]
+        assert run.status == "stopped"
+        return
+    assert found == [0, 200, 400, 400, 200, 0]
+    assert sorted(set(run.data["Attempt"])) == [1, 2]
+    taken_up = night.events("taken_up")[0]["t"]
+    approached = [e["values"]["target"] for e in night.events("settled") if e["t"] > taken_up]
+    assert 400.0 in approached
+    assert "pause asked by a test" in run.manifest["attempts"][1]["reason"]
+
+
 @pytest.mark.parametrize("end", [1000.0, 900.0])
 def test_a_list_of_fields_is_extended_by_its_own_step(night: AskedNight, end: float) -> None:
     night.sequence = steps(ISOTHERM)

@@ -221,3 +221,63 @@ def test_what_was_asked_of_the_runner_before_is_refused_by_the_next(left: Left) 
     assert night.status == "finished"
     (refused,) = night.events[night.events.kind == "request_refused"].message
     assert "posted before this runner took the night" in refused
+
+
+# -- a station that is not as it should be
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('k6221 = { output = "off" }', 'k6222 = { output = "off" }', "k6222"),
+        ("[defaults]", '[interlocks]\nhelium = { trip = "50 %", clear = "40 %" }\n[defaults]', "clear"),
+    ],
+    ids=["a safe state of nobody", "levels in the wrong order"],
+)
+def test_a_wrong_station_is_refused_before_anything_is_opened(
+    left: Left, old: str, new: str, message: str
+) -> None:
+    replaced("station.toml", old, new)(left)
+    for command in (["check"], ["run"]):
+        result = onnes(*command, str(left.folder / "night.yaml"))
+        assert result.return_value == 2
+        assert message in result.output
+        assert "station.toml" in result.output
+    assert len(list((left.folder / "runs").glob("*/*/night.json"))) == 1
+
+
+# -- how a night ended, told from its folder
+
+
+@pytest.mark.parametrize(
+    ("entries", "code", "says", "next_is"),
+    [
+        ({"fault": "magnet: quench", "message": "magnet: quench"}, 3, "failed", "onnes resume 1"),
+        ({"message": "step 1 failed"}, 3, "step 1 failed", "onnes resume 1"),
+        ({"safe_state_confirmed": False}, 5, "SAFE STATE NOT CONFIRMED", "onnes station test demo"),
+    ],
+    ids=["on a fault", "a step", "not safe"],
+)
+def test_a_status_tells_how_a_night_failed(
+    left: Left, entries: dict[str, Any], code: int, says: str, next_is: str
+) -> None:
+    left.edit(**{"status": "failed", "safe_state_confirmed": True, **entries})
+    result = onnes("status", "1")
+    assert result.return_value == code
+    assert says in result.stdout.splitlines()[0]
+    assert next_is in result.stdout.splitlines()[-1]
+
+
+def test_a_night_that_ended_on_a_fault_is_acknowledged_and_then_taken_up(left: Left) -> None:
+    left.edit(status="failed", fault="magnet: quench", safe_state_confirmed=True)
+    assert "ended on a fault" in onnes("resume", "1", "--yes").stderr
+    assert "acknowledged: magnet: quench" in onnes("acknowledge", "1").stdout
+    assert onnes("resume", "1", "--yes").return_value == 0
+    assert Night.open(left.path).status == "finished"
+
+
+def test_a_night_that_did_not_end_on_a_fault_has_nothing_to_acknowledge(left: Left) -> None:
+    left.edit(status="failed", safe_state_confirmed=True)
+    result = onnes("acknowledge", "1")
+    assert result.return_value == 2
+    assert "did not end on a fault; there is nothing to acknowledge" in result.stderr
