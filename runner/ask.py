@@ -72,10 +72,10 @@ EFFECTS: dict[Kind, Effect] = {
     ),
     "acknowledge": Effect("stays at 0", "nothing is sent", "nothing is sent", "a resume is allowed"),
     "helium_fill": Effect(
-        "as it is",
+        "to 0 within the point",
         "held, ramps wait",
-        "setpoint held, ramps wait",
-        "points are flagged helium_fill; asked again: re-settled, and on",
+        "held, ramps wait",
+        "suspended until it is asked for again; then settled anew, and on",
     ),
 }
 
@@ -100,8 +100,8 @@ class AskedAnswer:
 
     @property
     def exit_code(self) -> int:
-        """Return 0: it was asked."""
-        return 0
+        """Return 0 when it was asked, 2 when the night refused it."""
+        return 2 if any(str(event.get("kind")).endswith("_refused") for event in self.events) else 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

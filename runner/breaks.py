@@ -47,6 +47,7 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
+    stops_ramps = False  # of the temperature too; those of the field always stop
 
     def __init__(self, name: str, message: str) -> None:
         self.name = name
@@ -74,6 +75,7 @@ class Paused(Break):
 
     state = "paused"
     needs_person = True
+    stops_ramps = True
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__("pause", f"pause asked by {request.who}")
@@ -81,13 +83,17 @@ class Paused(Break):
 
     def is_over(self) -> bool:
         """Say whether it was resumed."""
-        return self._requests.pause is None
+        over = self._requests.pause is None
+        if over:
+            self._requests.take("resume")  # it has done what it was asked for
+        return over
 
 
 class HeliumFill(Break):
     """Somebody transfers helium: nothing is ramped until the request is withdrawn."""
 
     needs_person = True
+    stops_ramps = True
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__(

@@ -84,7 +84,7 @@ class Hold:
         self._record.tell(state=why.state, message=f"{why.name}: {why.message}")
         self._record.event(why.state, why.message, {"reason": why.name})
         self._notify(why.state, why.message)
-        self._record.safe_steps("hold", self._station.hold(temperature=why.state == "paused"))
+        self._record.safe_steps("hold", self._station.hold(temperature=why.stops_ramps))
         if why.takes_field_to_zero and self._station.magnet is not None:
             try:
                 ramping.set_field(self._station, 0.0)
