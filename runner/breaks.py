@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, OnnesError, StorageError
-from onnes.runner.requests import Request, Requests
+from onnes.runner.requests import Request, RequestKind, Requests
 
 # Writing is tried again this often. A night that waits for room costs time alone, while giving up costs the
 # points in memory: so it waits through a night and the morning after (assumed), in lab time.
@@ -47,7 +47,8 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
-    stops_ramps = False  # of the temperature too; those of the field always stop
+    holds_temperature = False  # beside the field, which is always held
+    answers: frozenset[RequestKind] = frozenset()  # what a person may say to it now
 
     def __init__(self, name: str, message: str) -> None:
         self.name = name
@@ -75,7 +76,8 @@ class Paused(Break):
 
     state = "paused"
     needs_person = True
-    stops_ramps = True
+    holds_temperature = True
+    answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__("pause", f"pause asked by {request.who}")
@@ -83,17 +85,14 @@ class Paused(Break):
 
     def is_over(self) -> bool:
         """Say whether it was resumed."""
-        over = self._requests.pause is None
-        if over:
-            self._requests.take("resume")  # it has done what it was asked for
-        return over
+        return self._requests.pause is None
 
 
 class HeliumFill(Break):
     """Somebody transfers helium: nothing is ramped until the request is withdrawn."""
 
     needs_person = True
-    stops_ramps = True
+    holds_temperature = True
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__(
@@ -205,6 +204,7 @@ class ForeignSetpoint(Break):
     """Somebody else sets temperature or field; a person has to say that it is over."""
 
     needs_person = True
+    answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, requests: Requests, message: str, accept: Callable[[], None]) -> None:
         super().__init__("foreign_setpoint", f"{message}; when nobody else sets it any more: `onnes resume`")
@@ -230,13 +230,15 @@ class Faulted(Break):
         self._requests, self._clock, self._fault = requests, clock, fault
         self._since = clock.now()
         self._acknowledged = False
+        self.answers: frozenset[RequestKind] = frozenset({"acknowledge"})
 
     def is_over(self) -> bool:
         """Say whether somebody has acknowledged the fault and resumed."""
         if self._requests.take("acknowledge") is not None:
             self._acknowledged = True
+            self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        return self._requests.take("resume") is not None and self._acknowledged
+        return self._acknowledged and self._requests.take("resume") is not None
 
     def given_up(self) -> Exception | None:
         """Return the fault when nobody came."""

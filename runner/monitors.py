@@ -83,6 +83,8 @@ class Monitors:
             self._storage_failed(error)
         for asked in self._box.take():
             self._post(asked)
+        if self._requests.has_news:
+            self.say_what_was_asked()
         last = self._station.last
         if last is not None and last is not self._judged:
             self._judge(*last)
@@ -222,6 +224,7 @@ class Monitors:
 
     def remarks(self) -> None:
         """Make events of what others have to say: messages to a person, storage, the watchdog."""
+        self.say_what_was_asked()
         night = self._record.night
         for kind, notes in (("notification", self._told()), ("storage", night.remarks())):
             for note in notes:
@@ -273,7 +276,10 @@ class Monitors:
         if isinstance(found, Refused):
             self._record.event("request_refused", f"{found.file}: {found.reason}")
             return
-        self._record.event(
-            "request", f"{found.kind} asked by {found.who}", {"utc": found.utc, **found.values}
-        )
-        self._requests.post(Request(found.kind, found.who, found.values))
+        self._requests.post(Request(found.kind, found.who, found.values, found.utc))
+
+    def say_what_was_asked(self) -> None:
+        """Make events of what people have asked for."""
+        for asked in self._requests.news():
+            values = {"utc": asked.utc, **asked.values}
+            self._record.event("request", f"{asked.kind} asked by {asked.who}", values)
