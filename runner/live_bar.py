@@ -71,11 +71,8 @@ def _show(night: NightThread, button: StopButton, console: Console) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Bar(*columns, TimeRemainingColumn(), TextColumn("{task.fields[state]}"), console=console) as bar:
         task = bar.add_task("preparing", total=None, state="")
-        said = ""
-        while not night.wait(_REFRESH_S):
-            if button.said != said:
-                said = button.said
-                console.print(said, markup=False, highlight=False)
+
+        def update() -> None:
             bar.update(
                 task,
                 description=latest.step or latest.state,
@@ -83,7 +80,14 @@ def _show(night: NightThread, button: StopButton, console: Console) -> None:
                 total=latest.total_s or None,
                 state=_state(latest),
             )
-        bar.update(task, completed=latest.done_s, state=_state(latest))
+
+        said = ""
+        while not night.wait(_REFRESH_S):
+            if button.said != said:
+                said = button.said
+                console.print(said, markup=False, highlight=False)
+            update()
+        update()
 
 
 @contextmanager
@@ -116,8 +120,10 @@ def signals_ask(night: NightThread) -> Iterator[StopButton]:
 
 
 def _state(progress: Progress) -> str:
-    if progress.state in ("suspended", "stopping"):
+    if progress.state in ("paused", "suspended", "stopping"):
         return f"{progress.state} {progress.message}".rstrip()
     if not progress.points:
         return ""
+    if not progress.point:
+        return f"0/{progress.points}"
     return f"{progress.point}/{progress.points}  {progress.temperature_k:.2f} K  {progress.field_oe:.0f} Oe"

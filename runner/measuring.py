@@ -192,7 +192,8 @@ class Measuring:
             StorageError
         ):  # it is written with the next heartbeat, or the night is suspended for it
             self._run.update(setpoints=[asdict(setpoint) for setpoint in planned], extended_to=end)
-        text = f"the program goes on to {end:.9g}: asked by {request.who}"
+        unit = "Oe" if isinstance(self._measurement, ResistanceVsField) else "K"
+        text = f"the program goes on to {end:.9g} {unit}: asked by {request.who}"
         self._record.event("extended", text, {"end": end, "points": len(planned)})
         self._record.tell(points=len(planned))
 
@@ -200,7 +201,9 @@ class Measuring:
 def take_up_extension(measurement: Measurement, stored: Run) -> None:
     """Let a measurement go as far as somebody asked for while an earlier runner measured it."""
     end = stored.manifest.get("extended_to")
-    if end is not None:
+    planned = stored.manifest.get("setpoints") or []
+    # Who has said what is left to do has extended the same measurement already.
+    if end is not None and len(measurement.setpoints()) < len(planned):
         measurement.extend(end)
 
 
@@ -221,7 +224,8 @@ def _end(request: Request, measurement: Measurement, plan: Plan, station: Statio
     kind = "field" if isinstance(measurement, ResistanceVsField) else "temperature"
     end = request.values.get("end")
     if request.values.get("quantity") != kind or not isinstance(end, float | int) or not math.isfinite(end):
-        raise ValueError(f"{dict(request.values)} is no new end; what is measured goes along a {kind}")
+        told = request.values.get("text", dict(request.values))
+        raise ValueError(f"{told} is no new end; what is measured goes along a {kind}")
     found = station.limits()
     for limits in (getattr(plan.limits, kind), found.field if kind == "field" else found.temperature):
         if limits is not None:

@@ -52,6 +52,7 @@ class NightState:
         lab_time: when temperature and field were read.
         environment: the last row of ``environment.csv``.
         lab: name and seed of the virtual lab.
+        fault: on which it ended and that nobody has acknowledged.
     """
 
     path: Path
@@ -80,6 +81,7 @@ class NightState:
     safe: bool | None
     unconfirmed: tuple[str, ...]
     message: str
+    fault: str
 
     @property
     def is_alive(self) -> bool:
@@ -242,6 +244,7 @@ def _judged(night: Path, manifest: dict[str, Any], alive: bool, wall: Clock) -> 
         safe=None if status == "running" else manifest.get("safe_state_confirmed"),
         unconfirmed=_unconfirmed(events),
         message=str(manifest.get("message") or "") if status != "running" else "",
+        fault="" if manifest.get("acknowledged") else str(manifest.get("fault") or ""),
     )
 
 
@@ -282,7 +285,9 @@ def _unfinished_run(night: Path) -> Path | None:
 def _points(run: Path) -> tuple[int, int]:
     """Return how many stored points of a run count, and how many were planned."""
     manifest = read_manifest(run / RUN_MANIFEST)
-    return rows_that_count(run / DATA, manifest.get("attempts") or []), len(manifest.get("setpoints") or [])
+    planned = len(manifest.get("setpoints") or [])
+    # A sweep yields a point more or less than its length promises.
+    return min(rows_that_count(run / DATA, manifest.get("attempts") or []), planned), planned
 
 
 def _unconfirmed(events: list[dict[str, Any]]) -> tuple[str, ...]:
