@@ -140,7 +140,7 @@ class NightThread:
                 self.requests,
                 self.show,
                 notifier,
-                before=self.before,
+                before=None if self.again is None else self.before,
             )
             with self._stall_watch(engine, folder.path, wall):
                 outcome = engine.run(found)

@@ -1,6 +1,6 @@
 """Taking up a night whose runner is gone: what is left of it, what that costs, and where its lab was."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,6 +95,8 @@ def left_night(path: Path, wall: Clock) -> LeftNight:
         )
     plan = plan_of_night(path, manifest)
     steps = {int(step["number"]): step for step in manifest.get("steps") or []}
+    for number, name in _runs(path):  # a kill may come between the folder and the line that names it
+        steps[number] = {**steps.get(number, {"status": "queued"}), "run": name}
     rests = tuple(
         _rest(path, step, steps.get(step.number, {})) for step in plan.steps if not _done(step, steps)
     )
@@ -105,13 +107,20 @@ def _done(step: PlanStep, steps: Mapping[int, Mapping[str, Any]]) -> bool:
     return steps.get(step.number, {}).get("status") in DONE
 
 
+def _runs(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield number of the step and name of each run folder."""
+    for file in path.glob(f"*/{RUN_MANIFEST}"):
+        number, _, _ = file.parent.name.partition("_")
+        if number.isdecimal():
+            yield int(number), file.parent.name
+
+
 def _rest(path: Path, step: PlanStep, entry: Mapping[str, Any]) -> Rest:
     """Return what is left of a step; a run that cannot be read is told when it is taken up."""
     action, name = step.action, step.name
     if not isinstance(action, Measure):
-        return Rest(
-            step.number, name, "is done again" if entry.get("run") else "is still to be done", 0.0, 0.0
-        )
+        what = "is still to be done" if entry.get("status", "queued") == "queued" else "is done again"
+        return Rest(step.number, name, what, 0.0, 0.0)
     measurement = action.measurement
     run = path / str(entry.get("run", ""))
     if not entry.get("run") or not (run / RUN_MANIFEST).is_file():
@@ -126,7 +135,7 @@ def _rest(path: Path, step: PlanStep, entry: Mapping[str, Any]) -> Rest:
 
 
 def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock) -> LeftState:
-    """Return clock and surroundings as the last row of the slow stream tells them, and a gap later.
+    """Return clock and surroundings as the slow stream and the events tell them, and a gap later.
 
     Raises:
         StorageError: if the slow stream says nothing of the time.
@@ -135,12 +144,11 @@ def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock
     row = rows[-1] if rows else {}
     events = last_events(path / EVENTS)
     try:
-        if row:
-            clock_s, utc = float(row["Elapsed (s)"]), datetime.fromisoformat(row["Time UTC"])
-        elif events:
-            clock_s, utc = float(events[-1]["t"]), datetime.fromisoformat(events[-1]["utc"])
-        else:
-            clock_s, utc = 0.0, datetime.fromisoformat(manifest["started_lab"])
+        told = [(float(row["Elapsed (s)"]), row["Time UTC"])] if row else []
+        if events:  # an event may be later than the last row
+            told.append((float(events[-1]["t"]), events[-1]["utc"]))
+        clock_s, text = max(told) if told else (0.0, manifest["started_lab"])
+        utc = datetime.fromisoformat(text)
     except (KeyError, ValueError) as error:
         raise StorageError(f"{path / ENVIRONMENT} does not say when the night stopped: {error}") from error
     epoch = utc - timedelta(seconds=clock_s)
