@@ -24,6 +24,7 @@ from onnes.instruments.spelling import nearest
 
 _FLOAT_FORMAT = re.compile(r"%[-+ 0#]*\d*(?:\.\d+)?[eEfFgG]")
 _MOST_ERRORS = 20
+_OVERFLOW = -350
 _QUERY_ERRORS = range(-499, -399)  # SCPI's class for replies that were not read, or read with nothing asked
 _INFINITE = 9.9e37  # how SCPI writes it
 # What a reply in seven digits is off by, at most; drivers name the properties that are coarser.
@@ -243,7 +244,9 @@ class StrictInstrument(Strict):
             return []
         more = "; there may be more" if len(errors) == _MOST_ERRORS else ""
         told = f"{self.name} reports {len(errors)} errors: {'; '.join(text for _, text in errors)}{more}"
-        if all(code in _QUERY_ERRORS for code, _ in errors):
+        codes = {code for code, _ in errors}
+        # A long silence overfills the queue; what it then dropped came after what it still tells.
+        if codes - {_OVERFLOW} and all(code in _QUERY_ERRORS for code in codes - {_OVERFLOW}):
             raise CommunicationError(told)
         raise InstrumentFault(told)
 

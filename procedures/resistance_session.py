@@ -284,5 +284,6 @@ def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str, last: float) -> 
             "rate": sweep.rate,
             "rate_unit": rate_unit,
             "every_s": sweep.every_s,
+            "run_up_s": 0.0 if math.isnan(last) else abs(last - sweep.start) / sweep.per_s,
         },
     )

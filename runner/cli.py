@@ -1,13 +1,12 @@
 """The command line. A command imports its heavy parts itself, so that ``onnes --help`` stays quick."""
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from onnes.runner.cli_answer import JSON, print_answer, print_json, refused
+from onnes.runner.cli_answer import JSON, REAL_TIME, print_answer, print_json, refused
 from onnes.runner.cli_night import NIGHT_COMMANDS
 from onnes.runner.cli_station import STATION_COMMANDS
 
@@ -59,27 +58,12 @@ def check(file: Path, station: str | None, sample: str | None, as_json: bool) ->
     return print_answer(as_json, answer)
 
 
-def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no speed; give a number, e.g. 10")
-    return value
-
-
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @_STATION
 @_SAMPLE
 @_SEED
-@click.option(
-    "--real-time",
-    type=click.FloatRange(min=0, min_open=True),
-    is_flag=False,
-    flag_value=1.0,
-    default=None,
-    callback=_finite,
-    metavar="[SPEED]",
-    help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
-)
+@REAL_TIME
 @JSON
 def run(
     file: Path,

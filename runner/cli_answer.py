@@ -1,6 +1,7 @@
 """What every command has in common: how it prints its answer, and what comes of an error."""
 
 import json
+import math
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,7 +14,24 @@ from onnes.instruments.errors import OnnesError, OwnershipError
 if TYPE_CHECKING:
     from onnes.runner.answers import Answer
 
+
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no speed; give a number, e.g. 10")
+    return value
+
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on stdout.")
+REAL_TIME = click.option(
+    "--real-time",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=1.0,
+    default=None,
+    callback=_finite,
+    metavar="[SPEED]",
+    help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
+)
 
 
 def print_answer(as_json: bool, build: Callable[[], "Answer"]) -> int:

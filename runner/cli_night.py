@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnes.runner.cli_answer import JSON, print_answer
+from onnes.runner.cli_answer import JSON, REAL_TIME, print_answer
 
 if TYPE_CHECKING:
     from onnes.runner.answers import Answer
@@ -109,15 +109,7 @@ def helium_fill(folder: str | None, no_wait: bool, as_json: bool) -> int:
 @click.command()
 @_NIGHT
 @click.option("--yes", is_flag=True, help="Do not ask; say what is done and do it.")
-@click.option(
-    "--real-time",
-    type=click.FloatRange(min=0, min_open=True),
-    is_flag=False,
-    flag_value=1.0,
-    default=None,
-    metavar="[SPEED]",
-    help="Run a simulated station in real time, or SPEED times as fast, instead of in virtual time.",
-)
+@REAL_TIME
 @JSON
 def resume(folder: str | None, yes: bool, real_time: float | None, as_json: bool) -> int:
     """Take a night up again whose runner is gone, or let one that stands still go on."""

@@ -54,8 +54,9 @@ def ended_by(error: BaseException) -> Ended:
     after an abort may field or temperature be moved.
     """
     chain = chain_of(error)
-    said = [str(e) for e in reversed(chain) if isinstance(e, OnnesError | Interrupted)]
-    message = "; then ".join(dict.fromkeys(said)) or f"{type(error).__name__}: {error}"
+    told = dict.fromkeys(str(e) for e in reversed(chain) if isinstance(e, OnnesError | Interrupted))
+    once = [text for text in told if not any(text in other for other in told if other != text)]
+    message = "; then ".join(once) or f"{type(error).__name__}: {error}"
     kinds = {e.request.kind for e in chain if isinstance(e, Interrupted)}
     if any(isinstance(e, InstrumentFault) for e in chain):
         return Ended("failed", message, may_finish=False)

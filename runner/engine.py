@@ -265,7 +265,7 @@ class RunEngine:
         )
         if policy.then == "safe_stop":
             raise SafeStop(
-                f"step {step.number} ({step.name}) failed, and its on_error is safe_stop"
+                f"step {step.number} ({step.name}) failed: {error}; its on_error is safe_stop"
             ) from error
         self._measuring.end("failed")
         self._record.safe_steps("hold", self._station.hold())

@@ -65,6 +65,7 @@ class Hold:
                 self.history_kept = self.history_kept and _is_where_it_was(before, monitors.where())
                 if why.is_over():
                     self._record.event("resumed", f"{why.name} is over", {"reason": why.name})
+                    monitors.reset(why.name)
                     following = monitors.still_tripped()
                     if following is None:
                         break

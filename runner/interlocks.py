@@ -75,8 +75,9 @@ class Interlocks:
         return [state.trip for state in self._states.values() if state.trip is not None]
 
     def reset(self, name: str) -> None:
-        """Take an interlock for clear: a person says so, or it shows only while measuring."""
-        self._states[name] = _State()
+        """Take an interlock for clear: a person says so, or what it stands for is over; others are let be."""
+        if name in self._states:
+            self._states[name] = _State()
 
     # -- numbers
 

@@ -90,6 +90,7 @@ class Measuring:
         share = measurement.duration_s() / max(1, planned)
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
         before = record.progress.done_s
+        monitors.begins()
         record.tell(run=run.path.name, point=done, points=planned, done_s=before + done * share)
         with closing(
             measurement.points(self._station, self._run_clock, take_up)

@@ -30,6 +30,7 @@ from onnes.storage.request_box import Asked, Refused, RequestBox
 POLL_S = 5.0  # temperature and field are looked at this often at least; while measuring they are anyway
 ENVIRONMENT_S = 30.0  # often enough to see a helium transfer, seldom enough to leave the bus to the points
 FOREIGN_S = 10.0  # two questions of 0.15 s each: the bus is left alone for the other 97 %
+_LAG_S = 60.0  # twice the 30 s by which a reported temperature lags its ramp (seen)
 WAITING_S = 600.0  # without a point or an event for this long, an event says what is waited for
 
 
@@ -115,14 +116,24 @@ class Monitors:
             return None
         return last[0].value, last[1].value if last[1] else 0.0
 
+    def reset(self, name: str) -> None:
+        """Take an interlock for clear, because what it made the night wait for is over."""
+        self._interlocks.reset(name)
+
     # -- what a measurement yields
+
+    def begins(self) -> None:
+        """Note that a measurement begins or is taken up: no sweep is under way yet."""
+        self._sweeps_until = -math.inf
 
     def heard(self, event: Event) -> None:
         """Note what an event says of the time to the next point."""
         if event.kind == "sweep":
             told = event.values
             per_s = told["rate"] / (60.0 if told["rate_unit"].endswith("/min") else 1.0)
-            self._last_point = now = self._clock.now()
+            now = self._clock.now()
+            # The readings of a run-up do not count, and the thermometer lags behind the ramp.
+            self._last_point = now + (told["run_up_s"] + _LAG_S if told["run_up_s"] else 0.0)
             self._every_s = told["every_s"]
             self._sweeps_until = now + abs(told["end"] - told["start"]) / per_s
 
@@ -235,12 +246,10 @@ class Monitors:
     def _break(self, trip: Trip) -> Break:
         name, clock = trip.name, self._clock
         if name == "foreign_setpoint":
-            return ForeignSetpoint(self._requests, trip.message, self._accept_setpoints)
+            return ForeignSetpoint(self._requests, trip.message, self._station.accept_setpoints)
         if name in ("compliance", "data_stall"):  # they show only while measuring: try again after a while
-            self._interlocks.reset(name)
             return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
         if name == "link":  # asked until it answers, for as long as a link may be gone
-            self._interlocks.reset(name)
             return LinkDown(clock, CommunicationError(trip.message), self._station.silent)
         helium = name == "helium"
         return Tripped(
@@ -251,10 +260,6 @@ class Monitors:
             HELIUM_PATIENCE_S if helium else INTERLOCK_PATIENCE_S,
             takes_field_to_zero=helium,
         )
-
-    def _accept_setpoints(self) -> None:
-        self._station.accept_setpoints()
-        self._interlocks.reset("foreign_setpoint")
 
     def _storage_failed(self, error: StorageError) -> None:
         if not self._still:
