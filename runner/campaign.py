@@ -1,4 +1,4 @@
-"""A campaign: many virtual nights with faults, requests and kills, each judged independently of the engine."""
+"""A campaign: virtual nights with faults, requests and kills, each judged independently of the engine."""
 
 import multiprocessing
 import os
@@ -94,10 +94,10 @@ def _processes(
 
 
 def _goes_on(night: PlannedNight, folder: Path) -> bool:
-    """Say whether somebody takes the night up: after a kill, and in the morning what a fault has ended."""
+    """Say whether somebody takes the night up: after a kill or a refusal, and in the morning what failed."""
     last = next((line for line in reversed(testimony(folder)) if line["kind"] in _LAST_WORDS), None)
     if last is None or last["kind"] != "end":
-        return last is not None and last["kind"] == "killed"
+        return last is not None and last["kind"] in ("killed", "refused")
     return bool(last["status"] == "failed" and night.number)
 
 

@@ -62,7 +62,7 @@ steps:
     "history": """\
 steps:
   - isotherms:
-      temperature: [38 K, 37 K]
+      temperature: [37 K, 36 K]
       field: 0..12000 Oe step 800 Oe
       current: 100 uA
       history: path

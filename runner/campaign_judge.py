@@ -4,7 +4,7 @@ What the engine says of itself is compared with that, never believed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,11 @@ import pandas as pd
 
 from onnes.instruments.errors import StorageError
 from onnes.runner.campaign_files import RUNS
-from onnes.runner.campaign_night import OVERDUE, testimony
+from onnes.runner.campaign_night import OVERDUE, end_of, testimony
 from onnes.runner.campaign_plan import PlannedNight
 from onnes.runner.find_night import all_nights
+from onnes.runner.measuring import RUNNER_GONE
+from onnes.sim.fault_kinds import FAULT_KINDS
 from onnes.storage.reader import Night, Run
 from onnes.storage.table import ATTEMPT
 
@@ -33,6 +35,8 @@ _OHM, _SIGMA = "Resistance (ohm)", "Resistance error (ohm)"
 _SIGMAS, _SHARE = 5.0, 1e-3
 # Data differ when more than this share of the points does: a point at the moment of a fault is no trend.
 _MOST = 0.02
+
+_AROUND_S: Final = 120.0  # lab time that opening a station with a silent instrument takes at most
 
 
 @dataclass
@@ -85,10 +89,13 @@ def judge_night(
         found.status = stored.status
         found.points, found.lost = _lost(said, stored.runs)
         if not found.stalls:
-            found.wrong = [*_wrong_words(stored, said, exits), *_wrong_end(night, stored, said)]
-            found.wrong += [text for run in stored.runs for text in _wrong_rows(run, _asked(said))]
-        if beside is not None and found.status == "finished":
-            found.differs = _difference(stored, Night.open(all_nights(beside / RUNS)[0]))
+            found.wrong = [*_wrong_words(night, stored, said, exits), *_wrong_end(night, stored, said)]
+            undisturbed = stored if beside is None else Night.open(all_nights(beside / RUNS)[0])
+            planned = {run.path.name: pd.DataFrame(run.manifest["setpoints"]) for run in undisturbed.runs}
+            for run in stored.runs:
+                found.wrong += _wrong_rows(run, planned[run.path.name])
+            if beside is not None and found.status == "finished":
+                found.differs = _difference(stored, undisturbed)
     except (StorageError, IndexError) as error:
         found.wrong.append(f"the night cannot be read: {error}")
     return found
@@ -142,15 +149,17 @@ def _unsafe(night: PlannedNight, said: Iterable[Mapping[str, Any]]) -> tuple[lis
 # -- words
 
 
-def _wrong_words(stored: Night, said: Sequence[Mapping[str, Any]], exits: Sequence[int | None]) -> list[str]:
+def _wrong_words(
+    night: PlannedNight, stored: Night, said: Sequence[Mapping[str, Any]], exits: Sequence[int | None]
+) -> list[str]:
     """Return where manifests, steps, exit codes and what the runner said last contradict each other."""
     found = []
-    ends, refused = _of(said, "end"), _of(said, "refused")
+    ends = _of(said, "end")
     for end in ends:
         code = 5 if not end["safe"] else _CODES[end["status"]]
         if end["exit_code"] != code or code not in exits:
             found.append(f"{end['status']}, safe {end['safe']}: exit code {end['exit_code']}, not {code}")
-    found += [f"a night that can be taken up was refused: {line['error']}" for line in refused]
+    found += _wrongly_refused(night, said)
     if _last(said) == "killed" and stored.status != "running":
         found.append(f"killed, but night.json says {stored.status}")
     if _last(said) == "end" and stored.status != ends[-1]["status"]:
@@ -171,6 +180,20 @@ def _wrong_words(stored: Night, said: Sequence[Mapping[str, Any]], exits: Sequen
             found.append(f"step {step['number']} is {status} in a night that is finished")
         if stored.status == "failed" and status == "running":
             found.append(f"step {step['number']} is running in a night that is failed")
+    return found
+
+
+def _wrongly_refused(night: PlannedNight, said: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the refusals to take the night up at a time when no fault of the wire gave a reason."""
+    found, opened_s = [], 0.0
+    wire = [fault.table for fault in night.faults if FAULT_KINDS[fault.kind].layer == "wire"]
+    for line in said:
+        if line["kind"] == "attempt":
+            opened_s = line["opened_s"]
+        elif line["kind"] == "refused" and not any(
+            opened_s - _AROUND_S <= end_of(table) and table["at"] <= opened_s + _AROUND_S for table in wire
+        ):
+            found.append(f"a night that can be taken up was refused: {line['error']}")
     return found
 
 
@@ -197,23 +220,34 @@ def _wrong_end(night: PlannedNight, stored: Night, said: Sequence[Mapping[str, A
     return found
 
 
-def _wrong_rows(run: Run, asked: frozenset[str]) -> list[str]:
-    """Return which setpoints of a finished run have no row that counts, or more than one; and mixed attempts."""
+def _wrong_rows(run: Run, planned: pd.DataFrame) -> list[str]:
+    """Return which setpoints of a finished run have no row that counts or too many, and what is mixed."""
     found = []
     if run.status == "finished":
-        planned = pd.DataFrame(run.manifest["setpoints"])
-        for curve, points in planned.groupby("curve"):
+        for curve in planned["curve"].unique():
+            points = planned[planned["curve"] == curve]
             texts = _wrong_curve(_of_curve(run.current, curve), _of_curve(run.rejected, curve), points)
             found += [f"{run.path.name}, curve {curve}: {text}" for text in texts]
-    rules = {entry["attempt"]: entry.get("rule") for entry in run.attempts}
-    path = float(run.parameters.get("History below", (0.0, "K"))[0])
-    if path > 0 and len(run.current) and not asked & {"pause", "helium_fill"}:
-        for curve, rows in run.current.groupby("Curve"):
-            attempts = set(rows[ATTEMPT.label])
-            if curve and len(attempts) > 1 and all(rules.get(each) == "path" for each in attempts):
+    if len(run.current):
+        found += [f"{run.path.name}: {text}" for text in _stitched(run)]
+    return found
+
+
+def _stitched(run: Run) -> list[str]:
+    """Return which curves hold points on both sides of a break that the sample does not remember."""
+    found = []
+    path_below_k = float(run.parameters["History below"][0])
+    cold = run.current.groupby("Curve")[_TEMPERATURE].mean() < path_below_k
+    for entry in run.attempts[1:]:
+        attempt, curve, done = entry["attempt"], entry["curve"], entry["done"]
+        if entry["rule"] == "path":
+            old = run.current[(run.current[ATTEMPT.label] < attempt) & (run.current["Curve"] >= curve)]
+            if len(old):
                 found.append(
-                    f"{run.path.name}, curve {curve}: rows of attempts {sorted(attempts)} in one curve"
+                    f"attempt {attempt} restarts curve {curve}, and {len(old)} older rows of it count"
                 )
+        elif done and entry["reason"] == RUNNER_GONE and cold[curve]:
+            found.append(f"attempt {attempt} goes on within curve {curve} although its runner was gone")
     return found
 
 
@@ -229,12 +263,12 @@ def _wrong_curve(good: pd.DataFrame, rejected: pd.DataFrame, planned: pd.DataFra
         there = rows[swept].to_numpy(float)
         gaps = [value for value in wanted if np.abs(there - value).min() > _NEAR_ENOUGH * step]
         return [f"nothing was measured near {value:g}" for value in gaps]
-    there = set(_pairs(rows))
+    pairs = set(_pairs(rows))
     wants = Counter(zip(planned["temperature_k"], planned["field_oe"], strict=True))
-    found = [f"no point at {k:g} K, {oe:g} Oe" for k, oe in wants if (k, oe) not in there]
+    found = [f"no point at {k:g} K, {oe:g} Oe" for k, oe in wants if (k, oe) not in pairs]
     counted = Counter(_pairs(good))
-    found += [f"{n} points at {k:g} K, {oe:g} Oe" for (k, oe), n in counted.items() if n > wants[k, oe]]
-    return found
+    double = [(k, oe, n) for (k, oe), n in counted.items() if n > max(1, wants[k, oe])]  # 1: an extension
+    return found + [f"{n} points at {k:g} K, {oe:g} Oe" for k, oe, n in double]
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[float, float]]:

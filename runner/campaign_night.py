@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ OVERDUE: Final = 70  # exit code of a process whose night would not end
 _LOOK_S = 10.0  # lab time between two looks of the person
 _COMES_AFTER_S = 20.0  # lab time; each second that a night waits for a person costs 20 ms of wall time
 _AFTER_A_FAULT_S = 30.0  # lab time after its end
+_TRIES_AGAIN_S = 600.0  # lab time after a refusal
 _MOVES_OE = 2.0  # a field that changes by more in a minute is ramping
 _WHO = "campaign"
 
@@ -63,6 +65,7 @@ class _Attempt:
         self._night: PlannedNight = read_plan(folder)
         before = [line for line in testimony(folder) if line["kind"] == "attempt"]
         self._number = len(before) + 1
+        self._refused = sum(line["kind"] == "refused" for line in testimony(folder))
         self._witness = Witness(folder / WITNESS)
         self._points = 0
         self._seen: Point | None = None
@@ -86,7 +89,8 @@ class _Attempt:
                 if state.state == "failed" and _has_unacknowledged_fault(again):
                     acknowledge_ended(state, wall)
                 left = left_night(again, wall)
-                plan, before, choice = left.plan, dict(left.before), left.choice(None)
+                plan, before = left.plan, dict(left.before)
+                choice = _later(left.choice(None), _TRIES_AGAIN_S * self._refused)
             with prepared(plan, choice) as (clock, key):
                 if key is None:
                     raise RuntimeError("a campaign runs in the virtual lab alone")
@@ -131,7 +135,7 @@ class _Attempt:
             if at > 0:  # what was asked of an earlier process is not asked again
                 lab.at(at, self._asking(thread, request.kind, request.values))
         faults = [fault for fault in self._night.faults if not fault.for_ever]
-        ends = [_end_of(fault.table) - lab.origin for fault in faults]
+        ends = [end_of(fault.table) - lab.origin for fault in faults]
         lab.at(_LOOK_S, lambda t: self._person(lab, thread, max(ends, default=0.0), t))
 
     def _asking(self, thread: NightThread, kind: str, values: Mapping[str, Any]) -> Callable[[float], None]:
@@ -183,6 +187,13 @@ def testimony(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+def _later(choice: LabChoice, seconds: float) -> LabChoice:
+    """Return the same lab, so much of its time later."""
+    if choice.left is None:
+        return choice
+    return replace(choice, left=replace(choice.left, clock_s=choice.left.clock_s + seconds))
+
+
 def _of(point: Point) -> dict[str, Any]:
     names = ("time_utc", "elapsed", "curve", "temperature_setpoint", "field_setpoint", "resistance")
     return {name: value for name in names if (value := getattr(point, name, None)) == value}
@@ -202,8 +213,10 @@ def _look(lab: VirtualLab) -> dict[str, Any]:
         }
 
 
-def _end_of(table: Mapping[str, Any]) -> float:
-    return max(float(table["at"]) + float(table.get("args", {}).get("seconds", 0.0)), table.get("until", 0.0))
+def end_of(table: Mapping[str, Any]) -> float:
+    """Return the lab time, s, at which a planned fault is over at the latest, if it says when."""
+    lasts = float(table.get("args", {}).get("seconds", 0.0))
+    return max(float(table["at"]) + lasts, float(table.get("until", 0.0)))
 
 
 def _has_unacknowledged_fault(night: Path) -> bool:

@@ -154,7 +154,8 @@ def _night(
         tuple(faults),
         tuple(sorted(requests, key=lambda request: request.at_s)),
         tuple(kills),
-        someone_comes=chance.random() < _SOMEONE_COMES,
+        # Whoever acknowledges is there, and a night that hopes for the rest would wait for ever.
+        someone_comes=any(r.kind == "acknowledge" for r in requests) or chance.random() < _SOMEONE_COMES,
     )
 
 
@@ -183,7 +184,7 @@ def _faults(kind: str, duration_s: float, chance: random.Random) -> list[Planned
     at = round(chance.uniform(60.0, 0.9 * duration_s), 1)
     if kind == "wrong_idn":  # nobody asks who an instrument is but when its link is opened anew
         cable = {"kind": "drop", "target": "k2182a", "at": at, "until": at + 90.0}
-        table = {"kind": kind, "target": "k2182a", "at": at, "until": at + 3600.0, "count": 2}
+        table = {"kind": kind, "target": "k2182a", "at": at, "until": at + 600.0, "count": 2}
         return [PlannedFault("drop", cable), PlannedFault(kind, table)]
     if kind in _SILENT and chance.random() < _FOR_EVER:
         target = chance.choice(["k6221", "k2182a"])

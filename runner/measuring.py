@@ -26,6 +26,9 @@ from onnes.storage.run import RUN_MANIFEST, RunFolder
 
 T = TypeVar("T")
 
+RUNNER_GONE = "its runner was gone"
+"""Why a run is taken up by another process than the one that left it."""
+
 
 class Measuring:
     """Takes the points of measurement steps.
@@ -126,7 +129,7 @@ class Measuring:
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
         take_up = measurement.take_up(stored.current, history_kept=history_kept)
-        entry = _entry(take_up, reason or "its runner was gone")
+        entry = _entry(take_up, reason or RUNNER_GONE)
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
             self._run = self._stored(partial(self._night.reopen_run, name, entry, columns))
