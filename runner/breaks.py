@@ -225,13 +225,18 @@ class Faulted(Break):
 
     The surroundings are logged meanwhile. It ends when somebody has acknowledged the fault and then resumes;
     where nobody comes, the night ends after FAULT_WATCH_S.
+
+    Args:
+        accept: takes what is found then for good: a controller that was restarted, another setpoint.
     """
 
     keeps_history = False
 
-    def __init__(self, requests: Requests, clock: Clock, fault: InstrumentFault) -> None:
+    def __init__(
+        self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]
+    ) -> None:
         super().__init__("fault", f"{fault}; when it is dealt with: `onnes acknowledge`, then `onnes resume`")
-        self._requests, self._clock, self._fault = requests, clock, fault
+        self._requests, self._clock, self._fault, self._accept = requests, clock, fault, accept
         self._since = clock.now()
         self._acknowledged = False
         self.answers: frozenset[RequestKind] = frozenset({"acknowledge"})
@@ -242,7 +247,10 @@ class Faulted(Break):
             self._acknowledged = True
             self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        return self._acknowledged and self._requests.take("resume") is not None
+        over = self._acknowledged and self._requests.take("resume") is not None
+        if over:
+            self._accept()
+        return over
 
     def given_up(self) -> Exception | None:
         """Return the fault when nobody came."""

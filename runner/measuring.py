@@ -29,6 +29,9 @@ from onnes.storage.run import RUN_MANIFEST, RunFolder
 
 T = TypeVar("T")
 
+RUNNER_GONE = "its runner was gone"
+"""Why a run is taken up by another process than the one that left it."""
+
 
 class Measuring:
     """Takes the points of measurement steps.
@@ -97,7 +100,7 @@ class Measuring:
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
         before = record.progress.done_s
         monitors.begins()
-        record.tell(point=done, points=planned, done_s=before + done * share)
+        record.tell(run=run.path.name, point=done, points=planned, done_s=before + done * share)
         with closing(
             measurement.points(self._station, self._run_clock, take_up)
         ) as items:  # stops the source
@@ -135,7 +138,7 @@ class Measuring:
             return None, None
         kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
         take_up = measurement.take_up(current, history_kept=kept)
-        entry = _entry(take_up, reason or "its runner was gone")
+        entry = _entry(take_up, reason or RUNNER_GONE)
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
             self._run = self._stored(partial(self._night.reopen_run, name, entry, columns))
