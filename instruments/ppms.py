@@ -365,10 +365,6 @@ class PPMS(StrictInstrument, Instrument):
         """Take no setpoint for ours any more: an operator accepts what somebody else set."""
         self._temperature.confirmed = self._field.confirmed = None
 
-    def acknowledge(self) -> None:
-        """Take note that a person has dealt with a fault: a restart is known."""
-        self._stamps.begin_anew()
-
     def hold(self, *, temperature: bool = False) -> str:
         """Hold the field where it is, with ``temperature`` also that; return what was read back.
 
@@ -392,6 +388,10 @@ class PPMS(StrictInstrument, Instrument):
             return f"nothing was sent: {fault}"
         hold(reading)
         return ""
+
+    def accept_restart(self) -> None:
+        """Take the time of the controller as it counts now: a person has looked after it was restarted."""
+        self._stamps = Stamps()
 
     def safe_state(self) -> str:
         """Hold the field where it is and leave the temperature setpoint; raises as :meth:`hold` does."""

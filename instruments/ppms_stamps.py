@@ -40,10 +40,6 @@ class Stamps:
     _last: _Seen | None = field(default=None, init=False)
     _doubted: _Seen | None = field(default=None, init=False)
 
-    def begin_anew(self) -> None:
-        """Take the next stamp as it is: somebody knows of the restart."""
-        self._last = self._doubted = None
-
     def check(self, stamp: float, now: float, reply: str) -> None:
         """Take the stamp of a reply, or refuse the reply.
 

@@ -237,16 +237,17 @@ class Station:
         if self.magnet is not None:
             self.magnet.forget_setpoints()
 
-    def acknowledge(self) -> None:
-        """Take note that a person has dealt with the faults of the cryostat."""
-        for instrument in self._instruments.values():
-            if isinstance(instrument, PPMS):
-                instrument.acknowledge()
-
     def stop_sources(self, *, abort: bool = False) -> list[SafeStep]:
         """Ramp every source to 0 and switch it off; never raises."""
         names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
         return [self._made_safe(name, abort=abort) for name in names]
+
+    def accept_restart(self) -> None:
+        """Go on with controllers that were restarted: a person has looked, and what is set there counts."""
+        self.accept_setpoints()
+        for instrument in self._instruments.values():
+            if isinstance(instrument, PPMS):
+                instrument.accept_restart()
 
     def hold(self, temperature: bool = False, only: Collection[str] | None = None) -> list[SafeStep]:
         """Ramp sources to 0 and off and hold the field where it is; never raises.

@@ -100,8 +100,8 @@ class AskedAnswer:
 
     @property
     def exit_code(self) -> int:
-        """Return 0: it was asked."""
-        return 0
+        """Return 0 when it was asked, 2 when the night refused it."""
+        return 2 if any(str(event.get("kind")).endswith("_refused") for event in self.events) else 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -51,7 +51,7 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
-    keeps_history = True  # False where the sample may have been anywhere before the night stood still
+    keeps_history = True  # False where temperature or field may have moved before it was seen
     holds_temperature = False  # beside the field, which is always held
     answers: frozenset[RequestKind] = frozenset()  # what a person may say to it now
 
@@ -237,10 +237,10 @@ class Faulted(Break):
     where nobody comes, the night ends after FAULT_WATCH_S.
 
     Args:
-        accept: called when it ends: what the fault has changed is no surprise any more.
+        accept: takes what is found then for good: a controller that was restarted, another setpoint.
     """
 
-    keeps_history = False  # a quench is over before its status is read
+    keeps_history = False
 
     def __init__(
         self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]
@@ -257,10 +257,10 @@ class Faulted(Break):
             self._acknowledged = True
             self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        is_over = self._acknowledged and self._requests.take("resume") is not None
-        if is_over:
+        over = self._acknowledged and self._requests.take("resume") is not None
+        if over:
             self._accept()
-        return is_over
+        return over
 
     def given_up(self) -> Exception | None:
         """Return the fault when nobody came."""
@@ -273,6 +273,7 @@ class Retrying(Break):
 
     def __init__(self, clock: Clock, wait_s: float, message: str, name: str = "retry") -> None:
         super().__init__(name, message)
+        self.keeps_history = name != "retry"  # a step may have failed because something moved
         self._clock, self._until = clock, clock.now() + wait_s
 
     def is_over(self) -> bool:

@@ -227,7 +227,11 @@ class Monitors:
         found = self._station.look()
         row = {"Time UTC": self._clock.datetime().isoformat(), "Elapsed (s)": found.time, **found.row()}
         for retry in self._station.retries():
-            record.event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
+            record.event(
+                "retry",
+                f"{retry.reason}; {retry.question!r} was asked again",
+                {"instrument": retry.instrument, "lab_s": retry.time},
+            )
         self.remarks()
         jump_s = self._clock_watch.jump()
         if jump_s is not None:

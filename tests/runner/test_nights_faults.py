@@ -8,9 +8,10 @@ import pytest
 from onnes.instruments.clock import WallClock
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.breaks import FAULT_WATCH_S
+from onnes.runner.ended_night import acknowledge_ended
 from onnes.runner.night_state import judge
 from onnes.runner.night_thread import NightThread
-from onnes.runner.resume import acknowledge_ended, left_night
+from onnes.runner.resume import left_night
 from onnes.runner.virtual_night import prepared
 from onnes.sim.lab import VirtualLab
 from onnes.storage.reader import Night
