@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.instruments.records import Event, columns_of
+from onnes.instruments.records import Event, Point, columns_of
 from onnes.instruments.station import Station
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
@@ -36,7 +36,8 @@ RUNNER_GONE = "its runner was gone"
 class Measuring:
     """Takes the points of measurement steps.
 
-    ``points`` counts those that were stored since it was made: who tries a step again looks whether it grew.
+    ``points`` counts those that were stored since it was made. ``place`` is how far the step under way has
+    come, curve and good points in it: who tries it again looks whether it has got on.
     ``history_kept`` says whether the sample has been left as it was since the last attempt began; who lets
     the night stand still sets it to False where it was not.
 
@@ -55,6 +56,7 @@ class Measuring:
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
+        self.place: tuple[int, int] = (0, 0)
         self.history_kept = True
         self.lost: list[str] = []  # what could not be written, a sentence a run
         self._plan = plan
@@ -114,10 +116,17 @@ class Measuring:
                 except StorageError as error:
                     raise record.storage_failed(error) from error
                 self.points += 1
+                self._got_on(item)
                 done = min(done + 1, planned)
                 record.point(item, done, before + done * share)
                 monitors.measured(item)
                 heed()
+
+    def _got_on(self, point: Point) -> None:
+        curve = getattr(point, "curve", 0)
+        if curve and not point.rejected:  # 0 is a reference
+            at, count = self.place
+            self.place = (curve, count + 1 if curve == at else 1)
 
     # -- folders
 
@@ -134,11 +143,13 @@ class Measuring:
         stored, current = self._stored(partial(_read, self._night.path / name))
         if self._run is None:
             take_up_extension(measurement, stored)
+            self._monitors.run_begins(_reference_ohm(stored))
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
         kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
         take_up = measurement.take_up(current, history_kept=kept)
         entry = _entry(take_up, reason or RUNNER_GONE)
+        self.place = entry["curve"], entry["done"]
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
             self._run = self._stored(partial(self._night.reopen_run, name, entry, columns))
@@ -155,6 +166,8 @@ class Measuring:
         columns = tuple(columns_of(measure.measurement.point).values())
         night, kind, label = self._night, measure.kind, measure.label
         create = partial(night.create_run, step.number, kind, label, manifest, columns, header)
+        self._monitors.run_begins()
+        self.place = 1, 0
         self._run = run = self._stored(create)
         self._record.step(step.number, run=run.path.name)
         return run
@@ -222,6 +235,15 @@ def take_up_extension(measurement: Measurement, stored: Run) -> None:
     # Who has said what is left to do has extended the same measurement already.
     if end is not None and len(measurement.setpoints()) < len(planned):
         measurement.extend(end)
+
+
+def _reference_ohm(stored: Run) -> float:
+    """Return the first resistance at the reference that a run has stored, ohm; NaN without one."""
+    rows = stored.current
+    if not {"Curve", "Resistance (ohm)"} <= set(rows.columns):
+        return math.nan
+    found = rows[rows["Curve"] == 0]["Resistance (ohm)"].dropna()
+    return float(found.iloc[0]) if len(found) else math.nan
 
 
 def _entry(take_up: TakeUp | None, reason: str) -> dict[str, Any]:

@@ -281,9 +281,17 @@ def test_the_limit_of_the_field_is_what_the_controller_says_of_its_magnet() -> N
         assert instrument.field_limits.low == -140000
 
 
-@pytest.mark.parametrize("answer", ["300,10,0;", "4.3,10,0;"])
-def test_a_refused_temperature_is_a_fault(answer: str) -> None:
-    pairs = [("TEMP?", "300,10,0;"), ("TEMP 4.2 10 0", None), ("TEMP?", answer), ("TEMP?", answer)]
+LOST_ONCE = [("TEMP?", "300,10,0;"), ("TEMP 4.2 10 0", None), ("TEMP?", "300,10,0;"), ("TEMP?", "300,10,0;")]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [*LOST_ONCE, ("TEMP 4.2 10 0", None), ("TEMP?", "300,10,0;")],
+        [*LOST_ONCE[:2], ("TEMP?", "4.3,10,0;"), ("TEMP?", "4.3,10,0;")],
+    ],
+)
+def test_a_refused_temperature_is_a_fault(pairs: list[tuple[str, str | None]]) -> None:
     with (
         ppms(pairs) as instrument,
         pytest.raises(
@@ -298,6 +306,13 @@ def test_an_old_reply_after_a_set_is_not_taken_for_a_refusal() -> None:
     with ppms(pairs) as instrument:
         instrument.set_temperature(4.2, 10)
         instrument.adapter.connection.clear.assert_called_once()
+
+
+def test_a_setpoint_that_was_lost_is_sent_once_more_and_noted() -> None:
+    with ppms([*LOST_ONCE, ("TEMP 4.2 10 0", None), ("TEMP?", "4.2,10,0;")]) as instrument:
+        instrument.set_temperature(4.2, 10)
+        assert instrument.confirmed_temperature() == 4.2
+        assert [retry.question for retry in instrument.link.retries] == ["TEMP 4.2 10 0"]
 
 
 def test_an_unchanged_temperature_is_not_sent_again() -> None:
