@@ -11,7 +11,7 @@ import pyvisa
 from pymeasure.adapters import Adapter, VISAAdapter
 from pyvisa.constants import StatusCode
 from pyvisa.resources import MessageBasedResource
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, OnnesError
@@ -26,6 +26,7 @@ LOOK_AT = "look at cable, power and address"
 _RETRIES = 3  # before the resource is opened anew
 _BACK_OFF_S = 0.5  # before the first further try; twice as long before each one after it
 _LONGEST_BACK_OFF_S = 30.0
+_SLICE_S = 0.5  # between two looks whether somebody is in a hurry
 
 # A reply that the instrument gives away once: asked again, it would be another one, or an old one passed off
 # as fresh. The caller triggers anew instead.
@@ -57,6 +58,9 @@ class Link:
     ``last_answer`` the time of that answer, at first that of opening; ``failures`` counts what failed and
     ``reopened`` how often the resource was opened anew. Times are of the clock, s.
 
+    ``hurried`` says whether somebody wants the end of what is under way: then nothing is tried again, and an
+    instrument that is silent is not asked.
+
     Args:
         reply_delay_s: pause between a question and the reading of its answer.
         reply_end: what the instrument ends every reply with; a reply without it was cut off.
@@ -81,6 +85,7 @@ class Link:
         self.last_answer = clock.now()
         self.failures = 0
         self.reopened = 0
+        self.hurried: Callable[[], bool] = bool
         self._adapter = adapter
         self._connection = getattr(adapter, "connection", None)
         self._settings: dict[str, Any] | None = None  # of a resource that can be opened anew
@@ -157,6 +162,8 @@ class Link:
         Raises:
             CommunicationError: if no try gave a usable reply.
         """
+        if self.silent_since is not None and self.hurried():
+            raise self._left_alone(message)
         try:
             found = parse(self.exchange(message))
         except (CommunicationError, ValueError) as error:
@@ -172,6 +179,8 @@ class Link:
         Raises:
             CommunicationError: if no try gave a usable reply.
         """
+        if self.silent_since is not None and self.hurried():
+            raise self._left_alone(question)
         try:
             found = action()
         except (CommunicationError, ValueError) as error:
@@ -288,8 +297,8 @@ class Link:
 
         try:
             for attempt in Retrying(
-                sleep=self.clock.sleep,
-                stop=stop_after_attempt(tries + can_reopen),
+                sleep=self._rest,
+                stop=lambda state: state.attempt_number >= tries + can_reopen or self.hurried(),
                 wait=wait_exponential(multiplier=_BACK_OFF_S, max=_LONGEST_BACK_OFF_S),
                 retry=retry_if_exception_type((CommunicationError, ValueError)),
                 before_sleep=clear_and_note,
@@ -304,6 +313,8 @@ class Link:
                     found = self._done_again(action)
         except (CommunicationError, ValueError) as last:
             self.clear()
+            if self.hurried():
+                raise CommunicationError(f"{last}; not tried again: somebody wants an end") from last
             self._given_up = self.silent_since
             anew = ", the last after opening it anew" if can_reopen else ""
             raise CommunicationError(
@@ -311,6 +322,16 @@ class Link:
                 f"last: {last}; {self.hint}"
             ) from last
         return found
+
+    def _rest(self, seconds: float) -> None:
+        end = self.clock.now() + seconds
+        while not self.hurried() and (now := self.clock.now()) < end:
+            self.clock.sleep_until(min(end, now + _SLICE_S))
+
+    def _left_alone(self, question: str) -> CommunicationError:
+        return CommunicationError(
+            f"{self.name} is silent and was not asked {question!r}: somebody wants an end"
+        )
 
     def _done_again(self, action: Callable[[], T]) -> T:
         try:

@@ -1,7 +1,7 @@
 """The station: which instruments are there, opened together, held together, made safe and closed together."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -156,6 +156,11 @@ class Station:
         """Return how long ago each instrument gave its last usable answer, s; at first since its opening."""
         now = self._clock.now()
         return {name: now - instrument.link.last_answer for name, instrument in self._instruments.items()}
+
+    def hurry(self, hurried: Callable[[], bool]) -> None:
+        """Let instruments that do not answer keep nobody waiting while ``hurried`` says so."""
+        for instrument in self._instruments.values():
+            instrument.link.hurried = hurried
 
     def silent(self) -> dict[str, str]:
         """Ask every instrument a question that changes nothing; return {who does not answer: why}.

@@ -72,10 +72,10 @@ EFFECTS: dict[Kind, Effect] = {
     ),
     "acknowledge": Effect("stays at 0", "nothing is sent", "nothing is sent", "a resume is allowed"),
     "helium_fill": Effect(
-        "as it is",
-        "held, ramps wait",
-        "setpoint held, ramps wait",
-        "points are flagged helium_fill; asked again: re-settled, and on",
+        "the point is finished, then ramped to 0",
+        "held where it is, ramps wait",
+        "held where it is, ramps wait",
+        "suspended; asked again: re-approached, and the same point",
     ),
 }
 
@@ -100,8 +100,8 @@ class AskedAnswer:
 
     @property
     def exit_code(self) -> int:
-        """Return 0: it was asked."""
-        return 0
+        """Return 0 when it was asked, 2 when the night refused it."""
+        return 2 if any(str(event.get("kind")).endswith("_refused") for event in self.events) else 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -178,7 +178,8 @@ def _await(
         said += (event for line in events.lines() if (event := event_in(line)) is not None)
         with suppress(StorageError):  # the drive may be gone for a moment; the next look tells
             night = judge(night.path, wall)
-        done = night.state in _REACHED[kind] if kind in _REACHED else bool(said)
+        refused = any(event.get("kind") == "request_refused" for event in said)
+        done = refused or (night.state in _REACHED[kind] if kind in _REACHED else bool(said))
         if (heard and done) or not night.is_alive or wall.now() >= until:
             return AskedAnswer(kind, night, heard, tuple(said))
         wall.sleep(_LOOK_S)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, OnnesError, StorageError
-from onnes.runner.requests import Request, Requests
+from onnes.runner.requests import Request, RequestKind, Requests
 
 # Writing is tried again this often. A night that waits for room costs time alone, while giving up costs the
 # points in memory: so it waits through a night and the morning after (assumed), in lab time.
@@ -47,6 +47,9 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
+    keeps_history = True  # False where temperature or field may have moved before it was seen
+    holds_temperature = False  # beside the field, which is always held
+    answers: frozenset[RequestKind] = frozenset()  # what a person may say to it now
 
     def __init__(self, name: str, message: str) -> None:
         self.name = name
@@ -74,6 +77,8 @@ class Paused(Break):
 
     state = "paused"
     needs_person = True
+    holds_temperature = True
+    answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__("pause", f"pause asked by {request.who}")
@@ -88,6 +93,7 @@ class HeliumFill(Break):
     """Somebody transfers helium: nothing is ramped until the request is withdrawn."""
 
     needs_person = True
+    holds_temperature = True
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__(
@@ -199,6 +205,8 @@ class ForeignSetpoint(Break):
     """Somebody else sets temperature or field; a person has to say that it is over."""
 
     needs_person = True
+    keeps_history = False
+    answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, requests: Requests, message: str, accept: Callable[[], None]) -> None:
         super().__init__("foreign_setpoint", f"{message}; when nobody else sets it any more: `onnes resume`")
@@ -222,6 +230,8 @@ class Faulted(Break):
         accept: takes what is found then for good: a controller that was restarted, another setpoint.
     """
 
+    keeps_history = False
+
     def __init__(
         self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]
     ) -> None:
@@ -229,13 +239,15 @@ class Faulted(Break):
         self._requests, self._clock, self._fault, self._accept = requests, clock, fault, accept
         self._since = clock.now()
         self._acknowledged = False
+        self.answers: frozenset[RequestKind] = frozenset({"acknowledge"})
 
     def is_over(self) -> bool:
         """Say whether somebody has acknowledged the fault and resumed."""
         if self._requests.take("acknowledge") is not None:
             self._acknowledged = True
+            self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        over = self._requests.take("resume") is not None and self._acknowledged
+        over = self._acknowledged and self._requests.take("resume") is not None
         if over:
             self._accept()
         return over
@@ -251,6 +263,7 @@ class Retrying(Break):
 
     def __init__(self, clock: Clock, wait_s: float, message: str, name: str = "retry") -> None:
         super().__init__(name, message)
+        self.keeps_history = name != "retry"  # a step may have failed because something moved
         self._clock, self._until = clock, clock.now() + wait_s
 
     def is_over(self) -> bool:

@@ -19,12 +19,13 @@ from onnes.instruments.errors import OnnesError
 from onnes.instruments.records import Point
 from onnes.runner.campaign_files import RUNS, SEQUENCE, read_plan
 from onnes.runner.campaign_plan import PlannedKill, PlannedNight
+from onnes.runner.ended_night import acknowledge_ended
 from onnes.runner.find_night import all_nights
 from onnes.runner.night_state import judge
 from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import make_plan
 from onnes.runner.progress import Progress
-from onnes.runner.resume import acknowledge_ended, left_night
+from onnes.runner.resume import left_night
 from onnes.runner.virtual_night import LabChoice, prepared
 from onnes.sim.device_k6221 import K6221
 from onnes.sim.lab import VirtualLab, get_lab

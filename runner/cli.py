@@ -134,7 +134,10 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except click.Abort:
-        click.echo("stopped before anything was opened", err=True)
+        message = "stopped before anything was opened"
+        if "--json" in sys.argv:
+            print_json(refused([message]))
+        click.echo(message, err=True)
         sys.exit(4)
     except OSError as error:
         click.echo(f"the answer cannot be written: {error.strerror}", err=True)

@@ -1,20 +1,27 @@
 """The steps that set and wait, and the way to ``finish``."""
 
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 
 from onnes.instruments.station import Station
 from onnes.procedures import ramping
 from onnes.procedures.watch import Watch
-from onnes.runner.plan import Finish, SetField, SetTemperature, Wait
+from onnes.runner.plan import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.record import Record
 from onnes.runner.run_clock import RunClock
 
 
 class Controls:
-    """Sets temperature and field and waits; a step that was broken off is done again by the same call."""
+    """Sets temperature and field and waits; a step that was broken off is done again by the same call.
 
-    def __init__(self, station: Station, clock: RunClock, record: Record) -> None:
+    ``ramps_are_held`` is set by whoever holds field and temperature where they are: what steps without a wait
+    had sent on its way goes on with the next step.
+    """
+
+    def __init__(self, steps: Iterable[PlanStep], station: Station, clock: RunClock, record: Record) -> None:
+        self.ramps_are_held = False
+        self._steps = tuple(steps)
         self._station = station
         self._clock = clock
         self._record = record
@@ -25,12 +32,23 @@ class Controls:
         """Forget the step before."""
         self._wait_until = math.nan
 
-    def do(self, action: SetTemperature | SetField | Wait) -> None:
-        """Do one step.
+    def do(self, number: int, action: SetTemperature | SetField | Wait) -> None:
+        """Do the step of a number.
 
         Raises:
             OnnesError: what setting and waiting fail with.
         """
+        if self.ramps_are_held:
+            done = [
+                step for step in self._steps if step.number < number and self._record.is_done(step.number)
+            ]
+            for ramp in _still_on_their_way(done):
+                if type(ramp) is not type(action):
+                    self._do(ramp)
+            self.ramps_are_held = False
+        self._do(action)
+
+    def _do(self, action: SetTemperature | SetField | Wait) -> None:
         if isinstance(action, SetTemperature):
             self._set_temperature(action)
         elif isinstance(action, SetField):
@@ -105,3 +123,21 @@ class Controls:
                 seconds = (wait.next_after(now) - now) / timedelta(seconds=1)
             self._wait_until = self._clock.now() + seconds
         self._clock.sleep_until(self._wait_until)
+
+
+def _still_on_their_way(done: Iterable[PlanStep]) -> list[SetTemperature | SetField]:
+    """Return what nobody has waited for yet."""
+    ramps: dict[str, SetTemperature | SetField] = {}
+    for step in done:
+        action = step.action
+        if isinstance(action, Measure):  # which sets temperature and field itself
+            ramps.clear()
+        elif isinstance(action, Wait):
+            for name in action.stable:
+                ramps.pop(name, None)
+        else:
+            name = "temperature" if isinstance(action, SetTemperature) else "field"
+            ramps.pop(name, None)
+            if not action.wait:
+                ramps[name] = action
+    return list(ramps.values())

@@ -7,10 +7,9 @@ night stand still, and the step is taken up again when the reason is over.
 
 import math
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from onnes.instruments.clock import Clock
@@ -43,12 +42,14 @@ from onnes.runner.notifications import UNSAFE, Notifier
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.progress import Progress
 from onnes.runner.record import Record
-from onnes.runner.requests import Interrupted, Requests
+from onnes.runner.requests import KINDS, Interrupted, RequestKind, Requests
 from onnes.runner.run_clock import RunClock, TimeLimitError
 from onnes.storage.night import NightFolder
 
 # Breaks without a point between them are no progress: after so many in a row the step has failed.
 _BREAKS_IN_VAIN = 3
+
+_ANSWERS: frozenset[RequestKind] = frozenset({"resume", "acknowledge"})  # to a night that stands still
 
 # A safe state that was not confirmed is tried again after these pauses, s of lab time (assumed): a link that
 # comes back within minutes must not leave a current on.
@@ -74,7 +75,8 @@ class RunEngine:
     ``show`` is called with a snapshot of the progress after each point and at each change of state.
 
     Args:
-        before: what an earlier runner of this night left, the entry of each step by number.
+        before: what an earlier runner of this night left, the entry of each step by number; None in a new
+            night.
     """
 
     def __init__(
@@ -86,22 +88,24 @@ class RunEngine:
         requests: Requests,
         show: Callable[[Progress], None],
         notifier: Notifier | None = None,
-        before: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+        before: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> None:
         self._plan = plan
         self._station = station
         self._night = night
         self._clock = clock
         self._requests = requests
-        self._taken_up = bool(before)
+        self._taken_up = before is not None
+        before = before or {}
+        station.hurry(lambda: requests.urgent)
         self._notify = notify = (lambda _kind, _text: None) if notifier is None else notifier.tell
         told = list if notifier is None else notifier.told
         total_s = sum(estimates_s(plan))
         self._record = record = Record(night, clock, show, plan.steps, before, total_s)
         self._monitors = Monitors(station, clock, record, requests, told)
         self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
-        self._hold = Hold(station, clock, requests, self._monitors, record, notify)
-        self._controls = Controls(station, self._run_clock, record)
+        self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered)
+        self._controls = Controls(plan.steps, station, self._run_clock, record)
         left = {n: s["run"] for n, s in before.items() if "run" in s and not record.is_done(n)}
         self._measuring = Measuring(plan, station, night, self._run_clock, record, self._monitors, left)
         record.doing = lambda: self._measuring.waiting() or self._controls.watch.waiting()
@@ -151,7 +155,7 @@ class RunEngine:
         step: PlanStep | None = None
         try:
             if self._taken_up:  # whoever was killed may have left a current on
-                record.safe_steps("hold", self._station.hold())
+                self._held()
             for step in self._plan.steps:
                 if not record.is_done(step.number):
                     self._step(step)
@@ -179,6 +183,7 @@ class RunEngine:
             self._record.step(step.number, status="running")
             self._record.tell(state="running", step=step.name, message="")
             try:
+                self._run_clock.heed()  # a step that never sleeps would not hear what was asked before it
                 self._do(step, reason)
             except Exception as error:  # noqa: BLE001 - what may go on and what may not is judged in one place
                 reason = f"{type(error).__name__}: {error}"
@@ -191,9 +196,9 @@ class RunEngine:
     def _do(self, step: PlanStep, reason: str) -> None:
         action = step.action
         if isinstance(action, Measure):
-            self._measuring.measure(step, action, reason, history_kept=self._hold.history_kept)
+            self._measuring.measure(step, action, reason)
         else:
-            self._controls.do(action)
+            self._controls.do(step.number, action)
 
     def _goes_on(self, step: PlanStep, error: Exception, tally: _Tally) -> bool:
         """Wait until a step that was broken off may go on; False where it has ended and the night has not.
@@ -212,6 +217,7 @@ class RunEngine:
         if why is None:
             return self._failed(step, error)
         since = self._clock.now()
+        self._controls.ramps_are_held = True
         try:
             self._hold.wait(why)
         except GivenUp as given_up:
@@ -219,7 +225,9 @@ class RunEngine:
                 return self._failed(step, given_up.error)
             raise given_up.error from error
         except Exception as again:  # noqa: BLE001 - judged as the first one was
+            self._measuring.history_kept = False
             return self._goes_on(step, again, tally)
+        self._measuring.history_kept = self._measuring.history_kept and self._hold.history_kept
         self._run_clock.deadline += self._clock.now() - since
         return True
 
@@ -268,10 +276,14 @@ class RunEngine:
                 f"step {step.number} ({step.name}) failed: {error}; its on_error is safe_stop"
             ) from error
         self._measuring.end("failed")
-        self._record.safe_steps("hold", self._station.hold())
+        self._held()
         self._record.step(step.number, status="failed", message=message)
         self._notify("failed", f"step {step.number} ({step.name}) failed, the night goes on: {message}")
         return False
+
+    def _held(self) -> None:
+        self._record.safe_steps("hold", self._station.hold())
+        self._controls.ramps_are_held = True
 
     def _skip(self, step: PlanStep, who: str) -> None:
         self._measuring.end("stopped")
@@ -282,21 +294,30 @@ class RunEngine:
         """Heed the requests that do not end the night.
 
         Raises:
-            Interrupted: for a skip.
             BrokenOff: for a pause or a helium transfer.
         """
         requests = self._requests
-        if (skip := requests.take("skip")) is not None:
-            raise Interrupted(skip)
+        self._monitors.say_what_was_asked()
         if (pause := requests.pause) is not None:
             raise BrokenOff(Paused(requests, pause))
         if (fill := requests.helium_fill) is not None:
             raise BrokenOff(HeliumFill(requests, fill))
-        if (extend := requests.take("extend")) is not None:
+        self._answered(())
+
+    def _answered(self, answers: Collection[RequestKind]) -> None:
+        """Heed what changes neither step nor state, and tell of what nothing waits for; nothing is kept.
+
+        Args:
+            answers: what the night waits for.
+        """
+        requests, state = self._requests, self._record.progress.state
+        while (extend := requests.take("extend")) is not None:
             self._measuring.extend(extend)
-        for kind in ("resume", "acknowledge"):
-            if (late := requests.take(kind)) is not None:
-                self._record.event("request_refused", f"{kind} asked by {late.who}: nothing stands still")
+        kinds = KINDS if requests.only_abort else _ANSWERS.difference(answers)
+        for vain in requests.take_vain(kinds):
+            why = "on its way out" if requests.only_abort else f"{state}, and nothing waits for that"
+            text = f"{vain.kind} asked by {vain.who}: the night is {why}"
+            self._record.event("request_refused", text, vain.values)
 
     # -- ends
 
@@ -329,7 +350,7 @@ class RunEngine:
 
     def _finish(self) -> Ended | None:
         """Go where the sequence wants field and temperature; return how that failed, if it did."""
-        self._run_clock.heeds_stop = False
+        self._requests.heed_only_abort()
         self._run_clock.deadline = math.inf
         try:
             with self._monitors.standing_still():  # on the way out nothing is suspended any more

@@ -1,6 +1,6 @@
 """Standing still: sources at zero, the field held, and everything still watched, until the reason is over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from onnes.instruments.clock import Clock, VirtualClock
 from onnes.instruments.errors import OnnesError
@@ -9,7 +9,7 @@ from onnes.procedures import ramping
 from onnes.runner.breaks import Break, GivenUp
 from onnes.runner.monitors import Monitors
 from onnes.runner.record import Record
-from onnes.runner.requests import Interrupted, Requests
+from onnes.runner.requests import Interrupted, RequestKind, Requests
 from onnes.runner.run_clock import SLICE_S
 
 # In virtual time nobody could answer a question before years have passed: while a person is waited for, a
@@ -36,6 +36,7 @@ class Hold:
         monitors: Monitors,
         record: Record,
         notify: Callable[[str, str], None],
+        asked: Callable[[Collection[RequestKind]], None],
     ) -> None:
         self.history_kept = False
         self._station = station
@@ -44,6 +45,7 @@ class Hold:
         self._monitors = monitors
         self._record = record
         self._notify = notify
+        self._asked = asked
 
     def wait(self, why: Break) -> None:
         """Stand still until ``why``, and whatever else comes up meanwhile, is over.
@@ -54,10 +56,10 @@ class Hold:
             SafeStop: when an interlock wants one.
             GivenUp: when ``why`` has lasted too long.
         """
-        since, monitors = self._clock.now(), self._monitors
+        since, monitors, state = self._clock.now(), self._monitors, self._record.progress.state
         self._enter(why)
         before = monitors.where()
-        self.history_kept = before is not None
+        self.history_kept = before is not None and why.keeps_history
         with monitors.standing_still(fault_is_known=why.name == "fault"):
             while True:
                 self._heed()
@@ -73,18 +75,21 @@ class Hold:
                     self._enter(why)
                 elif (error := why.given_up()) is not None:
                     raise GivenUp(error) from error
+                if self._requests.pending:
+                    self._asked(why.answers)
                 self._clock.sleep_until(self._clock.now() + SLICE_S)
                 if why.needs_person and isinstance(self._clock, VirtualClock):
                     self._requests.wait(_PERSON_S)
         held_s = self._clock.now() - since
-        self._record.tell(state="running", message="")
+        self._record.tell(state=state, message="")
         self._record.event("held", f"the night goes on after {held_s:.0f} s", {"held_s": held_s})
 
     def _enter(self, why: Break) -> None:
+        self._asked(())  # what was said before a person could know of this is no answer to it
         self._record.tell(state=why.state, message=f"{why.name}: {why.message}")
         self._record.event(why.state, why.message, {"reason": why.name})
         self._notify(why.state, why.message)
-        self._record.safe_steps("hold", self._station.hold(temperature=why.state == "paused"))
+        self._record.safe_steps("hold", self._station.hold(temperature=why.holds_temperature))
         if why.takes_field_to_zero and self._station.magnet is not None:
             try:
                 ramping.set_field(self._station, 0.0)
@@ -95,7 +100,7 @@ class Hold:
         requests = self._requests
         if not requests.pending:
             return
-        end = requests.latest or requests.take("skip")
+        end = requests.take_end()
         if end is not None:
             raise Interrupted(end)
 

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
+
+import pandas as pd
 
 from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.instruments.records import Event, columns_of
@@ -34,6 +37,8 @@ class Measuring:
     """Takes the points of measurement steps.
 
     ``points`` counts those that were stored since it was made: who tries a step again looks whether it grew.
+    ``history_kept`` says whether the sample has been left as it was since the last attempt began; who lets
+    the night stand still sets it to False where it was not.
 
     Args:
         left: {number of the step: name of its run folder} of the runs that an earlier runner left open.
@@ -50,6 +55,7 @@ class Measuring:
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
+        self.history_kept = True
         self.lost: list[str] = []  # what could not be written, a sentence a run
         self._plan = plan
         self._station = station
@@ -61,26 +67,26 @@ class Measuring:
         self._run: RunFolder | None = None
         self._measurement: Measurement | None = None
 
-    def measure(self, step: PlanStep, measure: Measure, reason: str, *, history_kept: bool) -> None:
+    def measure(self, step: PlanStep, measure: Measure, reason: str) -> None:
         """Take every point of a step that is not stored yet, and close its run.
 
         Args:
             reason: why an earlier attempt was broken off; it is recorded with the next one.
-            history_kept: whether the sample has been left as it was since then.
 
         Raises:
             BrokenOff: when the step has to be taken up again later.
             OnnesError: what the measurement fails with.
         """
         measurement = self._measurement = measure.measurement
-        run, take_up = self._opened(step, measure, reason, history_kept)
+        run, take_up = self._opened(step, measure, reason)
         if run is None:
             return
+        self.history_kept = True
         if take_up is not None:
             self._take_points(run, measurement, take_up)
+        self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
         self._stored(partial(run.close, "finished"))
         self._run = self._measurement = None
-        self._derive(run, measurement)
 
     def waiting(self) -> str:
         """Return what the measurement under way waits for, in words; empty where it measures."""
@@ -116,19 +122,22 @@ class Measuring:
     # -- folders
 
     def _opened(
-        self, step: PlanStep, measure: Measure, reason: str, history_kept: bool
+        self, step: PlanStep, measure: Measure, reason: str
     ) -> tuple[RunFolder | None, TakeUp | None]:
         """Return the folder of the step's run, and where it goes on; without either nothing is left to do."""
         measurement = measure.measurement
         name = self._left.get(step.number) if self._run is None else self._run.path.name
         if name is None or not (self._night.path / name / RUN_MANIFEST).is_file():
             return self._created(step, measure), FROM_THE_START
-        stored = Run.open(self._night.path / name)
+        if self._run is not None:  # a row that is in memory still would be measured a second time
+            self._stored(self._run.flush)
+        stored, current = self._stored(partial(_read, self._night.path / name))
         if self._run is None:
             take_up_extension(measurement, stored)
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
-        take_up = measurement.take_up(stored.current, history_kept=history_kept)
+        kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
+        take_up = measurement.take_up(current, history_kept=kept)
         entry = _entry(take_up, reason or RUNNER_GONE)
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
@@ -195,15 +204,23 @@ class Measuring:
             StorageError
         ):  # it is written with the next heartbeat, or the night is suspended for it
             self._run.update(setpoints=[asdict(setpoint) for setpoint in planned], extended_to=end)
-        text = f"the program goes on to {end:.9g}: asked by {request.who}"
+        unit = "Oe" if isinstance(self._measurement, ResistanceVsField) else "K"
+        text = f"the program goes on to {end:.9g} {unit}: asked by {request.who}"
         self._record.event("extended", text, {"end": end, "points": len(planned)})
         self._record.tell(points=len(planned))
+
+
+def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
+    run = Run.open(folder)
+    return run, run.current
 
 
 def take_up_extension(measurement: Measurement, stored: Run) -> None:
     """Let a measurement go as far as somebody asked for while an earlier runner measured it."""
     end = stored.manifest.get("extended_to")
-    if end is not None:
+    planned = stored.manifest.get("setpoints") or []
+    # Who has said what is left to do has extended the same measurement already.
+    if end is not None and len(measurement.setpoints()) < len(planned):
         measurement.extend(end)
 
 
@@ -224,7 +241,8 @@ def _end(request: Request, measurement: Measurement, plan: Plan, station: Statio
     kind = "field" if isinstance(measurement, ResistanceVsField) else "temperature"
     end = request.values.get("end")
     if request.values.get("quantity") != kind or not isinstance(end, float | int) or not math.isfinite(end):
-        raise ValueError(f"{dict(request.values)} is no new end; what is measured goes along a {kind}")
+        told = request.values.get("text", dict(request.values))
+        raise ValueError(f"{told} is no new end; what is measured goes along a {kind}")
     found = station.limits()
     for limits in (getattr(plan.limits, kind), found.field if kind == "field" else found.temperature):
         if limits is not None:

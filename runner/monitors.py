@@ -83,6 +83,8 @@ class Monitors:
             self._storage_failed(error)
         for asked in self._box.take():
             self._post(asked)
+        if self._requests.has_news:
+            self.say_what_was_asked()
         last = self._station.last
         if last is not None and last is not self._judged:
             self._judge(*last)
@@ -195,7 +197,11 @@ class Monitors:
         found, judge, record = self._station.look(), self._interlocks, self._record
         row = {"Time UTC": self._clock.datetime().isoformat(), "Elapsed (s)": found.time, **found.row()}
         for retry in self._station.retries():
-            record.event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
+            record.event(
+                "retry",
+                f"{retry.reason}; {retry.question!r} was asked again",
+                {"instrument": retry.instrument, "lab_s": retry.time},
+            )
         self.remarks()
         jump_s = self._clock_watch.jump()
         if jump_s is not None:
@@ -218,6 +224,7 @@ class Monitors:
 
     def remarks(self) -> None:
         """Make events of what others have to say: messages to a person, storage, the watchdog."""
+        self.say_what_was_asked()
         night = self._record.night
         for kind, notes in (("notification", self._told()), ("storage", night.remarks())):
             for note in notes:
@@ -269,7 +276,10 @@ class Monitors:
         if isinstance(found, Refused):
             self._record.event("request_refused", f"{found.file}: {found.reason}")
             return
-        self._record.event(
-            "request", f"{found.kind} asked by {found.who}", {"utc": found.utc, **found.values}
-        )
-        self._requests.post(Request(found.kind, found.who, found.values))
+        self._requests.post(Request(found.kind, found.who, found.values, found.utc))
+
+    def say_what_was_asked(self) -> None:
+        """Make events of what people have asked for."""
+        for asked in self._requests.news():
+            values = {"utc": asked.utc, **asked.values}
+            self._record.event("request", f"{asked.kind} asked by {asked.who}", values)

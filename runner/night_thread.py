@@ -144,7 +144,7 @@ class NightThread:
                 self.requests,
                 self.show,
                 notifier,
-                before=self.before,
+                before=None if self.again is None else self.before,
             )
             with self._stall_watch(engine, folder.path, wall):
                 outcome = engine.run(found)
@@ -169,7 +169,7 @@ def station_lock(station: StationFile, runs: Path) -> OwnerLock:
     """Return the lock of a station: whoever has it is the only one to talk to its instruments."""
     name = f"{file_name(station.name, 'station name')}.lock"
     about = {"what": f"station {station.name}", "since": WallClock().datetime()}
-    return OwnerLock(runs / OWNERS / name, about)
+    return OwnerLock(runs.resolve() / OWNERS / name, about)
 
 
 def _night_lock(night: Path, wall: Clock) -> OwnerLock:

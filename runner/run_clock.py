@@ -42,7 +42,6 @@ class RunClock:
         self._on_abort = on_abort
         self._on_request = on_request
         self.deadline = math.inf
-        self.heeds_stop = True  # not while the `finish` of a stop that was asked for is under way
 
     def now(self) -> float:
         """Return seconds since an arbitrary start; never goes backwards."""
@@ -84,6 +83,8 @@ class RunClock:
         if self._requests.pending:
             self._heed_requests()
         self._monitors()
+        if self._requests.pending:  # a request that the monitors have found in a file
+            self._heed_requests()
         if self._clock.now() > self.deadline:
             self.deadline = math.inf
             raise TimeLimitError(
@@ -91,12 +92,9 @@ class RunClock:
             )
 
     def _heed_requests(self) -> None:
-        request = self._requests.latest
-        if request is not None and request.kind == "abort":
-            self._on_abort()
-            raise Interrupted(request)
-        if not self.heeds_stop:
-            return
+        request = self._requests.take_end()
         if request is not None:
+            if request.kind == "abort":
+                self._on_abort()
             raise Interrupted(request)
         self._on_request()
