@@ -154,6 +154,18 @@ def test_two_timestamps_that_went_backwards_are_a_restarted_controller() -> None
                 instrument.snapshot()
 
 
+def test_a_restart_that_a_person_has_accepted_is_no_fault_any_more() -> None:
+    again = [data(4369, stamp=6.0), data(4369, stamp=6.1)]
+    with ppms([data(4369, stamp=1000.5), data(4369, stamp=3.5), data(4369, stamp=4.1), *again]) as instrument:
+        instrument.snapshot()
+        with pytest.raises(InstrumentFault, match="controller of the PPMS was restarted"):
+            instrument.snapshot()
+        instrument.accept_restart()
+        instrument.snapshot()
+        instrument.snapshot()
+        assert len(instrument.link.retries) == 1
+
+
 def stamped(stamps: list[float], snapshots: int) -> list[str]:
     """Take snapshots one after the other; return why questions were asked again."""
     with ppms([data(4369, stamp=stamp) for stamp in stamps]) as instrument:
