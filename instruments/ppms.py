@@ -387,6 +387,10 @@ class PPMS(StrictInstrument, Instrument):
         hold(reading)
         return ""
 
+    def accept_restart(self) -> None:
+        """Take the time of the controller as it counts now: a person has looked after it was restarted."""
+        self._stamps = Stamps()
+
     def safe_state(self) -> str:
         """Hold the field where it is and leave the temperature setpoint; raises as :meth:`hold` does."""
         return self.hold()

@@ -234,6 +234,13 @@ class Station:
         names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
         return [self._made_safe(name, abort=abort) for name in names]
 
+    def accept_restart(self) -> None:
+        """Go on with controllers that were restarted: a person has looked, and what is set there counts."""
+        self.accept_setpoints()
+        for instrument in self._instruments.values():
+            if isinstance(instrument, PPMS):
+                instrument.accept_restart()
+
     def hold(self, temperature: bool = False) -> list[SafeStep]:
         """Ramp sources to 0 and off and hold the field where it is; never raises.
 

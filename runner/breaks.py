@@ -47,6 +47,7 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
+    keeps_history = True  # False where temperature or field may have moved before it was seen
     holds_temperature = False  # beside the field, which is always held
     answers: frozenset[RequestKind] = frozenset()  # what a person may say to it now
 
@@ -204,6 +205,7 @@ class ForeignSetpoint(Break):
     """Somebody else sets temperature or field; a person has to say that it is over."""
 
     needs_person = True
+    keeps_history = False
     answers: frozenset[RequestKind] = frozenset({"resume"})
 
     def __init__(self, requests: Requests, message: str, accept: Callable[[], None]) -> None:
@@ -223,11 +225,18 @@ class Faulted(Break):
 
     The surroundings are logged meanwhile. It ends when somebody has acknowledged the fault and then resumes;
     where nobody comes, the night ends after FAULT_WATCH_S.
+
+    Args:
+        accept: takes what is found then for good: a controller that was restarted, another setpoint.
     """
 
-    def __init__(self, requests: Requests, clock: Clock, fault: InstrumentFault) -> None:
+    keeps_history = False
+
+    def __init__(
+        self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]
+    ) -> None:
         super().__init__("fault", f"{fault}; when it is dealt with: `onnes acknowledge`, then `onnes resume`")
-        self._requests, self._clock, self._fault = requests, clock, fault
+        self._requests, self._clock, self._fault, self._accept = requests, clock, fault, accept
         self._since = clock.now()
         self._acknowledged = False
         self.answers: frozenset[RequestKind] = frozenset({"acknowledge"})
@@ -238,7 +247,10 @@ class Faulted(Break):
             self._acknowledged = True
             self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        return self._acknowledged and self._requests.take("resume") is not None
+        over = self._acknowledged and self._requests.take("resume") is not None
+        if over:
+            self._accept()
+        return over
 
     def given_up(self) -> Exception | None:
         """Return the fault when nobody came."""
@@ -251,6 +263,7 @@ class Retrying(Break):
 
     def __init__(self, clock: Clock, wait_s: float, message: str, name: str = "retry") -> None:
         super().__init__(name, message)
+        self.keeps_history = name != "retry"  # a step may have failed because something moved
         self._clock, self._until = clock, clock.now() + wait_s
 
     def is_over(self) -> bool:

@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from onnes.instruments.clock import Clock
@@ -76,7 +75,8 @@ class RunEngine:
     ``show`` is called with a snapshot of the progress after each point and at each change of state.
 
     Args:
-        before: what an earlier runner of this night left, the entry of each step by number.
+        before: what an earlier runner of this night left, the entry of each step by number; None in a new
+            night.
     """
 
     def __init__(
@@ -88,14 +88,15 @@ class RunEngine:
         requests: Requests,
         show: Callable[[Progress], None],
         notifier: Notifier | None = None,
-        before: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+        before: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> None:
         self._plan = plan
         self._station = station
         self._night = night
         self._clock = clock
         self._requests = requests
-        self._taken_up = bool(before)
+        self._taken_up = before is not None
+        before = before or {}
         station.hurry(lambda: requests.urgent)
         self._notify = notify = (lambda _kind, _text: None) if notifier is None else notifier.tell
         told = list if notifier is None else notifier.told
@@ -195,7 +196,7 @@ class RunEngine:
     def _do(self, step: PlanStep, reason: str) -> None:
         action = step.action
         if isinstance(action, Measure):
-            self._measuring.measure(step, action, reason, history_kept=self._hold.history_kept)
+            self._measuring.measure(step, action, reason)
         else:
             self._controls.do(step.number, action)
 
@@ -224,7 +225,9 @@ class RunEngine:
                 return self._failed(step, given_up.error)
             raise given_up.error from error
         except Exception as again:  # noqa: BLE001 - judged as the first one was
+            self._measuring.history_kept = False
             return self._goes_on(step, again, tally)
+        self._measuring.history_kept = self._measuring.history_kept and self._hold.history_kept
         self._run_clock.deadline += self._clock.now() - since
         return True
 
@@ -240,7 +243,7 @@ class RunEngine:
                 raise error
         fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
         if fault is not None:
-            return Faulted(self._requests, self._clock, fault)
+            return Faulted(self._requests, self._clock, fault, self._station.accept_restart)
         broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
         if broken is None and any(isinstance(e, StorageError) for e in chain):
             raise error

@@ -59,7 +59,7 @@ class Hold:
         since, monitors, state = self._clock.now(), self._monitors, self._record.progress.state
         self._enter(why)
         before = monitors.where()
-        self.history_kept = before is not None
+        self.history_kept = before is not None and why.keeps_history
         with monitors.standing_still(fault_is_known=why.name == "fault"):
             while True:
                 self._heed()

@@ -1,5 +1,6 @@
 """The terminal of a running night: a bar with the time left, and Ctrl-C as the stop button."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ ABORT_WITHIN_S = 5.0
 _REFRESH_S = 0.1
 # What ends a process from outside also asks to stop safely; SIGHUP is POSIX, SIGBREAK Windows.
 _OTHER_SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
+
+_log = logging.getLogger(__name__)
 
 
 class StopButton:
@@ -44,14 +47,17 @@ class StopButton:
 
 
 def watch(night: NightThread, button: StopButton, console: Console) -> None:
-    """Start a night and show it on ``console`` until it has ended; a display that fails stops it."""
+    """Start a night and show it on ``console`` until it has ended; a display that fails stops nothing."""
     night.start()
     try:
         _show(night, button, console)
-    finally:
-        if not night.wait(0):
-            night.requests.stop("the display, which ended")
-            night.wait()
+    except Exception:  # noqa: BLE001 - whoever watches must not be able to end the night
+        _log.exception("the display failed; the night goes on, look with `onnes status`")
+        night.wait()
+    except BaseException:  # an interrupt that is no signal of ours: the process must not end under the night
+        night.requests.stop("the display, which was interrupted")
+        night.wait()
+        raise
 
 
 def _show(night: NightThread, button: StopButton, console: Console) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
+
+import pandas as pd
 
 from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.instruments.records import Event, columns_of
@@ -26,11 +29,16 @@ from onnes.storage.run import RUN_MANIFEST, RunFolder
 
 T = TypeVar("T")
 
+RUNNER_GONE = "its runner was gone"
+"""Why a run is taken up by another process than the one that left it."""
+
 
 class Measuring:
     """Takes the points of measurement steps.
 
     ``points`` counts those that were stored since it was made: who tries a step again looks whether it grew.
+    ``history_kept`` says whether the sample has been left as it was since the last attempt began; who lets
+    the night stand still sets it to False where it was not.
 
     Args:
         left: {number of the step: name of its run folder} of the runs that an earlier runner left open.
@@ -47,6 +55,7 @@ class Measuring:
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
+        self.history_kept = True
         self.lost: list[str] = []  # what could not be written, a sentence a run
         self._plan = plan
         self._station = station
@@ -58,26 +67,26 @@ class Measuring:
         self._run: RunFolder | None = None
         self._measurement: Measurement | None = None
 
-    def measure(self, step: PlanStep, measure: Measure, reason: str, *, history_kept: bool) -> None:
+    def measure(self, step: PlanStep, measure: Measure, reason: str) -> None:
         """Take every point of a step that is not stored yet, and close its run.
 
         Args:
             reason: why an earlier attempt was broken off; it is recorded with the next one.
-            history_kept: whether the sample has been left as it was since then.
 
         Raises:
             BrokenOff: when the step has to be taken up again later.
             OnnesError: what the measurement fails with.
         """
         measurement = self._measurement = measure.measurement
-        run, take_up = self._opened(step, measure, reason, history_kept)
+        run, take_up = self._opened(step, measure, reason)
         if run is None:
             return
+        self.history_kept = True
         if take_up is not None:
             self._take_points(run, measurement, take_up)
+        self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
         self._stored(partial(run.close, "finished"))
         self._run = self._measurement = None
-        self._derive(run, measurement)
 
     def waiting(self) -> str:
         """Return what the measurement under way waits for, in words; empty where it measures."""
@@ -91,7 +100,7 @@ class Measuring:
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
         before = record.progress.done_s
         monitors.begins()
-        record.tell(point=done, points=planned, done_s=before + done * share)
+        record.tell(run=run.path.name, point=done, points=planned, done_s=before + done * share)
         with closing(
             measurement.points(self._station, self._run_clock, take_up)
         ) as items:  # stops the source
@@ -113,20 +122,23 @@ class Measuring:
     # -- folders
 
     def _opened(
-        self, step: PlanStep, measure: Measure, reason: str, history_kept: bool
+        self, step: PlanStep, measure: Measure, reason: str
     ) -> tuple[RunFolder | None, TakeUp | None]:
         """Return the folder of the step's run, and where it goes on; without either nothing is left to do."""
         measurement = measure.measurement
         name = self._left.get(step.number) if self._run is None else self._run.path.name
         if name is None or not (self._night.path / name / RUN_MANIFEST).is_file():
             return self._created(step, measure), FROM_THE_START
-        stored = Run.open(self._night.path / name)
+        if self._run is not None:  # a row that is in memory still would be measured a second time
+            self._stored(self._run.flush)
+        stored, current = self._stored(partial(_read, self._night.path / name))
         if self._run is None:
             take_up_extension(measurement, stored)
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
-        take_up = measurement.take_up(stored.current, history_kept=history_kept)
-        entry = _entry(take_up, reason or "its runner was gone")
+        kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
+        take_up = measurement.take_up(current, history_kept=kept)
+        entry = _entry(take_up, reason or RUNNER_GONE)
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
             self._run = self._stored(partial(self._night.reopen_run, name, entry, columns))
@@ -196,6 +208,11 @@ class Measuring:
         text = f"the program goes on to {end:.9g} {unit}: asked by {request.who}"
         self._record.event("extended", text, {"end": end, "points": len(planned)})
         self._record.tell(points=len(planned))
+
+
+def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
+    run = Run.open(folder)
+    return run, run.current
 
 
 def take_up_extension(measurement: Measurement, stored: Run) -> None:

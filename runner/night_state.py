@@ -32,6 +32,7 @@ State = Literal[
 ALIVE: frozenset[str] = frozenset(get_args(State)[:6])
 
 _NOT_BEGUN_OR_DONE = frozenset({"queued", "finished"})  # status of a step
+_KIND_OF_ENTRY = {"owner": dict, "state": dict, "station": dict, "steps": list}  # where there is one at all
 _START_OF_A_RUNNER = frozenset({"started", "resumed"})  # kinds of events
 
 
@@ -147,13 +148,31 @@ def _if_alive(path: Path, wall: Clock) -> NightState | None:
 
 
 def _manifest_and_life(night: Path, wall: Clock) -> tuple[dict[str, Any], bool]:
-    manifest = read_manifest(night / NIGHT_MANIFEST)
+    manifest = _manifest(night / NIGHT_MANIFEST)
     if manifest.get("status") != "running":
         return manifest, False
     alive = _lives(night, manifest, wall)
     if not alive:  # it may have ended between the two looks
-        manifest = read_manifest(night / NIGHT_MANIFEST)
+        manifest = _manifest(night / NIGHT_MANIFEST)
     return manifest, alive
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest = read_manifest(path)
+    wrong = [
+        key for key, kind in _KIND_OF_ENTRY.items() if not isinstance(manifest.get(key), kind | type(None))
+    ]
+    steps = manifest.get("steps") or []
+    if "steps" not in wrong and not all(
+        isinstance(step, dict) and isinstance(step.get("number"), int) for step in steps
+    ):
+        wrong.append("steps")
+    if wrong:
+        raise StorageError(
+            f"{path} is damaged: without a proper entry {', '.join(wrong)}; nothing was changed; restore it "
+            "from a copy, or begin a new night"
+        )
+    return manifest
 
 
 def _lives(night: Path, manifest: dict[str, Any], wall: Clock) -> bool:

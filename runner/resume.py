@@ -1,27 +1,23 @@
 """Taking up a night whose runner is gone: what is left of it, what that costs, and where its lab was."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.runner.ask import EFFECTS
 from onnes.runner.file_tail import last_events, last_rows
 from onnes.runner.measuring import take_up_extension
-from onnes.runner.night_state import OWNER_LOCK, NightState, judge
+from onnes.runner.night_state import NightState, judge
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.record import DONE
 from onnes.runner.stored_plan import plan_of_night
 from onnes.runner.virtual_night import LabChoice, LeftState
 from onnes.storage.environment import ENVIRONMENT
-from onnes.storage.manifest import Manifest, read_manifest
+from onnes.storage.manifest import read_manifest
 from onnes.storage.night import EVENTS, NIGHT_MANIFEST
-from onnes.storage.owner_lock import OwnerLock, this_process
 from onnes.storage.reader import Run
 from onnes.storage.run import RUN_MANIFEST
 
@@ -99,78 +95,32 @@ def left_night(path: Path, wall: Clock) -> LeftNight:
         )
     plan = plan_of_night(path, manifest)
     steps = {int(step["number"]): step for step in manifest.get("steps") or []}
+    for number, name in _runs(path):  # a kill may come between the folder and the line that names it
+        steps[number] = {**steps.get(number, {"status": "queued"}), "run": name}
     rests = tuple(
         _rest(path, step, steps.get(step.number, {})) for step in plan.steps if not _done(step, steps)
     )
     return LeftNight(path, manifest, plan, steps, rests, _left_state(path, manifest, plan, wall))
 
 
-@dataclass(frozen=True, slots=True)
-class AcknowledgedAnswer:
-    """A fault on which a night ended was acknowledged."""
-
-    night: NightState
-    fault: str
-
-    @property
-    def exit_code(self) -> int:
-        """Return 0."""
-        return 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "night": str(self.night.path),
-            "simulated": self.night.simulated,
-            "request": "acknowledge",
-            "effect": EFFECTS["acknowledge"]._asdict(),
-            "heard": True,
-            "state": self.night.state,
-            "reason": self.night.reason,
-            "messages": [self._said()],
-        }
-
-    def print(self, console: Console) -> None:
-        """Print it for people."""
-        console.print(self._said(), markup=False, highlight=False, soft_wrap=True)
-
-    def _said(self) -> str:
-        call = self.night.call
-        return f"night {call}: acknowledged: {self.fault}; go on with `onnes resume {call}`"
-
-
-def acknowledge_ended(night: NightState, wall: Clock) -> AcknowledgedAnswer:
-    """Note that a person has dealt with the fault on which a night ended.
-
-    Raises:
-        ConfigurationError: if it did not end on a fault.
-        OwnershipError: if somebody is at work on it.
-        StorageError: if the manifest cannot be read or written.
-    """
-    path = night.path / NIGHT_MANIFEST
-    with OwnerLock(night.path / OWNER_LOCK, {"what": night.path.name, "since": wall.datetime()}):
-        manifest = Manifest(path, wall, read_manifest(path))
-        fault = manifest.entries.get("fault")
-        if not fault:
-            raise ConfigurationError(
-                f"night {night.call} did not end on a fault; there is nothing to acknowledge"
-            )
-        manifest.put({"acknowledged": {**this_process(), "utc": wall.datetime(), "fault": fault}})
-        manifest.write()
-    return AcknowledgedAnswer(night, str(fault))
-
-
 def _done(step: PlanStep, steps: Mapping[int, Mapping[str, Any]]) -> bool:
     return steps.get(step.number, {}).get("status") in DONE
+
+
+def _runs(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield number of the step and name of each run folder."""
+    for file in path.glob(f"*/{RUN_MANIFEST}"):
+        number, _, _ = file.parent.name.partition("_")
+        if number.isdecimal():
+            yield int(number), file.parent.name
 
 
 def _rest(path: Path, step: PlanStep, entry: Mapping[str, Any]) -> Rest:
     """Return what is left of a step; a run that cannot be read is told when it is taken up."""
     action, name = step.action, step.name
     if not isinstance(action, Measure):
-        return Rest(
-            step.number, name, "is done again" if entry.get("run") else "is still to be done", 0.0, 0.0
-        )
+        what = "is still to be done" if entry.get("status", "queued") == "queued" else "is done again"
+        return Rest(step.number, name, what, 0.0, 0.0)
     measurement = action.measurement
     run = path / str(entry.get("run", ""))
     if not entry.get("run") or not (run / RUN_MANIFEST).is_file():
@@ -185,7 +135,7 @@ def _rest(path: Path, step: PlanStep, entry: Mapping[str, Any]) -> Rest:
 
 
 def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock) -> LeftState:
-    """Return clock and surroundings as the last row of the slow stream tells them, and a gap later.
+    """Return clock and surroundings as the slow stream and the events tell them, and a gap later.
 
     Raises:
         StorageError: if the slow stream says nothing of the time.
@@ -194,12 +144,11 @@ def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock
     row = rows[-1] if rows else {}
     events = last_events(path / EVENTS)
     try:
-        if row:
-            clock_s, utc = float(row["Elapsed (s)"]), datetime.fromisoformat(row["Time UTC"])
-        elif events:
-            clock_s, utc = float(events[-1]["t"]), datetime.fromisoformat(events[-1]["utc"])
-        else:
-            clock_s, utc = 0.0, datetime.fromisoformat(manifest["started_lab"])
+        told = [(float(row["Elapsed (s)"]), row["Time UTC"])] if row else []
+        if events:  # an event may be later than the last row
+            told.append((float(events[-1]["t"]), events[-1]["utc"]))
+        clock_s, text = max(told) if told else (0.0, manifest["started_lab"])
+        utc = datetime.fromisoformat(text)
     except (KeyError, ValueError) as error:
         raise StorageError(f"{path / ENVIRONMENT} does not say when the night stopped: {error}") from error
     epoch = utc - timedelta(seconds=clock_s)

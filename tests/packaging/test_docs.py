@@ -24,7 +24,7 @@ def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def commands(body: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the arguments of each `onnes` of a shell block, and its exit code: 0 if no comment says another.
+    """Yield the arguments of each `onnes` of a shell block, and its exit code: 0 where no comment says other.
 
     What installs it is for the gate to run.
     """
