@@ -71,10 +71,10 @@ def test_a_night_is_paused_resumed_extended_skipped_and_stopped_from_another_pro
         status = onnes("status")
         assert (status["state"], status["next"]) == ("paused", "to go on type: onnes resume 1")
         assert "pause asked by" in status["reason"]
-        refused = onnes("acknowledge")
+        refused = onnes("acknowledge", code=2)
         assert any("request_refused: acknowledge asked by" in text for text in refused["messages"])
         assert onnes("resume")["state"] == "running"
-        extended = onnes("extend", "2 T")
+        extended = onnes("extend", "2 T", code=2)
         assert any("nothing is measured at the moment" in text for text in extended["messages"])
         assert any("skipped: step 1" in text for text in onnes("skip")["messages"])
         assert onnes("helium-fill")["heard"]
