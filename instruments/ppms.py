@@ -225,6 +225,7 @@ class PPMS(StrictInstrument, Instrument):
                 and now.approach == approach
             ),
             f"temperature {kelvin:.9g} K at {rate_k_per_min:.9g} K/min, {approach}",
+            was=before,
             came_from=None if same_target else before.kelvin,
             lag_s=_LAG_OF_TEMPERATURE_S,
         )
@@ -334,6 +335,7 @@ class PPMS(StrictInstrument, Instrument):
                 and (now.approach, now.mode) == (approach, mode)
             ),
             f"field {field_oe:.9g} Oe at {rate:.9g} Oe/s, {approach}, {mode}",
+            was=before,
             came_from=None if before.field_oe == field_oe else before.field_oe,
             lag_s=_LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else _LAG_OF_FIELD_S,
         )
@@ -386,6 +388,10 @@ class PPMS(StrictInstrument, Instrument):
             return f"nothing was sent: {fault}"
         hold(reading)
         return ""
+
+    def accept_restart(self) -> None:
+        """Take the time of the controller as it counts now: a person has looked after it was restarted."""
+        self._stamps = Stamps()
 
     def safe_state(self) -> str:
         """Hold the field where it is and leave the temperature setpoint; raises as :meth:`hold` does."""

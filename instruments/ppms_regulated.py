@@ -45,6 +45,7 @@ class Regulated:
         matches: Callable[[Setpoint], bool],
         asked: str,
         *,
+        was: Setpoint,
         came_from: float | None,
         lag_s: float,
     ) -> Setpoint:
@@ -52,6 +53,7 @@ class Regulated:
 
         Args:
             asked: the setpoint in words.
+            was: what was read back before: where that still stands, the message may have been lost.
             came_from: the target before; None: it is the same, only the way there is another.
             lag_s: how long "stable" may be about the setpoint before.
 
@@ -77,8 +79,8 @@ class Regulated:
                 f"{link.name} reads back {got} after its connection was opened anew; nothing was sent again, "
                 "as it may have been restarted; look at what it does, then set it again"
             )
-        if not matches(got) and link.failures != failures:
-            link.note_resent(message, f"reads back {got} after a failed exchange")
+        if not matches(got) and (link.failures != failures or got == was):
+            link.note_resent(message, f"reads back {got}")
             link.write(message)
             got = ask()
         if not matches(got):

@@ -206,6 +206,14 @@ class Station:
             foreign=self._foreign(temperature_setpoint, field_setpoint),
         )
 
+    def measure_helium_level(self) -> None:
+        """Have the level measured now, which takes about 10 s and costs helium; the next look finds it."""
+        if self.helium_gauge is not None:
+            self._helium, self._helium_time = (
+                or_error(self.helium_gauge.refresh_helium_level),
+                self._clock.now(),
+            )
+
     def environment(self) -> dict[str, float | str]:
         """Return one row of the slow stream, from one look; its columns are those of its ``row()``."""
         return self.look().row()
@@ -234,13 +242,27 @@ class Station:
         names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
         return [self._made_safe(name, abort=abort) for name in names]
 
-    def hold(self, temperature: bool = False) -> list[SafeStep]:
+    def accept_restart(self) -> None:
+        """Go on with controllers that were restarted: a person has looked, and what is set there counts."""
+        self.accept_setpoints()
+        for instrument in self._instruments.values():
+            if isinstance(instrument, PPMS):
+                instrument.accept_restart()
+
+    def hold(self, temperature: bool = False, only: Collection[str] | None = None) -> list[SafeStep]:
         """Ramp sources to 0 and off and hold the field where it is; never raises.
 
         The temperature setpoint is left; with ``temperature`` a ramp is stopped where it is. Nothing is sent
         to a part in a fault state. The order and the guards are those of :meth:`safe_state`.
+
+        Args:
+            only: the instruments that were not confirmed before; default all.
         """
-        return [self._made_safe(name, temperature=temperature) for name in self._safe_order()]
+        return [
+            self._made_safe(name, temperature=temperature)
+            for name in self._safe_order()
+            if only is None or name in only
+        ]
 
     def safe_state(self, *, abort: bool = False, only: Collection[str] | None = None) -> list[SafeStep]:
         """Bring every instrument into its safe state, the last opened first; never raises.

@@ -211,7 +211,6 @@ class StationFile(_Table):
         unwatched = None if self.roles.helium_gauge else self.helium
         given = [
             (("helium", "minimum"), unwatched, "name a helium_gauge in [roles], or watch the level yourself"),
-            (("helium", "use"), self.helium and self.helium.use, "plan for the helium yourself"),
             (("residual_field",), self.residual_field, "correct fields near zero yourself"),
         ]
         return tuple(

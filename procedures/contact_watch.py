@@ -1,7 +1,8 @@
 """Tells from the points alone that a contact has opened, so that the source is off within the reading.
 
 A steep transition is no open contact: what changes within a point then changes between points as well, and
-what a thermometer's noise makes of it stays a small part of the voltage. Each test allows for both.
+what a thermometer's noise makes of it stays a small part of the voltage. Each test allows for both. A change
+that explains a point explains it once: after a transition the voltages are as equal as they were before it.
 """
 
 from collections import deque
@@ -34,7 +35,8 @@ class ContactWatch:
         self._noise: deque[float] = deque(maxlen=_KEPT)
         self._emf_steps: deque[float] = deque(maxlen=_KEPT)
         self._emf_rates: deque[float] = deque(maxlen=_KEPT)
-        self._last: tuple[float, Resistance] | None = None
+        self._last: Resistance | None = None
+        self._usual: tuple[float, Resistance] | None = None  # the last that no change had to explain
 
     def judge(self, found: Resistance, time: float) -> str:
         """Return why a contact must have opened, ``""`` if it has not; a good resistance is remembered.
@@ -42,22 +44,28 @@ class ContactWatch:
         Args:
             time: when it was taken, s.
         """
-        reason = self._reason(found, time) if len(self._volts) >= _LEAST else ""
+        knows = len(self._volts) >= _LEAST
+        # The change since the last point bounds what a change within this one makes of noise and asymmetry.
+        changed_v = 0.0 if self._last is None else abs(found.resistance - self._last.resistance)
+        changed_v *= 2.0 * found.current
+        reason = self._reason(found, time, changed_v) if knows else ""
         if not reason and not found.flags:
-            self._remember(found, time)
+            self._last = found
+            if not (knows and self._reason(found, time, 0.0)):
+                self._remember(found, time)
         return reason
 
     def _remember(self, found: Resistance, time: float) -> None:
-        if self._last is not None:
-            then, last = self._last
+        if self._usual is not None:
+            then, last = self._usual
             step = abs(found.emf - last.emf)
             self._emf_steps.append(step)
             self._emf_rates.append(step / (time - then) if time > then else 0.0)
         self._volts.append(abs(found.voltage))
         self._noise.append(found.resistance_error * found.current)
-        self._last = time, found
+        self._usual = time, found
 
-    def _reason(self, found: Resistance, time: float) -> str:
+    def _reason(self, found: Resistance, time: float, changed_v: float) -> str:
         if "compliance" in found.flags:
             needed_v = max(self._volts)
             if needed_v >= _OF_COMPLIANCE * self._compliance_v:
@@ -66,12 +74,10 @@ class ContactWatch:
                 f"the source is in compliance at {self._compliance_v:.3g} V, although the last "
                 f"{len(self._volts)} points needed {needed_v:.3g} V at most"
             )
-        if self._last is None or found.flags:
+        if self._usual is None or found.flags:
             return ""
-        then, last = self._last
+        then, last = self._usual
         noise_v, step_v = found.resistance_error * found.current, abs(found.emf - last.emf)
-        # The change since the last point bounds what a change within this one makes of noise and asymmetry.
-        changed_v = 2.0 * abs(found.resistance - last.resistance) * found.current
         known_v = max(changed_v, _OF_VOLTAGE * abs(found.voltage))
         if noise_v > known_v:
             usual_v = _usual(self._noise)

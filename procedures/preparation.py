@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import FieldApproach
 from onnes.instruments.records import Event
 from onnes.procedures.options import Prepare, Settle
@@ -11,11 +12,12 @@ from onnes.procedures.ramping import POLL_S, magnet_of, settle_field, settle_tem
 from onnes.procedures.watch import MeasuringStation, Watch
 
 _DEGAUSS_FROM_OE = 1e4  # from here an oscillation leaves least behind in a 9 T magnet (a)
+_ABOVE_TC, _ABOVE_TC_K = 1.25, 10.0  # so far above the transition no vortex stays pinned (a)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The numbers of a preparation. K, Oe, s; ``cool_rate_k_per_min`` None: the usual rate of the station."""
+    """The numbers of a preparation. K, Oe, s; ``cool_rate_k_per_min`` None: as fast as it warms."""
 
     warm_to_k: float
     degauss_from_oe: float
@@ -25,18 +27,18 @@ class Recipe:
     soak_s: float
 
 
-def recipe_of(prepare: Prepare, below_k: float, field_high_oe: float | None = None) -> Recipe:
+def recipe_of(prepare: Prepare, below_k: float, field: Limits | None = None) -> Recipe:
     """Return what ``prepare`` says, with the defaults that hang on ``below_k``, the transition.
 
     Args:
-        field_high_oe: the highest field of the station, Oe, which bounds the default to degauss from.
+        field: which fields are allowed, Oe: an oscillation goes to both signs.
     """
     from_oe = prepare.degauss_from_oe
     if from_oe is None:
-        from_oe = _DEGAUSS_FROM_OE if field_high_oe is None else min(_DEGAUSS_FROM_OE, field_high_oe)
+        from_oe = _DEGAUSS_FROM_OE if field is None else min(_DEGAUSS_FROM_OE, field.high, -field.low)
     warm_to_k = prepare.warm_to_k
     return Recipe(
-        warm_to_k=max(1.25 * below_k, below_k + 10.0) if warm_to_k is None else warm_to_k,
+        warm_to_k=max(_ABOVE_TC * below_k, below_k + _ABOVE_TC_K) if warm_to_k is None else warm_to_k,
         degauss_from_oe=from_oe,
         approach=prepare.approach,
         relax_s=prepare.relax_s,
@@ -51,6 +53,8 @@ def prepare_sample(
     recipe: Recipe,
     kelvin: float,
     *,
+    rate_k_per_min: float | None = None,
+    rate_oe_per_s: float | None = None,
     settle: Settle | None = None,
     poll_s: float = POLL_S,
     watch: Watch | None = None,
@@ -60,6 +64,14 @@ def prepare_sample(
     The sources are at zero before, which is for the caller. A station without a magnet is warmed and cooled
     only.
 
+    Args:
+        rate_k_per_min: at which it warms, and cools where the recipe names no rate, K/min; None: the usual
+            one of the station.
+        rate_oe_per_s: at which the field changes, Oe/s; None: the station's.
+        settle: what settled means; defaults by temperature.
+        poll_s: s between two readings.
+        watch: where readings are remembered.
+
     Raises:
         LimitError: if a setpoint or rate is outside the station's limits.
         SettleTimeout: with the last reading.
@@ -67,12 +79,29 @@ def prepare_sample(
     """
     watch = watch or Watch(station)
     yield _step(f"warm to {recipe.warm_to_k:.9g} K", recipe, kelvin)
-    yield settle_temperature(station, clock, recipe.warm_to_k, settle=settle, poll_s=poll_s, watch=watch)
+    yield settle_temperature(
+        station,
+        clock,
+        recipe.warm_to_k,
+        rate_k_per_min=rate_k_per_min,
+        settle=settle,
+        poll_s=poll_s,
+        watch=watch,
+    )
     if station.magnet is not None:
         start_oe = recipe.degauss_from_oe
         yield _step(f"{recipe.approach} from {start_oe:.9g} Oe to 0 Oe", recipe, kelvin)
-        yield settle_field(station, clock, start_oe, poll_s=poll_s, watch=watch)
-        yield settle_field(station, clock, 0.0, approach=recipe.approach, poll_s=poll_s, watch=watch)
+        ways: tuple[tuple[float, FieldApproach], ...] = ((start_oe, "linear"), (0.0, recipe.approach))
+        for field_oe, approach in ways:
+            yield settle_field(
+                station,
+                clock,
+                field_oe,
+                rate_oe_per_s=rate_oe_per_s,
+                approach=approach,
+                poll_s=poll_s,
+                watch=watch,
+            )
         yield _step(f"let the magnet relax for {recipe.relax_s:.9g} s", recipe, kelvin)
         _stay(watch, clock, recipe.relax_s, poll_s)
     yield _step(f"cool to {kelvin:.9g} K", recipe, kelvin)
@@ -80,7 +109,7 @@ def prepare_sample(
         station,
         clock,
         kelvin,
-        rate_k_per_min=recipe.cool_rate_k_per_min,
+        rate_k_per_min=recipe.cool_rate_k_per_min or rate_k_per_min,
         settle=settle,
         poll_s=poll_s,
         watch=watch,

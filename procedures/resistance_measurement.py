@@ -3,6 +3,7 @@
 from typing import ClassVar, cast
 
 from onnes.instruments.records import Point
+from onnes.procedures.contact_watch import ContactWatch
 from onnes.procedures.experiment import (
     BooleanParameter,
     FloatParameter,
@@ -47,6 +48,7 @@ class ResistanceMeasurement(Measurement):
     prepare: str = JsonParameter("Prepare", Prepare.from_json, default="{}")
 
     program_unit: ClassVar[str] = ""
+    contacts: ContactWatch | None = None  # of the points so far: it outlives a break
     _open_leg: int = 0  # index of the pass of the program that is under way
 
     def legs(self) -> list[Pass]:
@@ -82,13 +84,15 @@ class ResistanceMeasurement(Measurement):
     def prepare_s(self, kelvin: float) -> float:
         """Return about how long the preparation takes that ends at ``kelvin``, s."""
         recipe = recipe_of(Prepare.from_json(self.prepare), self.path_below_k)
-        cool_rate = recipe.cool_rate_k_per_min or USUAL_RATE_K_PER_MIN
+        warm_rate = self.temperature_rate_k_per_min or USUAL_RATE_K_PER_MIN
+        cool_rate = recipe.cool_rate_k_per_min or warm_rate
+        field_rate = MagnetUse.from_json(self.magnet).rate_oe_per_s or _USUAL_RATE_OE_PER_S
         # There, in a few swings of falling size back to 0, which are as long as the way there again (a).
-        field_s = 2.0 * recipe.degauss_from_oe / _USUAL_RATE_OE_PER_S + 2.0 * (
+        field_s = 2.0 * recipe.degauss_from_oe / field_rate + 2.0 * (
             _FIELD_APPROACH_S + FIELD_WAIT_S["driven"]
         )
         return (
-            ramp_s(kelvin, recipe.warm_to_k, USUAL_RATE_K_PER_MIN)
+            ramp_s(kelvin, recipe.warm_to_k, warm_rate)
             + self.temperature_settle_s(recipe.warm_to_k)
             + field_s
             + recipe.relax_s

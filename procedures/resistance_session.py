@@ -49,7 +49,7 @@ class Session:
         self._recipe = recipe_of(
             Prepare.from_json(measurement.prepare),
             measurement.path_below_k,
-            limits.field.high if limits.field is not None else None,
+            limits.field,
         )
         self._bridge = station.bridge(measurement.wiring)
         self._bridge.current_limits.check("current", self._current_a)
@@ -62,12 +62,18 @@ class Session:
             self._watch,
             self._measure,
             self.stop_source,
-            ContactWatch(self._bridge.compliance_v),
+            self._contacts(measurement),
             clock,
             clock.now(),
         )
         self._kelvin: float | None = None  # where temperature and field were settled last; None on their way
         self._field_oe: float | None = None
+
+    def _contacts(self, measurement: ResistanceMeasurement) -> ContactWatch:
+        """Return who judges the contacts; what was usual before a break is still usual after it."""
+        if measurement.contacts is None:
+            measurement.contacts = ContactWatch(self._bridge.compliance_v)
+        return measurement.contacts
 
     def _measure(self) -> Resistance:
         return self._bridge.measure(self._average)
@@ -121,6 +127,8 @@ class Session:
             self._clock,
             self._recipe,
             kelvin,
+            rate_k_per_min=self._rate_k_per_min,
+            rate_oe_per_s=self._magnet.rate_oe_per_s,
             settle=self._settle,
             poll_s=self._poll_s,
             watch=self._watch,

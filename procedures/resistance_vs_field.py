@@ -72,6 +72,8 @@ class ResistanceVsField(ResistanceMeasurement):
         program = field_program(self.field_program)
         temperatures = _temperatures(self.temperatures)
         reference = Reference.from_json(self.reference)
+        if take_up is None:
+            self.contacts = None
         session = Session(self, station, clock)
         session.check(
             [*temperatures, *_only(reference.temperature_k)],

@@ -44,6 +44,8 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         """Measure: yield each point and event; see :meth:`Measurement.points`."""
         start = take_up or FROM_THE_START
         program = temperature_program(self.temperature_program)
+        if take_up is None:
+            self.contacts = None
         session = Session(self, station, clock)
         is_prepared = self._is_prepared(start.curve, start.done)
         session.check(

@@ -97,11 +97,12 @@ class AskedAnswer:
     night: NightState
     heard: bool | None  # None where nobody waited for it
     events: tuple[dict[str, Any], ...] = ()
+    refused: bool = False
 
     @property
     def exit_code(self) -> int:
-        """Return 0: it was asked."""
-        return 0
+        """Return 0 when it was asked, 2 when the night refused it."""
+        return 2 if self.refused else 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -178,11 +179,17 @@ def _await(
         said += (event for line in events.lines() if (event := event_in(line)) is not None)
         with suppress(StorageError):  # the drive may be gone for a moment; the next look tells
             night = judge(night.path, wall)
-        refused = any(event.get("kind") == "request_refused" for event in said)
+        refused = any(_refuses(event, kind, file) for event in said)
         done = refused or (night.state in _REACHED[kind] if kind in _REACHED else bool(said))
         if (heard and done) or not night.is_alive or wall.now() >= until:
-            return AskedAnswer(kind, night, heard, tuple(said))
+            return AskedAnswer(kind, night, heard, tuple(said), refused)
         wall.sleep(_LOOK_S)
+
+
+def _refuses(event: Mapping[str, Any], kind: Kind, file: Path) -> bool:
+    """Say whether an event refuses this request: others may be refused in the same moment."""
+    refused = str(event.get("kind")).endswith("_refused")
+    return refused and str(event.get("message")).startswith((f"{kind} asked by ", file.name))
 
 
 def ask_resume(

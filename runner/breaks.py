@@ -33,12 +33,16 @@ class SafeStop(OnnesError, RuntimeError):
     """An interlock or a step's ``on_error`` ends the night in good order."""
 
 
-class GivenUp(Exception):
-    """A night has stood still for too long; ``error`` is what it ends with."""
+class InVain(OnnesError, RuntimeError):
+    """A step was broken off again and again without getting on."""
 
-    def __init__(self, error: Exception) -> None:
+
+class GivenUp(Exception):
+    """A night has stood still for too long for ``why``; ``error`` is what it ends with."""
+
+    def __init__(self, why: "Break", error: Exception) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.why, self.error = why, error
 
 
 class Break:
@@ -144,6 +148,8 @@ class LinkDown(Break):
         silent: asks every instrument and returns {name: what is wrong} of those that do not answer.
     """
 
+    keeps_history = False
+
     def __init__(
         self, clock: Clock, error: CommunicationError, silent: Callable[[], Mapping[str, str]]
     ) -> None:
@@ -202,19 +208,23 @@ class Tripped(Break):
         return SafeStop(f"{self.message}; it has not cleared for {self._patience_s / 60:.0f} min")
 
 
-class ForeignSetpoint(Break):
-    """Somebody else sets temperature or field; a person has to say that it is over."""
+class UntilResumed(Break):
+    """What only a person can judge: somebody has to say that it is dealt with.
+
+    Args:
+        accept: called then: what was found is no surprise any more.
+    """
 
     needs_person = True
     keeps_history = False
     answers: frozenset[RequestKind] = frozenset({"resume"})
 
-    def __init__(self, requests: Requests, message: str, accept: Callable[[], None]) -> None:
-        super().__init__("foreign_setpoint", f"{message}; when nobody else sets it any more: `onnes resume`")
+    def __init__(self, name: str, requests: Requests, message: str, accept: Callable[[], None]) -> None:
+        super().__init__(name, f"{message}; when it is dealt with: `onnes resume`")
         self._requests, self._accept = requests, accept
 
     def is_over(self) -> bool:
-        """Say whether somebody has confirmed it; what they set is then no surprise any more."""
+        """Say whether somebody has resumed."""
         confirmed = self._requests.take("resume") is not None
         if confirmed:
             self._accept()
@@ -226,13 +236,18 @@ class Faulted(Break):
 
     The surroundings are logged meanwhile. It ends when somebody has acknowledged the fault and then resumes;
     where nobody comes, the night ends after FAULT_WATCH_S.
+
+    Args:
+        accept: takes what is found then for good: a controller that was restarted, another setpoint.
     """
 
     keeps_history = False
 
-    def __init__(self, requests: Requests, clock: Clock, fault: InstrumentFault) -> None:
+    def __init__(
+        self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]
+    ) -> None:
         super().__init__("fault", f"{fault}; when it is dealt with: `onnes acknowledge`, then `onnes resume`")
-        self._requests, self._clock, self._fault = requests, clock, fault
+        self._requests, self._clock, self._fault, self._accept = requests, clock, fault, accept
         self._since = clock.now()
         self._acknowledged = False
         self.answers: frozenset[RequestKind] = frozenset({"acknowledge"})
@@ -243,7 +258,10 @@ class Faulted(Break):
             self._acknowledged = True
             self.answers = frozenset({"acknowledge", "resume"})
             self.needs_person = True  # who was here comes back: the night does not end meanwhile
-        return self._acknowledged and self._requests.take("resume") is not None
+        over = self._acknowledged and self._requests.take("resume") is not None
+        if over:
+            self._accept()
+        return over
 
     def given_up(self) -> Exception | None:
         """Return the fault when nobody came."""

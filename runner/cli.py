@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onnes.runner.cli_answer import JSON, REAL_TIME, print_answer, print_json, refused
+from onnes.runner.cli_campaign import campaign
 from onnes.runner.cli_night import NIGHT_COMMANDS
 from onnes.runner.cli_station import STATION_COMMANDS
 
@@ -97,7 +98,7 @@ def analyse(folder: str, as_json: bool) -> int:
     return print_answer(as_json, answer)
 
 
-for _command in (*NIGHT_COMMANDS, *STATION_COMMANDS):
+for _command in (*NIGHT_COMMANDS, *STATION_COMMANDS, campaign):
     cli.add_command(_command)
 
 
@@ -133,7 +134,10 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except click.Abort:
-        click.echo("stopped before anything was opened", err=True)
+        message = "stopped before anything was opened"
+        if "--json" in sys.argv:
+            print_json(refused([message]))
+        click.echo(message, err=True)
         sys.exit(4)
     except OSError as error:
         click.echo(f"the answer cannot be written: {error.strerror}", err=True)

@@ -45,6 +45,8 @@ def print_answer(as_json: bool, build: Callable[[], "Answer"]) -> int:
         for message in messages:
             click.echo(message, err=True)
         return 6 if isinstance(error, OwnershipError) else 2
+    except click.Abort:
+        raise  # a question that nobody answered; `main` says so
     except Exception as error:  # noqa: BLE001 - a fault of ours must not break what reads our JSON
         traceback.print_exc()
         message = f"{type(error).__name__}: {error}; this is a fault of Onnes, not of what you typed"

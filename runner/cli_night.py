@@ -56,7 +56,7 @@ def watch(folder: str | None, once: bool, as_json: bool) -> int:
 @_NO_WAIT
 @JSON
 def stop(folder: str | None, now: bool, no_wait: bool, as_json: bool) -> int:
-    """Stop a night safely: the point is finished, `finish` is run."""
+    """Stop a night safely: the point is finished, `finish` is run. One that crashed is given up."""
     return _ask("abort" if now else "stop", folder, no_wait, as_json)
 
 
@@ -140,9 +140,13 @@ def _ask(kind: "Kind", folder: str | None, no_wait: bool, as_json: bool, value: 
         wall = WallClock()
         night = night_to_ask(folder, RUNS, wall)
         if kind == "acknowledge" and night.state == "failed":
-            from onnes.runner.resume import acknowledge_ended
+            from onnes.runner.ended_night import acknowledge_ended
 
             return acknowledge_ended(night, wall)
+        if kind in ("stop", "abort") and night.state == "crashed":
+            from onnes.runner.ended_night import give_up
+
+            return give_up(night, kind, wall)
         return ask(night, kind, wall, values=values, wait_s=0.0 if no_wait else WAIT_S, say=_say)
 
     return print_answer(as_json, answer)

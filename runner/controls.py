@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from datetime import timedelta
 
+from onnes.instruments.limits import Limits
 from onnes.instruments.station import Station
 from onnes.procedures import ramping
 from onnes.procedures.watch import Watch
@@ -56,16 +57,31 @@ class Controls:
         else:
             self._wait(action)
 
-    def finish(self, finish: Finish) -> None:
+    @property
+    def place(self) -> tuple[float, float]:
+        """Return how far the step has come: a wait gets on with the time, the others only by being done."""
+        return 0.0 if math.isnan(self._wait_until) else self._clock.now(), 0.0
+
+    def finish(self, finish: Finish, ran_away_from: Limits | None = None) -> None:
         """Go where the sequence wants field and temperature at its end.
+
+        Args:
+            ran_away_from: limits of the temperature, K, where it has run away: where the sequence wants it
+                held, its setpoint then goes to the nearest safe value, which is where it is, within them.
 
         Raises:
             OnnesError: what setting and waiting fail with.
         """
         station = self._station
-        station.snapshot()  # nothing is sent to a cryostat in a fault state
-        if finish.temperature_k is not None:
-            ramping.set_temperature(station, finish.temperature_k, finish.rate_k_per_min, "fast_settle")
+        kelvin = station.snapshot()[0].value  # nothing is sent to a cryostat in a fault state
+        target = finish.temperature_k
+        if target is None and ran_away_from is not None and not math.isnan(kelvin):
+            target = min(max(round(kelvin, 2), ran_away_from.low), ran_away_from.high)
+            self._record.event(
+                "runaway", f"the temperature has run away; its setpoint goes to {target:.6g} K"
+            )
+        if target is not None:
+            ramping.set_temperature(station, target, finish.rate_k_per_min, "fast_settle")
         if finish.field_oe is not None:
             event = ramping.settle_field(
                 station,

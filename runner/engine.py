@@ -9,13 +9,14 @@ import math
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import (
     CommunicationError,
     ConfigurationError,
+    ContactError,
     InstrumentFault,
     LimitError,
     StorageError,
@@ -27,6 +28,7 @@ from onnes.runner.breaks import (
     Faulted,
     GivenUp,
     HeliumFill,
+    InVain,
     LinkDown,
     Paused,
     Retrying,
@@ -47,7 +49,8 @@ from onnes.runner.requests import KINDS, Interrupted, RequestKind, Requests
 from onnes.runner.run_clock import RunClock, TimeLimitError
 from onnes.storage.night import NightFolder
 
-# Breaks without a point between them are no progress: after so many in a row the step has failed.
+# After so many breaks in a row between which a step did not get on, it has failed: an interlock that trips
+# whenever it is tried must not keep a night for ever.
 _BREAKS_IN_VAIN = 3
 
 _ANSWERS: frozenset[RequestKind] = frozenset({"resume", "acknowledge"})  # to a night that stands still
@@ -59,15 +62,15 @@ _SAFE_AGAIN_S = (2.0, 10.0, 30.0, 60.0, 120.0)
 
 @dataclass(slots=True)
 class _Tally:
-    """What was tried at one step since its last new point."""
+    """What was tried at one step since it got on last; ``place`` is how far it had come then."""
 
-    points: int = 0
+    place: tuple[float, float] = (-1.0, 0.0)
     tries: int = 0
     breaks: int = 0
 
-    def saw(self, points: int) -> None:
-        if points > self.points:
-            self.points, self.tries, self.breaks = points, 0, 0
+    def saw(self, place: tuple[float, float]) -> None:
+        if place > self.place:
+            self.place, self.tries, self.breaks = place, 0, 0
 
 
 class RunEngine:
@@ -103,9 +106,10 @@ class RunEngine:
         told = list if notifier is None else notifier.told
         total_s = sum(estimates_s(plan))
         self._record = record = Record(night, clock, show, plan.steps, before, total_s)
-        self._monitors = Monitors(station, clock, record, requests, told)
+        self._monitors = Monitors(station, plan.limits, clock, record, requests, told)
         self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
-        self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered)
+        rate = plan.finish.field_rate_oe_per_s
+        self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered, rate)
         self._controls = Controls(plan.steps, station, self._run_clock, record)
         left = {n: s["run"] for n, s in before.items() if "run" in s and not record.is_done(n)}
         self._measuring = Measuring(plan, station, night, self._run_clock, record, self._monitors, left)
@@ -175,7 +179,7 @@ class RunEngine:
     # -- a step, in as many attempts as it takes
 
     def _step(self, step: PlanStep) -> None:
-        tally = _Tally(self._measuring.points)
+        tally = _Tally()
         limit_s = math.inf if step.time_limit_s is None else step.time_limit_s
         self._run_clock.deadline = self._clock.now() + limit_s
         self._controls.begin()
@@ -209,7 +213,7 @@ class RunEngine:
         Raises:
             Exception: what ends the night.
         """
-        tally.saw(self._measuring.points)
+        tally.saw(self._measuring.place if isinstance(step.action, Measure) else self._controls.place)
         request = next((e.request for e in chain_of(error) if isinstance(e, Interrupted)), None)
         if request is not None and request.kind == "skip":
             self._skip(step, request.who)
@@ -220,16 +224,18 @@ class RunEngine:
         since = self._clock.now()
         self._controls.ramps_are_held = True
         try:
-            self._hold.wait(why)
+            try:
+                self._hold.wait(why)
+            finally:  # standing still counts for no time limit
+                self._run_clock.deadline += self._clock.now() - since
         except GivenUp as given_up:
-            if why.name == "link":
+            if given_up.why.name == "link":
                 return self._failed(step, given_up.error)
             raise given_up.error from error
         except Exception as again:  # noqa: BLE001 - judged as the first one was
             self._measuring.history_kept = False
             return self._goes_on(step, again, tally)
         self._measuring.history_kept = self._measuring.history_kept and self._hold.history_kept
-        self._run_clock.deadline += self._clock.now() - since
         return True
 
     def _why(self, step: PlanStep, error: Exception, tally: _Tally) -> Break | None:
@@ -244,20 +250,26 @@ class RunEngine:
                 raise error
         fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
         if fault is not None:
-            return Faulted(self._requests, self._clock, fault)
+            return Faulted(self._requests, self._clock, fault, self._accept_what_is)
         broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
         if broken is None and any(isinstance(e, StorageError) for e in chain):
             raise error
         link = next((e for e in chain if isinstance(e, CommunicationError)), None)
         if broken is None and link is not None:
             broken = LinkDown(self._clock, link, self._station.silent)
+        contact = next((e for e in chain if isinstance(e, ContactError)), None)
+        if broken is None and contact is not None:
+            broken = self._monitors.contact_opened(contact)
         if isinstance(broken, StorageFailed):  # it has a patience of its own, over all tries without a point
             if (given_up := broken.given_up()) is not None:
                 raise given_up
             return broken
         if broken is not None:
             tally.breaks += not broken.needs_person
-            return broken if tally.breaks <= _BREAKS_IN_VAIN else None
+            if tally.breaks <= _BREAKS_IN_VAIN:
+                return broken
+            self._monitors.reset(broken.name)  # it stands for the next step, where it trips anew
+            return None
         policy = step.on_error
         never_again = isinstance(error, LimitError | ConfigurationError | TimeLimitError)
         if never_again or tally.tries >= policy.retries:
@@ -267,9 +279,16 @@ class RunEngine:
         self._record.event("step_retry", f"{error}; {again}", {"traceback": traceback.format_exc()})
         return Retrying(self._clock, policy.wait_s, f"{error}; {again}")
 
+    def _accept_what_is(self) -> None:
+        """Take cryostat and setpoints as they are: a person has dealt with a fault."""
+        self._station.accept_restart()
+        self._monitors.reset("foreign_setpoint")
+
     def _failed(self, step: PlanStep, error: Exception) -> bool:
         """End a step that has failed, as its ``on_error`` says; return False where the night goes on."""
         policy = step.on_error
+        if isinstance(error, BrokenOff):  # which is no failure by itself
+            error = InVain(f"broken off {_BREAKS_IN_VAIN + 1} times without getting on, at last by: {error}")
         message = f"{type(error).__name__}: {error}"
         self._record.event(
             "step_failed",
@@ -359,18 +378,36 @@ class RunEngine:
         self._run_clock.deadline = math.inf
         try:
             with self._monitors.standing_still():  # on the way out nothing is suspended any more
-                try:
-                    self._controls.finish(self._plan.finish)
-                except (
-                    CommunicationError
-                ) as error:  # a link that comes back must not leave the magnet charged
-                    self._hold.wait(LinkDown(self._clock, error, self._station.silent))
-                    self._controls.finish(self._plan.finish)
+                stops = self._go_to_finish()
         except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
             worse = ended_by(error)
             self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
             return Ended(worse.status, f"finish not reached: {worse.message}", may_finish=False)
+        if stops:
+            return Ended("failed", f"on the way to the finish: {'; '.join(stops)}", may_finish=False)
         return None
+
+    def _go_to_finish(self) -> list[str]:
+        """Go there whatever breaks it off; return what wanted to stop the night meanwhile.
+
+        A safe stop takes this very way, but its heater goes no further than it has to; and a link that comes
+        back must not leave the magnet charged.
+        """
+        finish, stops = self._plan.finish, []
+        for left in reversed(range(1 + _BREAKS_IN_VAIN)):
+            try:
+                self._controls.finish(finish, self._monitors.ran_away_from())
+                break
+            except SafeStop as stop:
+                stops.append(str(stop))
+                finish = replace(finish, temperature_k=None)
+                if not left:
+                    raise
+            except CommunicationError as error:
+                if not left:
+                    raise
+                self._hold.wait(LinkDown(self._clock, error, self._station.silent))
+        return stops
 
     def _stop_sources_now(self) -> None:
         self._record.safe_steps("abort", self._station.stop_sources(abort=True))

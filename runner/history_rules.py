@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from onnes.instruments.quantities import show
-from onnes.procedures.options import compact
+from onnes.procedures.options import Prepare, compact
+from onnes.procedures.preparation import recipe_of
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.runner import blocks
@@ -28,9 +29,6 @@ _KEYS = {
 }
 _DEMANDED = ("temperature", "field", "temperature_rate")
 
-# nights.md 3.6: what a preparation does where nobody says more; far enough above Tc that nothing is left.
-_ABOVE_TC, _ABOVE_TC_K = Decimal("1.25"), Decimal(10)
-_DEGAUSS_FROM_OE = Decimal(10_000)
 _CLOSE_TO_TC_K = 5.0
 # Where neither a Tc nor a limit is known: above what any cryostat with a magnet reaches.
 _EVERYWHERE_K = 1000.0
@@ -116,7 +114,10 @@ class HistoryRules:
         if tc is not None:
             given.setdefault("warm_to", self._usual(filled, "temperature", "K", _warm_to(tc)))
         if self._around.has_magnet:
-            given.setdefault("degauss_from", self._usual(filled, "field", "Oe", self._degauss_from()))
+            usual = recipe_of(Prepare(), below_k, self._around.limits.field)
+            given.setdefault(
+                "degauss_from", self._usual(filled, "field", "Oe", _decimal(usual.degauss_from_oe))
+            )
         # Said aloud, because the station's usual rate knows nothing of what the sample stands.
         prepare = {"cool_rate_k_per_min": self._around.usual_rate_k_per_min()} | {
             _KEYS[key][0]: float(value) if isinstance(value, Typed) else value for key, value in given.items()
@@ -162,15 +163,13 @@ class HistoryRules:
         self._ledger.demands.append(Demand(kind, number, unit, said, filled.place))
         return Typed(number, "", unit, filled.place)
 
-    def _degauss_from(self) -> Decimal:
-        allowed = self._around.limits.field
-        if allowed is None:
-            return _DEGAUSS_FROM_OE
-        return min(_DEGAUSS_FROM_OE, Decimal(repr(min(allowed.high, -allowed.low))))
-
 
 def _warm_to(tc: Decimal) -> Decimal:
-    return max(_ABOVE_TC * tc, tc + _ABOVE_TC_K)
+    return _decimal(recipe_of(Prepare(), float(tc)).warm_to_k)
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(f"{number:.9g}")
 
 
 def _kelvin(number: Decimal | None) -> str:

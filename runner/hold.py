@@ -1,10 +1,10 @@
 """Standing still: sources at zero, the field held, and everything still watched, until the reason is over."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from onnes.instruments.clock import Clock, VirtualClock
 from onnes.instruments.errors import OnnesError
-from onnes.instruments.station import Station
+from onnes.instruments.station import SafeStep, Station
 from onnes.procedures import ramping
 from onnes.runner.breaks import Break, GivenUp
 from onnes.runner.monitors import Monitors
@@ -21,11 +21,19 @@ _PERSON_S = 0.02
 _KEPT_K, _KEPT_FRACTION, _KEPT_OE = 0.05, 2e-3, 5.0
 
 
+# An instrument that was silent when it was to hold is told again this often, s: one that comes back must not
+# keep its current on for as long as another one is waited for.
+_HOLD_AGAIN_S = 30.0
+
+
 class Hold:
     """Brings a station into its hold state and waits there.
 
     ``history_kept`` says of the last wait whether temperature and field stayed where they were, as far as
     they could be read; False before there was one.
+
+    Args:
+        field_rate_oe_per_s: the most that the sequence allows itself; None: the station's.
     """
 
     def __init__(
@@ -37,8 +45,12 @@ class Hold:
         record: Record,
         notify: Callable[[str, str], None],
         asked: Callable[[Collection[RequestKind]], None],
+        field_rate_oe_per_s: float | None = None,
     ) -> None:
         self.history_kept = False
+        self._field_rate_oe_per_s = field_rate_oe_per_s
+        self._unheld: list[str] = []  # who did not confirm its hold state
+        self._hold_again_at = 0.0
         self._station = station
         self._clock = clock
         self._requests = requests
@@ -64,6 +76,7 @@ class Hold:
             while True:
                 self._heed()
                 monitors()
+                self._hold_the_rest()
                 self.history_kept = self.history_kept and _is_where_it_was(before, monitors.where())
                 if why.is_over():
                     self._record.event("resumed", f"{why.name} is over", {"reason": why.name})
@@ -72,9 +85,10 @@ class Hold:
                     if following is None:
                         break
                     why = following
+                    self.history_kept = self.history_kept and why.keeps_history
                     self._enter(why)
                 elif (error := why.given_up()) is not None:
-                    raise GivenUp(error) from error
+                    raise GivenUp(why, error) from error
                 if self._requests.pending:
                     self._asked(why.answers)
                 self._clock.sleep_until(self._clock.now() + SLICE_S)
@@ -89,12 +103,23 @@ class Hold:
         self._record.tell(state=why.state, message=f"{why.name}: {why.message}")
         self._record.event(why.state, why.message, {"reason": why.name})
         self._notify(why.state, why.message)
-        self._record.safe_steps("hold", self._station.hold(temperature=why.holds_temperature))
+        self._held(self._station.hold(temperature=why.holds_temperature))
         if why.takes_field_to_zero and self._station.magnet is not None:
             try:
-                ramping.set_field(self._station, 0.0)
+                ramping.set_field(self._station, 0.0, self._field_rate_oe_per_s)
             except OnnesError as error:
                 self._record.event("hold_failed", f"the field is not on its way to 0 Oe: {error}")
+
+    def _hold_the_rest(self) -> None:
+        """Tell those to hold that did not confirm it, if it is time."""
+        if self._unheld and self._clock.now() >= self._hold_again_at:
+            self._held(self._station.hold(only=self._unheld))
+
+    def _held(self, steps: Iterable[SafeStep]) -> None:
+        found = list(steps)
+        self._record.safe_steps("hold", found)
+        self._unheld = [step.instrument for step in found if not step.confirmed]
+        self._hold_again_at = self._clock.now() + _HOLD_AGAIN_S
 
     def _heed(self) -> None:
         requests = self._requests

@@ -167,7 +167,11 @@ else:
             helper.kill()
             helper.wait()
         if helper.returncode:
-            _log.warning("%s ended with %d; this computer was not kept awake", helper.args, helper.returncode)
+            _log.warning(
+                "the request to stay awake ended with %d; this computer was not kept awake; "
+                "set it to never sleep",
+                helper.returncode,
+            )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from statistics import linear_regression
 from typing import Any
 
 from onnes.instruments.interlock_table import InterlockLevel, Policy
+from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.station import StationLimits
 from onnes.instruments.station_readings import ForeignSetpoint
@@ -46,20 +47,34 @@ class Interlocks:
     Args:
         levels: by name, as they count for the station.
         limits: of instruments and station.
+        planned: the temperatures of sample and sequence, K, which count from when it is within them: a
+            night may begin at room temperature and never go back there.
     """
 
-    def __init__(self, levels: Mapping[str, InterlockLevel], limits: StationLimits) -> None:
+    def __init__(
+        self,
+        levels: Mapping[str, InterlockLevel],
+        limits: StationLimits,
+        planned: Limits | None = None,
+    ) -> None:
         self._levels = levels
-        self._limits = limits
+        self._temperature_limits, self._field_limits = limits.temperature, limits.field
+        self._planned = None if planned is None else limits.temperature.narrowed(planned)
         self._states = {name: _State() for name in levels}
         self._temperatures: deque[tuple[float, float]] = deque()
-        self._reference: float | None = None
+        self._reference_ohm = math.nan
+        self._chamber_unknown = False
         self._in_compliance = 0
         self._old_since: float | None = None  # since when the helium level is called old
 
+    @property
+    def temperature_limits(self) -> Limits:
+        """Return the limits of the temperature that are in force, K."""
+        return self._temperature_limits
+
     def is_clear(self, name: str) -> bool:
         """Say whether an interlock has cleared, or never tripped."""
-        return self._states[name].trip is None
+        return name not in self._states or self._states[name].trip is None
 
     def hold_s(self, name: str) -> float:
         """Return for how long a value must stay on the clear side, s."""
@@ -88,14 +103,16 @@ class Interlocks:
             rate_k_per_min: what was commanded last, K/min.
         """
         time, kelvin = temperature.time, temperature.value
-        allowed = self._limits.temperature
+        if self._planned is not None and self._planned.contains(kelvin):
+            self._temperature_limits, self._planned = self._planned, None
+        allowed = self._temperature_limits
         beyond_k = max(allowed.low - kelvin, kelvin - allowed.high)
         if beyond_k > 0 or not self.is_clear("temperature"):
-            text = f"temperature = {kelvin:.5g} K is {beyond_k:.3g} K beyond {allowed}"
+            text = f"temperature = {kelvin:.5g} K is {beyond_k:.3g} K beyond {_shown(allowed)}"
             yield from self._number("temperature", time, beyond_k, text)
         yield from self._rate(time, kelvin, rate_k_per_min)
-        if magnet is not None and self._limits.field is not None:
-            yield from self._field(magnet, max(-self._limits.field.low, self._limits.field.high))
+        if magnet is not None and self._field_limits is not None:
+            yield from self._field(magnet, self._field_limits)
 
     def _rate(self, time: float, kelvin: float, commanded: float) -> Iterator[Trip]:
         kept = self._temperatures
@@ -117,12 +134,13 @@ class Interlocks:
         # What the commanded rate allows beyond the level is no excess.
         yield from self._number("temperature_rate", time, slope - (usual - level.trip), text)
 
-    def _field(self, magnet: Reading, largest: float) -> Iterator[Trip]:
-        beyond_oe = abs(magnet.value) - largest
+    def _field(self, magnet: Reading, allowed: Limits) -> Iterator[Trip]:
+        beyond_oe = max(allowed.low - magnet.value, magnet.value - allowed.high)
+        largest = max(-allowed.low, allowed.high)
         if beyond_oe <= 0 and self.is_clear("field"):
             return
         beyond = beyond_oe if self._levels["field"].unit == "Oe" else 100.0 * beyond_oe / largest
-        text = f"field = {magnet.value:.6g} Oe is {beyond_oe:.3g} Oe beyond {largest:.6g} Oe"
+        text = f"field = {magnet.value:.6g} Oe is {beyond_oe:.3g} Oe beyond {_shown(allowed)}"
         yield from self._number("field", magnet.time, beyond, text)
 
     def helium(self, found: HeliumLevel, time: float) -> Iterator[Trip]:
@@ -147,13 +165,21 @@ class Interlocks:
 
     def reference(self, ohms: float, time: float) -> Iterator[Trip]:
         """Judge the sample's resistance at the reference, ohm, against its first value."""
-        first = self._reference
-        if first is None or not math.isfinite(ohms):
-            self._reference = ohms if math.isfinite(ohms) else first
+        first = self._reference_ohm
+        if not math.isfinite(ohms):
             return
-        drift = 100.0 * abs(ohms / first - 1.0) if first else math.inf
+        if math.isnan(first):
+            self._reference_ohm = ohms
+            return
+        drift = 100.0 * abs(ohms - first) / abs(first) if first else math.inf
         text = f"the reference resistance went from {first:.6g} to {ohms:.6g} ohm, by {drift:.2g} %"
         yield from self._number("reference_drift", time, drift, text)
+
+    def forget_reference(self, ohms: float) -> None:
+        """Take another resistance as the first one, ohm; NaN: the next one."""
+        self._reference_ohm = ohms
+        if "reference_drift" in self._states:
+            self.reset("reference_drift")
 
     def stall(self, waited_s: float, every_s: float, time: float) -> Iterator[Trip]:
         """Judge how long there has been no point in a sweep that wants one every ``every_s``."""
@@ -166,9 +192,13 @@ class Interlocks:
         """Judge the state of the chamber where it is cold, K."""
         level = self._levels["chamber"]
         bad = state not in GOOD_CHAMBERS and kelvin < level.trip
-        for trip in self._state("chamber", time, bad, f"chamber {state} at {kelvin:.4g} K"):
-            noted = state == UNKNOWN_CHAMBER
-            yield Trip(trip.name, "note", trip.message, trip.values) if noted else trip
+        text = f"chamber {state} at {kelvin:.4g} K"
+        if unknown := bad and state == UNKNOWN_CHAMBER:
+            bad = False
+            if not self._chamber_unknown:
+                yield Trip("chamber", "note", f"{text}; it may still be sealed")
+        self._chamber_unknown = unknown
+        yield from self._state("chamber", time, bad, text)
 
     def foreign(self, found: Iterable[ForeignSetpoint], time: float) -> Iterator[Trip]:
         """Judge setpoints that somebody else has changed; only a person clears it."""
@@ -178,6 +208,11 @@ class Interlocks:
         )
         if text and self.is_clear("foreign_setpoint"):
             yield from self._state("foreign_setpoint", time, True, text)
+
+    def contact_open(self, text: str, time: float) -> Iterator[Trip]:
+        """Take note that a contact has opened."""
+        yield from self._state("contact_open", time, True, text)
+        self.reset("contact_open")  # it shows only while measuring: the next one is another one
 
     def compliance(self, in_compliance: bool, text: str, time: float) -> Iterator[Trip]:
         """Judge whether points are measured in compliance, by how many there were in a row."""
@@ -195,7 +230,7 @@ class Interlocks:
         falls = level.trip < level.clear  # as a helium level does
         bad = value < level.trip if falls else value > level.trip or (at_trip and value == level.trip)
         good = value >= level.clear if falls else value <= level.clear
-        side = "below" if falls else "above"
+        side = "at" if at_trip else "below" if falls else "above"
         text = f"{message}; interlock {name} trips {side} {level.trip:.6g} {level.unit} ({level.set_by})"
         values = {"value": value, "trip": level.trip, "clear": level.clear}
         yield from self._judged(level, time, bad, good, text, values)
@@ -228,3 +263,7 @@ class Interlocks:
             state.clear_since = time
         if state.clear_since is not None and time - state.clear_since >= level.hold_s:
             state.trip = None
+
+
+def _shown(limits: Limits) -> str:
+    return f"[{limits.low:.6g}, {limits.high:.6g}] {limits.unit} ({limits.set_by})"

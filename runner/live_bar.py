@@ -1,5 +1,6 @@
 """The terminal of a running night: a bar with the time left, and Ctrl-C as the stop button."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ ABORT_WITHIN_S = 5.0
 _REFRESH_S = 0.1
 # What ends a process from outside also asks to stop safely; SIGHUP is POSIX, SIGBREAK Windows.
 _OTHER_SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
+
+_log = logging.getLogger(__name__)
 
 
 class StopButton:
@@ -44,14 +47,17 @@ class StopButton:
 
 
 def watch(night: NightThread, button: StopButton, console: Console) -> None:
-    """Start a night and show it on ``console`` until it has ended; a display that fails stops it."""
+    """Start a night and show it on ``console`` until it has ended; a display that fails stops nothing."""
     night.start()
     try:
         _show(night, button, console)
-    finally:
-        if not night.wait(0):
-            night.requests.stop("the display, which ended")
-            night.wait()
+    except Exception:  # noqa: BLE001 - whoever watches must not be able to end the night
+        _log.exception("the display failed; the night goes on, look with `onnes status`")
+        night.wait()
+    except BaseException:  # an interrupt that is no signal of ours: the process must not end under the night
+        night.requests.stop("the display, which was interrupted")
+        night.wait()
+        raise
 
 
 def _show(night: NightThread, button: StopButton, console: Console) -> None:
@@ -65,11 +71,8 @@ def _show(night: NightThread, button: StopButton, console: Console) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Bar(*columns, TimeRemainingColumn(), TextColumn("{task.fields[state]}"), console=console) as bar:
         task = bar.add_task("preparing", total=None, state="")
-        said = ""
-        while not night.wait(_REFRESH_S):
-            if button.said != said:
-                said = button.said
-                console.print(said, markup=False, highlight=False)
+
+        def update() -> None:
             bar.update(
                 task,
                 description=latest.step or latest.state,
@@ -77,7 +80,14 @@ def _show(night: NightThread, button: StopButton, console: Console) -> None:
                 total=latest.total_s or None,
                 state=_state(latest),
             )
-        bar.update(task, completed=latest.done_s, state=_state(latest))
+
+        said = ""
+        while not night.wait(_REFRESH_S):
+            if button.said != said:
+                said = button.said
+                console.print(said, markup=False, highlight=False)
+            update()
+        update()
 
 
 @contextmanager
@@ -110,8 +120,10 @@ def signals_ask(night: NightThread) -> Iterator[StopButton]:
 
 
 def _state(progress: Progress) -> str:
-    if progress.state in ("suspended", "stopping"):
+    if progress.state in ("paused", "suspended", "stopping"):
         return f"{progress.state} {progress.message}".rstrip()
     if not progress.points:
         return ""
+    if not progress.point:
+        return f"0/{progress.points}"
     return f"{progress.point}/{progress.points}  {progress.temperature_k:.2f} K  {progress.field_oe:.0f} Oe"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.instruments.records import Event, columns_of
+from onnes.instruments.records import Event, Point, columns_of
 from onnes.instruments.station import Station
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
@@ -29,11 +29,15 @@ from onnes.storage.run import RUN_MANIFEST, RunFolder
 
 T = TypeVar("T")
 
+RUNNER_GONE = "its runner was gone"
+"""Why a run is taken up by another process than the one that left it."""
+
 
 class Measuring:
     """Takes the points of measurement steps.
 
-    ``points`` counts those that were stored since it was made: who tries a step again looks whether it grew.
+    ``points`` counts those that were stored since it was made. ``place`` is how far the step under way has
+    come, curve and good points in it: who tries it again looks whether it has got on.
     ``history_kept`` says whether the sample has been left as it was since the last attempt began; who lets
     the night stand still sets it to False where it was not.
 
@@ -52,6 +56,7 @@ class Measuring:
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
+        self.place: tuple[int, int] = (0, 0)
         self.history_kept = True
         self.lost: list[str] = []  # what could not be written, a sentence a run
         self._plan = plan
@@ -97,7 +102,7 @@ class Measuring:
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
         before = record.progress.done_s
         monitors.begins()
-        record.tell(point=done, points=planned, done_s=before + done * share)
+        record.tell(run=run.path.name, point=done, points=planned, done_s=before + done * share)
         with closing(
             measurement.points(self._station, self._run_clock, take_up)
         ) as items:  # stops the source
@@ -111,10 +116,17 @@ class Measuring:
                 except StorageError as error:
                     raise record.storage_failed(error) from error
                 self.points += 1
+                self._got_on(item)
                 done = min(done + 1, planned)
                 record.point(item, done, before + done * share)
                 monitors.measured(item)
                 heed()
+
+    def _got_on(self, point: Point) -> None:
+        curve = getattr(point, "curve", 0)
+        if curve and not point.rejected:  # 0 is a reference
+            at, count = self.place
+            self.place = (curve, count + 1 if curve == at else 1)
 
     # -- folders
 
@@ -131,11 +143,13 @@ class Measuring:
         stored, current = self._stored(partial(_read, self._night.path / name))
         if self._run is None:
             take_up_extension(measurement, stored)
+            self._monitors.run_begins(_reference_ohm(stored))
         if stored.status == "finished":  # its runner was killed before it could say so of the step
             return None, None
         kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
         take_up = measurement.take_up(current, history_kept=kept)
-        entry = _entry(take_up, reason or "its runner was gone")
+        entry = _entry(take_up, reason or RUNNER_GONE)
+        self.place = entry["curve"], entry["done"]
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())
             self._run = self._stored(partial(self._night.reopen_run, name, entry, columns))
@@ -152,6 +166,8 @@ class Measuring:
         columns = tuple(columns_of(measure.measurement.point).values())
         night, kind, label = self._night, measure.kind, measure.label
         create = partial(night.create_run, step.number, kind, label, manifest, columns, header)
+        self._monitors.run_begins()
+        self.place = 1, 0
         self._run = run = self._stored(create)
         self._record.step(step.number, run=run.path.name)
         return run
@@ -201,7 +217,8 @@ class Measuring:
             StorageError
         ):  # it is written with the next heartbeat, or the night is suspended for it
             self._run.update(setpoints=[asdict(setpoint) for setpoint in planned], extended_to=end)
-        text = f"the program goes on to {end:.9g}: asked by {request.who}"
+        unit = "Oe" if isinstance(self._measurement, ResistanceVsField) else "K"
+        text = f"the program goes on to {end:.9g} {unit}: asked by {request.who}"
         self._record.event("extended", text, {"end": end, "points": len(planned)})
         self._record.tell(points=len(planned))
 
@@ -214,8 +231,19 @@ def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
 def take_up_extension(measurement: Measurement, stored: Run) -> None:
     """Let a measurement go as far as somebody asked for while an earlier runner measured it."""
     end = stored.manifest.get("extended_to")
-    if end is not None:
+    planned = stored.manifest.get("setpoints") or []
+    # Who has said what is left to do has extended the same measurement already.
+    if end is not None and len(measurement.setpoints()) < len(planned):
         measurement.extend(end)
+
+
+def _reference_ohm(stored: Run) -> float:
+    """Return the first resistance at the reference that a run has stored, ohm; NaN without one."""
+    rows = stored.current
+    if not {"Curve", "Resistance (ohm)"} <= set(rows.columns):
+        return math.nan
+    found = rows[rows["Curve"] == 0]["Resistance (ohm)"].dropna()
+    return float(found.iloc[0]) if len(found) else math.nan
 
 
 def _entry(take_up: TakeUp | None, reason: str) -> dict[str, Any]:
@@ -235,7 +263,8 @@ def _end(request: Request, measurement: Measurement, plan: Plan, station: Statio
     kind = "field" if isinstance(measurement, ResistanceVsField) else "temperature"
     end = request.values.get("end")
     if request.values.get("quantity") != kind or not isinstance(end, float | int) or not math.isfinite(end):
-        raise ValueError(f"{dict(request.values)} is no new end; what is measured goes along a {kind}")
+        told = request.values.get("text", dict(request.values))
+        raise ValueError(f"{told} is no new end; what is measured goes along a {kind}")
     found = station.limits()
     for limits in (getattr(plan.limits, kind), found.field if kind == "field" else found.temperature):
         if limits is not None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from onnes.instruments.clock import Clock, WallClock
-from onnes.instruments.errors import CommunicationError, InstrumentFault, StorageError
+from onnes.instruments.errors import CommunicationError, ContactError, InstrumentFault, StorageError
+from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.records import Event, Point
 from onnes.instruments.station import Station
@@ -14,14 +15,15 @@ from onnes.runner.breaks import (
     INTERLOCK_PATIENCE_S,
     Break,
     BrokenOff,
-    ForeignSetpoint,
     LinkDown,
     Retrying,
     SafeStop,
     Tripped,
+    UntilResumed,
 )
 from onnes.runner.host import ClockWatch
 from onnes.runner.interlocks import Interlocks, Trip
+from onnes.runner.plan_limits import PlanLimits
 from onnes.runner.record import Record
 from onnes.runner.requests import Request, Requests
 from onnes.storage.free_space import free_bytes
@@ -31,6 +33,8 @@ POLL_S = 5.0  # temperature and field are looked at this often at least; while m
 ENVIRONMENT_S = 30.0  # often enough to see a helium transfer, seldom enough to leave the bus to the points
 FOREIGN_S = 10.0  # two questions of 0.15 s each: the bus is left alone for the other 97 %
 _LAG_S = 60.0  # twice the 30 s by which a reported temperature lags its ramp (seen)
+_SHOWN_BY_POINTS = frozenset({"compliance", "contact_open", "data_stall"})  # and by nothing else
+LEVEL_S = 600.0  # a low level is measured anew this often: a meter that looks once an hour sees no refill
 WAITING_S = 600.0  # without a point or an event for this long, an event says what is waited for
 
 
@@ -38,12 +42,14 @@ class Monitors:
     """Looks after a night; called in each sleep of its clock, and cheap when nothing is due.
 
     Args:
+        limits: of the plan; they count beside the station's.
         told: returns what the messages to a person have to say for themselves since the last call.
     """
 
     def __init__(
         self,
         station: Station,
+        limits: PlanLimits,
         clock: Clock,
         record: Record,
         requests: Requests,
@@ -57,13 +63,14 @@ class Monitors:
         self.came_by = clock.now()  # when this was called last; read by the watchdog
         self.stalls: list[str] = []  # what the watchdog found; other threads append
         self._box = RequestBox(record.night.path, WallClock())
-        self._interlocks = Interlocks(station.file.interlocks, station.limits())
+        self._interlocks = Interlocks(station.file.interlocks, station.limits(), limits.temperature)
         self._still = False  # the night stands still or is on its way out: nothing breaks it off then
         self._fault_is_known = False
         wall = WallClock()
         self._clock_watch = ClockWatch(wall.system_datetime, wall.now)
         self._judged: object = None
         self._next_poll = self._next_row = self._next_foreign = clock.now()
+        self._next_level = -math.inf
         self._sweeps_until = -math.inf  # when the sweep under way should be over
         self._every_s = math.inf  # between two of its points
         self._last_point = clock.now()
@@ -108,8 +115,16 @@ class Monitors:
 
     def still_tripped(self) -> Break | None:
         """Return what the night waits for because an interlock tripped meanwhile; None if none did."""
-        trip = next((trip for trip in self._interlocks.standing() if trip.policy == "suspend"), None)
+        trips = (trip for trip in self._interlocks.standing() if trip.policy == "suspend")
+        # A link that is still down is told by whoever asks next; one that was down needs no waiting any more.
+        trip = next((trip for trip in trips if trip.name != "link"), None)
         return None if trip is None else self._break(trip)
+
+    def ran_away_from(self) -> Limits | None:
+        """Return the limits in force, K, where the temperature has left them or changes too fast."""
+        judge = self._interlocks
+        calm = all(judge.is_clear(name) for name in ("temperature", "temperature_rate"))
+        return None if calm else judge.temperature_limits
 
     def where(self) -> tuple[float, float] | None:
         """Return temperature, K, and field, Oe, as they were read last; None if that is too long ago."""
@@ -124,12 +139,21 @@ class Monitors:
 
     # -- what a measurement yields
 
+    def run_begins(self, reference_ohm: float = math.nan) -> None:
+        """Note that a run begins, or is taken up by another runner than before.
+
+        Args:
+            reference_ohm: what it has stored as its first resistance at the reference.
+        """
+        self._interlocks.forget_reference(reference_ohm)
+
     def begins(self) -> None:
         """Note that a measurement begins or is taken up: no sweep is under way yet."""
         self._sweeps_until = -math.inf
 
     def heard(self, event: Event) -> None:
         """Note what an event says of the time to the next point."""
+        self.begins()
         if event.kind == "sweep":
             told = event.values
             per_s = told["rate"] / (60.0 if told["rate_unit"].endswith("/min") else 1.0)
@@ -147,8 +171,10 @@ class Monitors:
         """
         now = self._last_point = self._clock.now()
         if point.rejected:
-            if "compliance" in getattr(point, "flags", "").split(";"):
-                self._act(self._interlocks.compliance(True, point.rejected, now))
+            flags = getattr(point, "flags", "").split(";")
+            if "compliance" in flags and "contact_open" not in flags:  # an open contact is told by itself
+                text = f"a point was measured in compliance: {point.rejected}"
+                self._act(self._interlocks.compliance(True, text, now))
             return
         if self._interlocks.seen_compliance:
             self._act(self._interlocks.compliance(False, "", now))
@@ -170,7 +196,7 @@ class Monitors:
             self._next_foreign = now + FOREIGN_S
             with self._failures_told_elsewhere():
                 self._act(self._interlocks.foreign(self._station.foreign_setpoints(), now))
-        if now < self._sweeps_until and not self._still:
+        if now < self._sweeps_until and not self._still and not self._record.doing():
             self._act(self._interlocks.stall(now - self._last_point, self._every_s, now))
         if now - max(self._record.last_event_at, self._last_point) >= WAITING_S:
             self._say_what_is_waited_for()
@@ -194,10 +220,18 @@ class Monitors:
         self._act(self._interlocks.readings(temperature, field, rate))
 
     def _environment(self) -> None:
-        found, judge, record = self._station.look(), self._interlocks, self._record
+        judge, record = self._interlocks, self._record
+        if not judge.is_clear("helium") and self._clock.now() >= self._next_level:
+            self._next_level = self._clock.now() + LEVEL_S
+            self._station.measure_helium_level()
+        found = self._station.look()
         row = {"Time UTC": self._clock.datetime().isoformat(), "Elapsed (s)": found.time, **found.row()}
         for retry in self._station.retries():
-            record.event("retry", str(retry), {"instrument": retry.instrument, "lab_s": retry.time})
+            record.event(
+                "retry",
+                f"{retry.reason}; {retry.question!r} was asked again",
+                {"instrument": retry.instrument, "lab_s": retry.time},
+            )
         self.remarks()
         jump_s = self._clock_watch.jump()
         if jump_s is not None:
@@ -246,11 +280,27 @@ class Monitors:
             if trip.policy == "suspend" and not self._still:
                 raise BrokenOff(self._break(trip))
 
+    def contact_opened(self, error: ContactError) -> Break | None:
+        """Return what the station file wants done when a contact has opened; None for the step's on_error.
+
+        Raises:
+            SafeStop: where it wants that.
+        """
+        for trip in self._interlocks.contact_open(str(error), self._clock.now()):
+            try:
+                self._act([trip])
+            except BrokenOff as broken:
+                return broken.why
+        return None
+
     def _break(self, trip: Trip) -> Break:
         name, clock = trip.name, self._clock
         if name == "foreign_setpoint":
-            return ForeignSetpoint(self._requests, trip.message, self._station.accept_setpoints)
-        if name in ("compliance", "data_stall"):  # they show only while measuring: try again after a while
+            return UntilResumed(name, self._requests, trip.message, self._station.accept_setpoints)
+        if name == "reference_drift":  # the next reference is the first of what comes then
+            return UntilResumed(name, self._requests, trip.message, self.run_begins)
+        if name in _SHOWN_BY_POINTS:  # try again after a while
+            self._interlocks.reset(name)
             return Retrying(clock, self._interlocks.hold_s(name), trip.message, name)
         if name == "link":  # asked until it answers, for as long as a link may be gone
             return LinkDown(clock, CommunicationError(trip.message), self._station.silent)

@@ -32,6 +32,7 @@ State = Literal[
 ALIVE: frozenset[str] = frozenset(get_args(State)[:6])
 
 _NOT_BEGUN_OR_DONE = frozenset({"queued", "finished"})  # status of a step
+_KIND_OF_ENTRY = {"owner": dict, "state": dict, "station": dict, "steps": list}  # where there is one at all
 _START_OF_A_RUNNER = frozenset({"started", "resumed"})  # kinds of events
 
 
@@ -51,6 +52,7 @@ class NightState:
         lab_time: when temperature and field were read.
         environment: the last row of ``environment.csv``.
         lab: name and seed of the virtual lab.
+        fault: on which it ended and that nobody has acknowledged.
     """
 
     path: Path
@@ -79,6 +81,7 @@ class NightState:
     safe: bool | None
     unconfirmed: tuple[str, ...]
     message: str
+    fault: str
 
     @property
     def is_alive(self) -> bool:
@@ -145,13 +148,31 @@ def _if_alive(path: Path, wall: Clock) -> NightState | None:
 
 
 def _manifest_and_life(night: Path, wall: Clock) -> tuple[dict[str, Any], bool]:
-    manifest = read_manifest(night / NIGHT_MANIFEST)
+    manifest = _manifest(night / NIGHT_MANIFEST)
     if manifest.get("status") != "running":
         return manifest, False
     alive = _lives(night, manifest, wall)
     if not alive:  # it may have ended between the two looks
-        manifest = read_manifest(night / NIGHT_MANIFEST)
+        manifest = _manifest(night / NIGHT_MANIFEST)
     return manifest, alive
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest = read_manifest(path)
+    wrong = [
+        key for key, kind in _KIND_OF_ENTRY.items() if not isinstance(manifest.get(key), kind | type(None))
+    ]
+    steps = manifest.get("steps") or []
+    if "steps" not in wrong and not all(
+        isinstance(step, dict) and isinstance(step.get("number"), int) for step in steps
+    ):
+        wrong.append("steps")
+    if wrong:
+        raise StorageError(
+            f"{path} is damaged: without a proper entry {', '.join(wrong)}; nothing was changed; restore it "
+            "from a copy, or begin a new night"
+        )
+    return manifest
 
 
 def _lives(night: Path, manifest: dict[str, Any], wall: Clock) -> bool:
@@ -223,6 +244,7 @@ def _judged(night: Path, manifest: dict[str, Any], alive: bool, wall: Clock) -> 
         safe=None if status == "running" else manifest.get("safe_state_confirmed"),
         unconfirmed=_unconfirmed(events),
         message=str(manifest.get("message") or "") if status != "running" else "",
+        fault="" if manifest.get("acknowledged") else str(manifest.get("fault") or ""),
     )
 
 
@@ -263,7 +285,9 @@ def _unfinished_run(night: Path) -> Path | None:
 def _points(run: Path) -> tuple[int, int]:
     """Return how many stored points of a run count, and how many were planned."""
     manifest = read_manifest(run / RUN_MANIFEST)
-    return rows_that_count(run / DATA, manifest.get("attempts") or []), len(manifest.get("setpoints") or [])
+    planned = len(manifest.get("setpoints") or [])
+    # A sweep yields a point more or less than its length promises.
+    return min(rows_that_count(run / DATA, manifest.get("attempts") or []), planned), planned
 
 
 def _unconfirmed(events: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class NightThread:
         again: the folder of a night that is taken up, instead of a new one.
         before: what ``night.json`` of that night says of each step, by number.
         send: sends a message instead of the addresses of environment or keyring.
+        quiet: nobody is told anything, whatever the sequence says.
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class NightThread:
     again: Path | None = None
     before: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     send: Send | None = None
+    quiet: bool = False
     requests: Requests = field(default_factory=Requests)
 
     def __post_init__(self) -> None:
@@ -127,9 +129,11 @@ class NightThread:
                 folder = NightFolder.reopen(self.again, wall)
             self._folder = folder.path
             simulated = self.plan.station.backend == "simulated"
-            notifier = Notifier(
-                self.plan.notify, wall, self.send, simulated=simulated, night=folder.path.name
-            )
+            notifier = None
+            if not self.quiet:
+                notifier = Notifier(
+                    self.plan.notify, wall, self.send, simulated=simulated, night=folder.path.name
+                )
             if not isinstance(self.clock, VirtualClock):
                 stack.enter_context(keep_awake())
             engine = RunEngine(
@@ -144,7 +148,8 @@ class NightThread:
             )
             with self._stall_watch(engine, folder.path, wall):
                 outcome = engine.run(found)
-            notifier.close(_LAST_MESSAGE_S if outcome.safe else _UNSAFE_MESSAGES_S)
+            if notifier is not None:
+                notifier.close(_LAST_MESSAGE_S if outcome.safe else _UNSAFE_MESSAGES_S)
             return outcome
 
     def _stall_watch(self, engine: RunEngine, folder: Path, wall: Clock) -> StallWatch:
@@ -164,7 +169,7 @@ def station_lock(station: StationFile, runs: Path) -> OwnerLock:
     """Return the lock of a station: whoever has it is the only one to talk to its instruments."""
     name = f"{file_name(station.name, 'station name')}.lock"
     about = {"what": f"station {station.name}", "since": WallClock().datetime()}
-    return OwnerLock(runs / OWNERS / name, about)
+    return OwnerLock(runs.resolve() / OWNERS / name, about)
 
 
 def _night_lock(night: Path, wall: Clock) -> OwnerLock:

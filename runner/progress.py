@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from onnes.instruments.records import Point
+
 State = Literal[
     "queued",
     "preparing",
@@ -20,7 +22,8 @@ class Progress(NamedTuple):
     """Where the night is; a named tuple, since one is made for every point.
 
     ``done_s`` and ``total_s`` are lab seconds of the plan's own estimate; ``temperature_k`` and ``field_oe``
-    are the last stored point's, NaN before there is one.
+    are the last stored point's, NaN before there is one. ``last`` is that point itself, and ``run`` the name
+    of the folder that it was stored in.
     """
 
     state: State = "queued"
@@ -32,3 +35,5 @@ class Progress(NamedTuple):
     temperature_k: float = float("nan")
     field_oe: float = float("nan")
     message: str = ""
+    run: str = ""
+    last: Point | None = None

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from onnes.instruments.clock import WallClock
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import ConfigurationError, OwnershipError
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.instruments.survey import Surveyed, survey_station
 from onnes.runner.night_thread import station_lock
@@ -42,15 +42,17 @@ class ReadoutAnswer:
         for title in ("role", "instrument", "quantity", "value", "state", "age"):
             table.add_column(title, overflow="fold")
         for one in self.found:
-            roles = ", ".join(one.roles) or "-"
-            if self.tests:
-                table.add_row(roles, one.instrument, "identity", one.identity or "-", "", "")
+            rows = [("identity", one.identity or "-", "", "")] if self.tests else []
             for reading in one.readings:
                 value = f"{reading.value:.6g}" if isinstance(reading.value, float) else str(reading.value)
                 told = f"{value} {reading.unit}".strip()
-                table.add_row(roles, one.instrument, reading.quantity, told, reading.state, reading.age)
+                rows.append((reading.quantity, told, reading.state, reading.age))
             if one.problem:
-                table.add_row(roles, one.instrument, "PROBLEM", one.problem, "", "")
+                rows.append(("PROBLEM", one.problem, "", ""))
+            roles = ", ".join(one.roles) or "-"
+            for row in rows:
+                table.add_row(roles, one.instrument, *row)
+                roles = ""  # said once an instrument, or a narrow terminal shows little else
         console.print(table, markup=False, highlight=False)
         count = sum(bool(one.problem) for one in self.found)
         lines = [f"{len(self.found)} instruments, {count} with a problem; nothing was set"]
@@ -72,8 +74,11 @@ def read_station(reference: str | None, *, tests: bool) -> ReadoutAnswer:
         OwnershipError: if a runner owns it: its night has all readings, see ``onnes watch``.
     """
     file = load_station_file(_path(reference))
-    with station_lock(file, file.runs_folder):
-        return ReadoutAnswer(file, tuple(survey_station(file, WallClock())), tests)
+    try:
+        with station_lock(file, file.runs_folder):
+            return ReadoutAnswer(file, tuple(survey_station(file, WallClock())), tests)
+    except OwnershipError as error:
+        raise OwnershipError(f"{error}; a night that runs shows what it reads: `onnes watch`") from error
 
 
 def _path(reference: str | None) -> Path:

@@ -175,7 +175,17 @@ class Record:
         kelvin, field_oe = getattr(point, "temperature", math.nan), getattr(point, "field", math.nan)
         # Each field by hand: `_replace` takes four times as long, and this is done at every point.
         self.progress = Progress(
-            now.state, now.step, count, now.points, done_s, now.total_s, kelvin, field_oe, now.message
+            now.state,
+            now.step,
+            count,
+            now.points,
+            done_s,
+            now.total_s,
+            kelvin,
+            field_oe,
+            now.message,
+            now.run,
+            point,
         )
         self._shown()
 

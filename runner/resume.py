@@ -6,22 +6,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.runner.ask import EFFECTS
 from onnes.runner.file_tail import last_events, last_rows
 from onnes.runner.measuring import take_up_extension
-from onnes.runner.night_state import OWNER_LOCK, NightState, judge
+from onnes.runner.night_state import NightState, judge
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.record import DONE
 from onnes.runner.stored_plan import plan_of_night
 from onnes.runner.virtual_night import LabChoice, LeftState
 from onnes.storage.environment import ENVIRONMENT
-from onnes.storage.manifest import Manifest, read_manifest
+from onnes.storage.manifest import read_manifest
 from onnes.storage.night import EVENTS, NIGHT_MANIFEST
-from onnes.storage.owner_lock import OwnerLock, this_process
 from onnes.storage.reader import Run
 from onnes.storage.run import RUN_MANIFEST
 
@@ -105,61 +101,6 @@ def left_night(path: Path, wall: Clock) -> LeftNight:
         _rest(path, step, steps.get(step.number, {})) for step in plan.steps if not _done(step, steps)
     )
     return LeftNight(path, manifest, plan, steps, rests, _left_state(path, manifest, plan, wall))
-
-
-@dataclass(frozen=True, slots=True)
-class AcknowledgedAnswer:
-    """A fault on which a night ended was acknowledged."""
-
-    night: NightState
-    fault: str
-
-    @property
-    def exit_code(self) -> int:
-        """Return 0."""
-        return 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "night": str(self.night.path),
-            "simulated": self.night.simulated,
-            "request": "acknowledge",
-            "effect": EFFECTS["acknowledge"]._asdict(),
-            "heard": True,
-            "state": self.night.state,
-            "reason": self.night.reason,
-            "messages": [self._said()],
-        }
-
-    def print(self, console: Console) -> None:
-        """Print it for people."""
-        console.print(self._said(), markup=False, highlight=False, soft_wrap=True)
-
-    def _said(self) -> str:
-        call = self.night.call
-        return f"night {call}: acknowledged: {self.fault}; go on with `onnes resume {call}`"
-
-
-def acknowledge_ended(night: NightState, wall: Clock) -> AcknowledgedAnswer:
-    """Note that a person has dealt with the fault on which a night ended.
-
-    Raises:
-        ConfigurationError: if it did not end on a fault.
-        OwnershipError: if somebody is at work on it.
-        StorageError: if the manifest cannot be read or written.
-    """
-    path = night.path / NIGHT_MANIFEST
-    with OwnerLock(night.path / OWNER_LOCK, {"what": night.path.name, "since": wall.datetime()}):
-        manifest = Manifest(path, wall, read_manifest(path))
-        fault = manifest.entries.get("fault")
-        if not fault:
-            raise ConfigurationError(
-                f"night {night.call} did not end on a fault; there is nothing to acknowledge"
-            )
-        manifest.put({"acknowledged": {**this_process(), "utc": wall.datetime(), "fault": fault}})
-        manifest.write()
-    return AcknowledgedAnswer(night, str(fault))
 
 
 def _done(step: PlanStep, steps: Mapping[int, Mapping[str, Any]]) -> bool:

@@ -12,6 +12,13 @@ from onnes.instruments.clock import Clock
 from onnes.runner.find_night import find_night, newest_night
 from onnes.runner.night_state import NightState, judge
 
+_BY_ITSELF = "it goes on by itself when the reason is gone; to look on type: onnes watch {call}"
+_SUSPENDED = {  # what ends a suspension that needs a person, by the word that its reason begins with
+    "fault": "when you have looked, type: onnes acknowledge {call}, then onnes resume {call}",
+    "foreign_setpoint": "when nobody else sets it any more, type: onnes resume {call}",
+    "helium_fill": "when the transfer is done, type: onnes helium-fill {call}",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
@@ -75,6 +82,8 @@ class StatusAnswer:
         if night.run is not None:
             lines.append(_row("point", f"{night.point} of {night.points} in {night.run.name}"))
         lines.append(_row("read", _readings(night)))
+        if night.safe:
+            lines.append(_row("safe", "the safe state was read back: sources at 0"))
         if night.doing:
             lines.append(_row("doing", night.doing))
         if night.ends_at is not None:
@@ -146,14 +155,13 @@ def what_to_type(night: NightState) -> str:
     if night.state == "paused":
         return f"to go on type: onnes resume {call}"
     if night.state == "suspended":
-        return (
-            f"it goes on by itself when the reason is gone; after a fault, when you have looked, type: "
-            f"onnes acknowledge {call}"
-        )
+        return _SUSPENDED.get(night.reason.partition(":")[0], _BY_ITSELF).format(call=call)
     if night.is_alive:
         return f"to look on type: onnes watch {call}"
     if night.state == "finished":
         return f"to see the results type: onnes analyse {call}"
+    if night.fault:
+        return f"when you have looked, type: onnes acknowledge {call}, then onnes resume {call}"
     return f"to go on with it type: onnes resume {call}"
 
 
@@ -164,7 +172,10 @@ def clock_text(when: datetime) -> str:
 
 def event_text(event: dict[str, Any]) -> str:
     """Return one line for an event."""
-    return f"{str(event.get('utc', ''))[11:19]} UTC  {event.get('kind', '')}: {event.get('message', '')}"
+    values = event.get("values")
+    whose = values.get("instrument") if isinstance(values, dict) else None
+    told = f"{whose}: {event.get('message', '')}" if whose else event.get("message", "")
+    return f"{str(event.get('utc', ''))[11:19]} UTC  {event.get('kind', '')}: {told}"
 
 
 def _readings(night: NightState) -> str:

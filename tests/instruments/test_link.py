@@ -314,3 +314,25 @@ def test_a_reply_that_is_given_once_is_not_asked_for_over_a_new_connection_eithe
     with pytest.raises(CommunicationError, match="is not asked again"):
         real.query("SYST:ERR?", str)
     assert real.reopened == 0
+
+
+def test_who_wants_an_end_waits_for_one_try_of_a_silent_instrument_and_for_no_further_question() -> None:
+    link, adapter, clock = link_to(*[TIMEOUT] * 9)
+    link.hurried = lambda: True
+    with pytest.raises(CommunicationError, match="not tried again: somebody wants an end"):
+        link.query("A?", float)
+    asked, now = len(adapter.journal), clock.now()
+    with pytest.raises(CommunicationError, match=r"is silent and was not asked 'B\?': somebody wants an end"):
+        link.query("B?", float)
+    with pytest.raises(CommunicationError, match=r"is silent and was not asked 'C\?'"):
+        link.attempt(lambda: float(link.exchange("C?")), "C?")
+    assert len(adapter.journal) == asked
+    assert clock.now() == now
+
+
+def test_a_pause_between_two_tries_ends_when_somebody_wants_an_end() -> None:
+    link, _, clock = link_to(*[TIMEOUT] * 9)
+    link.hurried = lambda: clock.now() >= 0.6  # in the second pause, which is 1 s long
+    with pytest.raises(CommunicationError, match="not tried again"):
+        link.query("A?", float)
+    assert clock.now() < 1.2

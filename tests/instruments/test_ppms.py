@@ -154,6 +154,18 @@ def test_two_timestamps_that_went_backwards_are_a_restarted_controller() -> None
                 instrument.snapshot()
 
 
+def test_a_restart_that_a_person_has_accepted_is_no_fault_any_more() -> None:
+    again = [data(4369, stamp=6.0), data(4369, stamp=6.1)]
+    with ppms([data(4369, stamp=1000.5), data(4369, stamp=3.5), data(4369, stamp=4.1), *again]) as instrument:
+        instrument.snapshot()
+        with pytest.raises(InstrumentFault, match="controller of the PPMS was restarted"):
+            instrument.snapshot()
+        instrument.accept_restart()
+        instrument.snapshot()
+        instrument.snapshot()
+        assert len(instrument.link.retries) == 1
+
+
 def stamped(stamps: list[float], snapshots: int) -> list[str]:
     """Take snapshots one after the other; return why questions were asked again."""
     with ppms([data(4369, stamp=stamp) for stamp in stamps]) as instrument:
@@ -281,9 +293,17 @@ def test_the_limit_of_the_field_is_what_the_controller_says_of_its_magnet() -> N
         assert instrument.field_limits.low == -140000
 
 
-@pytest.mark.parametrize("answer", ["300,10,0;", "4.3,10,0;"])
-def test_a_refused_temperature_is_a_fault(answer: str) -> None:
-    pairs = [("TEMP?", "300,10,0;"), ("TEMP 4.2 10 0", None), ("TEMP?", answer), ("TEMP?", answer)]
+LOST_ONCE = [("TEMP?", "300,10,0;"), ("TEMP 4.2 10 0", None), ("TEMP?", "300,10,0;"), ("TEMP?", "300,10,0;")]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [*LOST_ONCE, ("TEMP 4.2 10 0", None), ("TEMP?", "300,10,0;")],
+        [*LOST_ONCE[:2], ("TEMP?", "4.3,10,0;"), ("TEMP?", "4.3,10,0;")],
+    ],
+)
+def test_a_refused_temperature_is_a_fault(pairs: list[tuple[str, str | None]]) -> None:
     with (
         ppms(pairs) as instrument,
         pytest.raises(
@@ -298,6 +318,13 @@ def test_an_old_reply_after_a_set_is_not_taken_for_a_refusal() -> None:
     with ppms(pairs) as instrument:
         instrument.set_temperature(4.2, 10)
         instrument.adapter.connection.clear.assert_called_once()
+
+
+def test_a_setpoint_that_was_lost_is_sent_once_more_and_noted() -> None:
+    with ppms([*LOST_ONCE, ("TEMP 4.2 10 0", None), ("TEMP?", "4.2,10,0;")]) as instrument:
+        instrument.set_temperature(4.2, 10)
+        assert instrument.confirmed_temperature() == 4.2
+        assert [retry.question for retry in instrument.link.retries] == ["TEMP 4.2 10 0"]
 
 
 def test_an_unchanged_temperature_is_not_sent_again() -> None:

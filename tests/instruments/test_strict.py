@@ -179,6 +179,15 @@ def test_an_empty_error_queue_is_no_fault() -> None:
         assert firm.check_errors() == []
 
 
+def test_a_queue_that_overflowed_with_replies_out_of_step_is_the_fault_of_the_link() -> None:
+    pairs = [("SYST:ERR?", '-420,"Query UNTERMINATED"'), ("SYST:ERR?", '-350,"Queue overflow"')]
+    with (
+        expected_protocol(Firm, [*pairs, ("SYST:ERR?", '0,"No error"')]) as firm,
+        pytest.raises(CommunicationError, match="reports 2 errors: -420"),
+    ):
+        firm.check_errors()
+
+
 def test_errors_in_the_queue_are_a_fault_with_their_texts() -> None:
     replies = [("SYST:ERR?", '-222,"Parameter out of range"'), ("SYST:ERR?", '0,"No error"')]
     with (

@@ -23,14 +23,18 @@ def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
     yield from BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
-def commands(body: str) -> Iterator[list[str]]:
-    """Yield the arguments of each `onnes` of a shell block; what installs it is for the gate to run."""
+def commands(body: str) -> Iterator[tuple[list[str], int]]:
+    """Yield the arguments of each `onnes` of a shell block, and its exit code: 0 where no comment says other.
+
+    What installs it is for the gate to run.
+    """
     for line in body.splitlines():
+        code = re.search(r"# exit code (\d)", line)
         words = shlex.split(line.rpartition("&&")[2], comments=True)
         if words[:2] == ["uv", "run"]:
             words = words[2:]
         if words[:1] == ["onnes"]:
-            yield words[1:]
+            yield words[1:], int(code[1]) if code else 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -45,9 +49,9 @@ def test_every_snippet_of_the_page_runs(page: Path, tmp_path: Path, monkeypatch:
         elif language == "python":
             exec(compile(body, page.name, "exec"), names)  # the pages are ours
         elif language == "sh":
-            for arguments in commands(body):
+            for arguments, code in commands(body):
                 result = CliRunner().invoke(cli, arguments, standalone_mode=False)
-                assert (result.exception, result.return_value) == (None, 0), result.output
+                assert (result.exception, result.return_value) == (None, code), result.output
 
 
 def test_the_gate_runs_exactly_the_test_command_of_the_readme() -> None:

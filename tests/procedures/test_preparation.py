@@ -7,6 +7,7 @@ import pytest
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import InstrumentFault, LimitError
+from onnes.instruments.limits import Limits
 from onnes.instruments.records import Event, Point
 from onnes.procedures.options import Prepare
 from onnes.procedures.preparation import recipe_of
@@ -31,7 +32,7 @@ def test_the_defaults_hang_on_the_transition_and_the_station() -> None:
     assert recipe_of(Prepare(), 20.0).warm_to_k == 30.0
     assert recipe_of(Prepare(), 80.0).warm_to_k == 100.0
     assert recipe_of(Prepare(), 20.0).degauss_from_oe == 10000.0
-    assert recipe_of(Prepare(), 20.0, field_high_oe=5000.0).degauss_from_oe == 5000.0
+    assert recipe_of(Prepare(), 20.0, Limits(-4000.0, 5000.0, "Oe")).degauss_from_oe == 4000.0
     assert recipe_of(Prepare(warm_to_k=60.0, degauss_from_oe=0.0), 20.0).warm_to_k == 60.0
 
 
@@ -71,6 +72,19 @@ def test_it_warms_takes_the_field_away_and_cools_in_this_order(
         "cool_to_k": 5.0,
         "soak_s": 90.0,
     }
+
+
+def test_it_warms_and_changes_the_field_no_faster_than_the_measurement_does(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(5.0, 300.0)
+    slow = isotherm(temperature_rate_k_per_min=1.5, magnet={"rate_oe_per_s": 40.0})
+    for item in slow.points(station, clock):
+        if isinstance(item, Point):
+            break
+    assert {rate for _, rate, _ in station.cryostat.t.commands} == {1.5}
+    assert {rate for _, rate, _, _ in station.cryostat.h.commands} == {40.0}
+    assert slow.prepare_s(5.0) > isotherm().prepare_s(5.0) + 1500.0
 
 
 def test_the_current_is_off_while_it_is_prepared(clock: VirtualClock, make_station: MakeStation) -> None:

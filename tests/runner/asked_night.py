@@ -9,6 +9,7 @@ from onnes.runner.ending import Outcome
 from onnes.runner.night_thread import NightThread
 from onnes.runner.progress import Progress
 from onnes.runner.requests import Request, RequestKind
+from onnes.sim.lab import VirtualLab
 from tests.runner.test_engine import Evening
 
 HEAD = """
@@ -40,7 +41,8 @@ class AskedNight(Evening):
         with self.ready() as night:
             clock = night.clock
             assert isinstance(clock, VirtualClock)
-            sleep, planned = clock.sleep, sorted(self.plans, key=lambda plan: plan[0])
+            self.plans.sort(key=lambda plan: plan[0])
+            sleep, planned = clock.sleep, self.plans
 
             def sleep_and_do(seconds: float) -> None:
                 end = clock.now() + seconds
@@ -66,6 +68,20 @@ class AskedNight(Evening):
         super()._show(progress)
         if not self.states or self.states[-1][1] != progress.state:
             self.states.append((self.running.clock.now(), progress.state))
+
+    def listen(self, heard: Callable[[str, float], None]) -> None:
+        """Let ``heard`` know of each message to the PPMS and when it comes, before it is obeyed."""
+
+        def spoil(lab: VirtualLab) -> None:
+            ppms, execute = lab.instruments["ppms"], lab.instruments["ppms"].execute
+
+            def hear_and_obey(message: str, t: float) -> Any:
+                heard(message, t)
+                return execute(message, t)
+
+            ppms.execute = hear_and_obey  # type: ignore[method-assign]
+
+        self.spoil = spoil
 
     # -- what came of it
 

@@ -96,19 +96,18 @@ class LeftNights:
         except (AssertionError, RuntimeError):
             return False
 
-    def copy(self, *_: object) -> Path:
+    def copy(self, *_: object) -> None:
         """Keep the folder of the night under way as it is now."""
         copy = self.folder / f"left{len(self.copies)}" / self.path.parent.name / self.path.name
         shutil.copytree(self.path, copy)
         self.copies.append(copy)
-        return copy
 
     def run(
         self,
         *,
         at_s: Sequence[float] = (),
         after: Sequence[int] = (),
-        spoil: Callable[[VirtualLab], None] = id,
+        spoil: Callable[[VirtualLab], object] = id,
     ) -> Outcome:
         """Run the night; keep a copy at each lab time ``at_s`` and after so many points."""
         path = self.folder / "night.yaml"
@@ -132,7 +131,7 @@ class LeftNights:
             return self._outcome()
 
     def take_up(
-        self, path: Path, *, after: Sequence[int] = (), spoil: Callable[[VirtualLab], None] = id
+        self, path: Path, *, after: Sequence[int] = (), spoil: Callable[[VirtualLab], object] = id
     ) -> Outcome:
         """Take the night in the folder ``path`` up, as the command does."""
         with self.taking_up(path) as (thread, lab):

@@ -96,6 +96,13 @@ def test_a_request_without_a_state_of_its_own_waits_for_the_event_that_answers_i
     assert messages(answer)[1] == "00:00:00 UTC  request: skip: step 2 is skipped"
 
 
+def test_a_request_that_the_night_refuses_has_exit_code_2(runner: Runner) -> None:
+    runner.does = lambda _: runner.night.folder.event(
+        "extend_refused", "extend asked by me: no new end", {}, runner.night.wall
+    )
+    assert asked(runner, "extend").exit_code == 2
+
+
 def test_a_runner_that_does_not_look_is_told_and_not_waited_for_long(open_night: OpenNight) -> None:
     RequestBox(open_night.path, open_night.wall)
     answer = ask(judge(open_night.path, open_night.wall), "stop", open_night.wall)

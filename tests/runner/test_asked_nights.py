@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -230,7 +231,7 @@ def test_an_extension_asked_in_a_pause_is_heeded_there_and_measured(night: Asked
     ],
 )
 def test_an_extension_that_cannot_be_is_told_and_changes_nothing(
-    night: AskedNight, measured: str, values: dict[str, object], told: str
+    night: AskedNight, measured: str, values: dict[str, Any], told: str
 ) -> None:
     night.sequence = steps(BUSY[measured])
     night.ask(300.0, "extend", **values)
@@ -246,6 +247,34 @@ ISOTHERM = """
       field: [0 Oe, 200 Oe, 400 Oe]
       current: 100 uA
 """
+
+
+@pytest.mark.parametrize("then", ["resume", "stop"])
+def test_after_a_pause_the_next_setpoint_is_approached_again_and_each_is_measured_once(
+    night: AskedNight, then: RequestKind
+) -> None:
+    night.sequence = steps(ISOTHERM)
+    asked = iter([Request("pause", "a test")])
+
+    def after(count: int, running: NightThread) -> None:
+        if count == 2 and (request := next(asked, None)):
+            night.ask(running.clock.now() + 5.0, then)  # the only one planned
+            running.requests.post(request)
+
+    night.after_point = after
+    assert night.run().status == {"resume": "finished", "stop": "stopped"}[then]
+    (run,) = night.night.runs
+    found = list(run.current["Field setpoint (Oe)"])
+    if then == "stop":
+        assert found == [0, 200]
+        assert run.status == "stopped"
+        return
+    assert found == [0, 200, 400, 400, 200, 0]
+    assert sorted(set(run.data["Attempt"])) == [1, 2]
+    taken_up = night.events("taken_up")[0]["t"]
+    approached = [e["values"]["target"] for e in night.events("settled") if e["t"] > taken_up]
+    assert 400.0 in approached
+    assert "pause asked by a test" in run.manifest["attempts"][1]["reason"]
 
 
 @pytest.mark.parametrize("end", [1000.0, 900.0])
@@ -293,12 +322,15 @@ def test_of_two_requests_at_once_the_stronger_wins_and_both_are_recorded(
 def test_a_skip_and_a_pause_leave_the_step_out_and_pause_before_the_next(night: AskedNight) -> None:
     night.sequence = steps("  - wait: 10 min\n  - set_temperature: {to: 250 K, wait: false}\n")
     night.ask(100.0, "skip", "pause")
-    setpoints = []
-    night.at(103.0, lambda: setpoints.append(night.lab().cryostat.setpoint()[0]))
+    messages: list[str] = []
+    night.listen(lambda message, _: messages.append(message))
+    night.at(103.0, lambda: messages.append("now"))
     night.ask(104.0, "resume")
     assert night.run().status == "finished"
     assert [step["status"] for step in night.night.manifest["steps"]] == ["skipped", "finished", "finished"]
-    assert setpoints != [250.0]
+    set_to_250 = [message.startswith("TEMP 250") for message in messages]
+    assert any(set_to_250)
+    assert not any(set_to_250[: messages.index("now")])
     assert night.delay(100.0, state="paused") <= HEEDED_S
 
 
@@ -313,8 +345,15 @@ def test_a_pause_asked_twice_is_resumed_once(night: AskedNight) -> None:
 
 def test_a_resume_that_meets_nothing_does_not_answer_what_comes_later(night: AskedNight) -> None:
     night.sequence = steps(BUSY["a wait"])
-    night.ask(100.0, "resume", "acknowledge")
-    night.at(150.0, lambda: night.lab().magnet.force_status(15, 150.0))
+    night.ask(100.0, "resume")
+    too_early = iter([Request("acknowledge", "a test")])  # in the midst of the reading that finds the fault
+
+    def heard(message: str, t: float) -> None:
+        if t > 150.0 and message.startswith("GETDAT") and (request := next(too_early, None)):
+            night.lab().magnet.force_status(15, t)
+            night.running.requests.post(request)
+
+    night.listen(heard)
     night.ask(300.0, "resume")
     night.at(305.0, lambda: night.lab().magnet.force_status(1, 305.0))
     night.ask(310.0, "acknowledge", who="somebody who looked")

@@ -7,7 +7,7 @@ import pytest
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.find_night import RUNS
 from onnes.runner.night_state import STALE_S
-from onnes.runner.status import clock_text, status
+from onnes.runner.status import clock_text, event_text, status
 from onnes.storage.owner_lock import OwnerLock
 from tests.runner.conftest import OpenNight
 
@@ -83,18 +83,54 @@ def test_a_runner_that_lives_without_a_heartbeat_is_told(open_night: OpenNight) 
 
 
 @pytest.mark.parametrize(
-    ("state", "last"),
+    ("state", "reason", "last"),
     [
-        ("paused", "to go on type: onnes resume 1"),
-        ("suspended", "when you have looked, type: onnes acknowledge 1"),
-        ("stopping", "to look on type: onnes watch 1"),
+        ("paused", "pause: asked", "to go on type: onnes resume 1"),
+        (
+            "suspended",
+            "disk: full",
+            "it goes on by itself when the reason is gone; to look on type: onnes watch 1",
+        ),
+        (
+            "suspended",
+            "fault: quench",
+            "when you have looked, type: onnes acknowledge 1, then onnes resume 1",
+        ),
+        ("suspended", "helium_fill: asked", "when the transfer is done, type: onnes helium-fill 1"),
+        ("suspended", "foreign_setpoint: 4 K", "when nobody else sets it any more, type: onnes resume 1"),
+        ("stopping", "asked", "to look on type: onnes watch 1"),
     ],
 )
-def test_the_last_line_of_a_live_night_is_what_to_type(open_night: OpenNight, state: str, last: str) -> None:
-    open_night.state(state=state, reason="helium low")
+def test_the_last_line_of_a_live_night_is_what_to_type(
+    open_night: OpenNight, state: str, reason: str, last: str
+) -> None:
+    open_night.state(state=state, reason=reason)
     found = lines(open_night)
-    assert found[0].startswith(f"SIMULATED  {state} (helium low), step 2 of 3")
-    assert found[-1].endswith(last)
+    assert found[0].startswith(f"SIMULATED  {state} ({reason}), step 2 of 3")
+    assert found[-1] == last
+
+
+def test_a_night_that_ended_on_a_fault_wants_it_acknowledged_once(open_night: OpenNight) -> None:
+    open_night.edit(status="failed", safe_state_confirmed=True, fault="magnet quenched")
+    assert lines(open_night)[-1] == "when you have looked, type: onnes acknowledge 1, then onnes resume 1"
+    open_night.edit(acknowledged={"fault": "magnet quenched"})
+    assert lines(open_night)[-1] == "to go on with it type: onnes resume 1"
+
+
+def test_a_safe_state_that_was_read_back_is_said(open_night: OpenNight) -> None:
+    said = "safe     the safe state was read back: sources at 0"
+    assert said not in lines(open_night)
+    open_night.edit(status="stopped", safe_state_confirmed=True)
+    assert said in lines(open_night)
+
+
+def test_an_event_of_an_instrument_names_it() -> None:
+    event = {"utc": "2026-01-01T02:03:04+00:00", "kind": "hold", "message": "0 A, output off"}
+    assert event_text(event) == "02:03:04 UTC  hold: 0 A, output off"
+    assert (
+        event_text({**event, "values": {"instrument": "k6221"}})
+        == "02:03:04 UTC  hold: k6221: 0 A, output off"
+    )
 
 
 @pytest.mark.parametrize(

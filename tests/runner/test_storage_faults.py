@@ -56,7 +56,7 @@ class Drive:
         was_on: whether the source was on each time the night stood still.
     """
 
-    def __init__(self, nights: LeftNights, breaks: Callable[[], None], mends: Callable[[], None]) -> None:
+    def __init__(self, nights: LeftNights, breaks: Callable[[], None], mends: Callable[[], object]) -> None:
         self.nights, self.breaks, self.mends = nights, breaks, mends
         self.states: list[str] = []
         self.was_on: list[bool] = []
