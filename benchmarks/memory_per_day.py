@@ -2,8 +2,8 @@
 
     uv run python benchmarks/memory_per_day.py
 
-Target: below 20 MB in 30 days. The baseline is the same process keeping every row of the slow stream, as a list
-of readings would. Needs Linux (the resident memory is read from /proc).
+Target: below 20 MB in 30 days. The baseline is the same process keeping every row of the slow stream, as a
+list of readings would. Needs Linux (the resident memory is read from /proc).
 """
 
 import gc

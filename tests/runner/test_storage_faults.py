@@ -76,12 +76,15 @@ class Drive:
             assert night.wait(60)
             return night.outcome()
 
+    def _mend(self, _t: float) -> None:
+        self.mends()
+
     def see(self, lab: VirtualLab, progress: Progress) -> None:
         if progress.state == "suspended" and (not self.states or self.states[-1] != "suspended"):
             source = lab.instruments["k6221"]
             assert isinstance(source, K6221)
             lab.at(lab.now() + 25.0, lambda _t: self.was_on.append(source.output))
-            lab.at(lab.now() + 60.0, lambda _t: self.mends())
+            lab.at(lab.now() + 60.0, self._mend)
         self.states.append(progress.state)
 
 
