@@ -183,6 +183,7 @@ class RunEngine:
         limit_s = math.inf if step.time_limit_s is None else step.time_limit_s
         self._run_clock.deadline = self._clock.now() + limit_s
         self._controls.begin()
+        self._measuring.begin()
         reason = ""
         while True:
             self._record.step(step.number, status="running")

@@ -69,6 +69,10 @@ class Measuring:
         self._run: RunFolder | None = None
         self._measurement: Measurement | None = None
 
+    def begin(self) -> None:
+        """Forget the step before: how far that had come says nothing of the next one."""
+        self.place = (0, 0)
+
     def measure(self, step: PlanStep, measure: Measure, reason: str) -> None:
         """Take every point of a step that is not stored yet, and close its run.
 
@@ -81,13 +85,12 @@ class Measuring:
         """
         measurement = self._measurement = measure.measurement
         run, take_up = self._opened(step, measure, reason)
-        if run is None:
-            return
         self.history_kept = True
-        if take_up is not None:
-            self._take_points(run, measurement, take_up)
-        self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
-        self._stored(partial(run.close, "finished"))
+        if run is not None:
+            if take_up is not None:
+                self._take_points(run, measurement, take_up)
+            self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
+            self._stored(partial(run.close, "finished"))
         self._run = self._measurement = None
 
     def waiting(self) -> str:
@@ -144,7 +147,8 @@ class Measuring:
         if self._run is None:
             take_up_extension(measurement, stored)
             self._monitors.run_begins(_reference_ohm(stored))
-        if stored.status == "finished":  # its runner was killed before it could say so of the step
+        # Its runner was killed before it could say so of the step, or its last line could not be written at once.
+        if stored.status == "finished":
             return None, None
         kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
         take_up = measurement.take_up(current, history_kept=kept)
