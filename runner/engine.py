@@ -314,6 +314,14 @@ class RunEngine:
         self._measuring.end("stopped")
         self._record.step(step.number, status="skipped", message=f"skip asked by {who}")
         self._record.event("skipped", f"step {step.number} ({step.name}) is left out: asked by {who}")
+        while True:
+            try:
+                return self._hold.sources_off()
+            except GivenUp as given_up:
+                raise given_up.error from given_up
+            except Interrupted as again:
+                if again.request.kind != "skip":  # the step is left out already
+                    raise
 
     def _asked(self) -> None:
         """Heed the requests that do not end the night.
