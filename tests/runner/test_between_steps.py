@@ -1,4 +1,4 @@
-"""What a step must not leave to the next one: a run, a count of breaks, a current."""
+"""What must not pass from one step or curve to another: a run, a count of breaks, a current, an end."""
 
 import itertools
 from pathlib import Path
@@ -9,6 +9,8 @@ import pytest
 from onnes.instruments.errors import CommunicationError, StorageError
 from onnes.instruments.records import Point
 from onnes.procedures.resistance_vs_field import ResistanceVsField
+from onnes.runner.night_thread import NightThread
+from onnes.runner.requests import Request
 from onnes.storage.manifest import Manifest
 from onnes.storage.run import RUN_MANIFEST, RunFolder
 from tests.runner.bad_night import BadNight, demo_night
@@ -80,3 +82,26 @@ def test_a_skip_leaves_no_current_on_where_the_source_did_not_hear_of_it(night: 
     assert night.run().safe
     assert night.the_lab.clock.now() > 900.0
     assert night.off_at(500.0)
+
+
+def test_an_extension_leaves_the_setpoints_of_the_isotherms_before_as_they_were_measured(
+    night: BadNight,
+) -> None:
+    night.sequence = SEQUENCE.replace(
+        "temperature: 300 K", "temperature: [300 K, 299 K, 298 K]\n      order: as_written"
+    )
+    ends = {7: 600.0, 15: 800.0}  # in the second and in the third isotherm
+
+    def extend(count: int, running: NightThread) -> None:
+        if (end := ends.pop(count, None)) is not None:
+            running.requests.post(Request("extend", "a test", {"quantity": "field", "end": end}))
+
+    night.after_point = extend
+    assert night.run().status == "finished"
+    run = night.first_run
+    planned = [setpoint["field_oe"] for setpoint in run.manifest["setpoints"]]
+    assert planned == night.setpoints
+    assert max(planned[:6]) == 400
+    assert max(planned[6:14]) == 600
+    assert max(planned[14:]) == 800
+    assert night.shown[-1].points == len(planned)
