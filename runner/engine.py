@@ -314,12 +314,15 @@ class RunEngine:
         self._record.event("skipped", f"step {step.number} ({step.name}) is left out: asked by {who}")
         while True:
             try:
-                return self._hold.sources_off()
+                if self._hold.sources_off():
+                    self._controls.ramps_are_held = True
+                return
             except GivenUp as given_up:
                 raise given_up.error from given_up
             except Interrupted as again:
-                if again.request.kind != "skip":  # the step is left out already
+                if again.request.kind != "skip":
                     raise
+                self._controls.ramps_are_held = True  # left out already; the source may be on
 
     def _asked(self) -> None:
         """Heed the requests that do not end the night.

@@ -110,8 +110,8 @@ class Hold:
             except OnnesError as error:
                 self._record.event("hold_failed", f"the field is not on its way to 0 Oe: {error}")
 
-    def sources_off(self) -> None:
-        """Take the current away; where that is not confirmed, stand still until it is.
+    def sources_off(self) -> bool:
+        """Take the current away; where that is not confirmed, stand still until it is, and say so.
 
         Raises:
             Interrupted, InstrumentFault, SafeStop, GivenUp: as :meth:`wait`.
@@ -119,6 +119,7 @@ class Hold:
         why = self._source_on(self._stop_sources())
         if why is not None:
             self.wait(why)
+        return why is not None
 
     def _sources_that_are_on(self) -> Break | None:
         """Return what is waited for where a source has not heard yet that it was to go to zero."""
