@@ -214,10 +214,6 @@ class Station:
                 self._clock.now(),
             )
 
-    def environment(self) -> dict[str, float | str]:
-        """Return one row of the slow stream, from one look; its columns are those of its ``row()``."""
-        return self.look().row()
-
     def foreign_setpoints(self) -> list[ForeignSetpoint]:
         """Read the setpoints back; return those that differ from what was set here and confirmed last.
 

@@ -128,8 +128,10 @@ class Measurement(Procedure):
         """Return about how long it takes from ``take_up`` to the end, s; needs no hardware."""
         raise NotImplementedError
 
-    def extend(self, end: float) -> None:
+    def extend(self, end: float) -> int:
         """Move the end of the running program further on, K or Oe; the next point goes by it.
+
+        Return the number of the first curve that does: those before it are measured.
 
         Limits are for the caller to look at; the drivers refuse what is outside theirs.
 

@@ -50,6 +50,7 @@ class ResistanceMeasurement(Measurement):
     program_unit: ClassVar[str] = ""
     contacts: ContactWatch | None = None  # of the points so far: it outlives a break
     _open_leg: int = 0  # index of the pass of the program that is under way
+    _first_curve: int = 1  # number of the curve of its first pass
 
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands."""
@@ -59,8 +60,10 @@ class ResistanceMeasurement(Measurement):
         """Return a pass of a swept program as it stands: its end may move, its kind does not."""
         return cast(Sweep, self.legs()[leg].program)
 
-    def extend(self, end: float) -> None:
+    def extend(self, end: float) -> int:
         """Move the end of the running program further on, K or Oe; the next point goes by it.
+
+        Return the number of the first curve that does: those before it are measured.
 
         Raises:
             ValueError: if the first passes are over, ``end`` does not lie beyond the end in the same
@@ -73,6 +76,7 @@ class ResistanceMeasurement(Measurement):
             way = "the way back has begun" if self._open_leg < len(legs) else "it is measured"
             raise ValueError(f"the program cannot be extended to {end:.9g} {self.program_unit}: {way}")
         self._move_end(end)
+        return self._first_curve
 
     def _move_end(self, end: float) -> None:
         raise NotImplementedError

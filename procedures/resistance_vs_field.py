@@ -83,6 +83,7 @@ class ResistanceVsField(ResistanceMeasurement):
         )
         try:
             for first, kelvin in self._isotherms(start.curve):
+                self._first_curve = first
                 is_open = first <= start.curve
                 self._open_leg = start.curve - first if is_open else 0
                 if not (is_open and self._is_kept(start, first, kelvin)):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.figure import draw
-from onnes.runner.find_night import find_night as find_night
 from onnes.runner.findings import find
 from onnes.runner.results import NightResult, write_results
 from onnes.storage.night import NIGHT_MANIFEST

@@ -1,7 +1,7 @@
 """What a person asks of a night that runs in another process, and in words what comes of it."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,16 +106,7 @@ class AskedAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {
-            "night": str(self.night.path),
-            "simulated": self.night.simulated,
-            "request": self.kind,
-            "effect": EFFECTS[self.kind]._asdict(),
-            "heard": self.heard,
-            "state": self.night.state,
-            "reason": self.night.reason,
-            "messages": self._messages(),
-        }
+        return answer_json(self.kind, self.night, EFFECTS[self.kind], self._messages(), heard=self.heard)
 
     def print(self, console: Console) -> None:
         """Print what came of it."""
@@ -132,6 +123,22 @@ class AskedAnswer:
                 headline(self.night),
             ]
         return [f"{asked}, and has heard it", *map(event_text, self.events), headline(self.night)]
+
+
+def answer_json(
+    kind: Kind, night: NightState, effect: Effect, messages: Sequence[str], *, heard: bool | None
+) -> dict[str, Any]:
+    """Return the answer to a request as plain JSON values, whoever gives it."""
+    return {
+        "night": str(night.path),
+        "simulated": night.simulated,
+        "request": kind,
+        "effect": effect._asdict(),
+        "heard": heard,
+        "state": night.state,
+        "reason": night.reason,
+        "messages": list(messages),
+    }
 
 
 def ask(

@@ -28,6 +28,10 @@ FAULT_WATCH_S = 3600.0
 HELIUM_PATIENCE_S = 1800.0
 INTERLOCK_PATIENCE_S = 24 * 3600.0  # as for storage: waiting costs time alone, but not for ever
 
+# After so many breaks in a row between which a step did not get on, it has failed: an interlock that trips
+# whenever it is tried must not keep a night for ever.
+BREAKS_IN_VAIN = 3
+
 
 class SafeStop(OnnesError, RuntimeError):
     """An interlock or a step's ``on_error`` ends the night in good order."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from onnes.instruments.clock import WallClock
 from onnes.instruments.errors import OnnesError

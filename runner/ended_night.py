@@ -8,7 +8,7 @@ from rich.console import Console
 
 from onnes.instruments.clock import Clock, VirtualClock
 from onnes.instruments.errors import ConfigurationError
-from onnes.runner.ask import EFFECTS, Effect
+from onnes.runner.ask import EFFECTS, Effect, answer_json
 from onnes.runner.file_tail import last_events
 from onnes.runner.night_state import OWNER_LOCK, NightState, judge, number_in, time_in
 from onnes.storage.manifest import Manifest, read_manifest
@@ -40,16 +40,7 @@ class NotedAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {
-            "night": str(self.night.path),
-            "simulated": self.night.simulated,
-            "request": self.kind,
-            "effect": self.effect._asdict(),
-            "heard": True,
-            "state": self.night.state,
-            "reason": self.night.reason,
-            "messages": list(self.said),
-        }
+        return answer_json(self.kind, self.night, self.effect, self.said, heard=True)
 
     def print(self, console: Console) -> None:
         """Print it for people."""

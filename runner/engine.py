@@ -9,7 +9,7 @@ import math
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from onnes.instruments.clock import Clock
@@ -21,8 +21,9 @@ from onnes.instruments.errors import (
     LimitError,
     StorageError,
 )
-from onnes.instruments.station import SafeStep, Station
+from onnes.instruments.station import Station
 from onnes.runner.breaks import (
+    BREAKS_IN_VAIN,
     Break,
     BrokenOff,
     Faulted,
@@ -41,23 +42,16 @@ from onnes.runner.estimate import estimates_s
 from onnes.runner.hold import Hold
 from onnes.runner.measuring import Measuring
 from onnes.runner.monitors import Monitors
-from onnes.runner.notifications import UNSAFE, Notifier
+from onnes.runner.notifications import Notifier
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.progress import Progress
 from onnes.runner.record import Record
 from onnes.runner.requests import KINDS, Interrupted, RequestKind, Requests
 from onnes.runner.run_clock import RunClock, TimeLimitError
+from onnes.runner.way_out import WayOut
 from onnes.storage.night import NightFolder
 
-# After so many breaks in a row between which a step did not get on, it has failed: an interlock that trips
-# whenever it is tried must not keep a night for ever.
-_BREAKS_IN_VAIN = 3
-
 _ANSWERS: frozenset[RequestKind] = frozenset({"resume", "acknowledge"})  # to a night that stands still
-
-# A safe state that was not confirmed is tried again after these pauses, s of lab time (assumed): a link that
-# comes back within minutes must not leave a current on.
-_SAFE_AGAIN_S = (2.0, 10.0, 30.0, 60.0, 120.0)
 
 
 @dataclass(slots=True)
@@ -111,6 +105,10 @@ class RunEngine:
         rate = plan.finish.field_rate_oe_per_s
         self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered, rate)
         self._controls = Controls(plan.steps, station, self._run_clock, record)
+        self._way_out = WayOut(
+            plan.finish, station, clock, requests, record, self._monitors, self._run_clock,
+            self._controls, self._hold, notify,
+        )  # fmt: skip
         left = {n: s["run"] for n, s in before.items() if "run" in s and not record.is_done(n)}
         self._measuring = Measuring(plan, station, night, self._run_clock, record, self._monitors, left)
         record.doing = lambda: self._measuring.waiting() or self._controls.watch.waiting()
@@ -125,7 +123,7 @@ class RunEngine:
         try:
             ended = self._work(found)
         finally:
-            safe, worse = self._make_safe(ended)
+            safe, worse = self._way_out.make_safe(ended)
             if worse is not None:  # a field that is not where it was declared to be is no good end
                 message = "; then ".join(filter(None, (ended.message, worse.message)))
                 ended = Ended(worse.status, message, may_finish=False)
@@ -183,6 +181,7 @@ class RunEngine:
         limit_s = math.inf if step.time_limit_s is None else step.time_limit_s
         self._run_clock.deadline = self._clock.now() + limit_s
         self._controls.begin()
+        self._measuring.begin()
         reason = ""
         while True:
             self._record.step(step.number, status="running")
@@ -266,7 +265,7 @@ class RunEngine:
             return broken
         if broken is not None:
             tally.breaks += not broken.needs_person
-            if tally.breaks <= _BREAKS_IN_VAIN:
+            if tally.breaks <= BREAKS_IN_VAIN:
                 return broken
             self._monitors.reset(broken.name)  # it stands for the next step, where it trips anew
             return None
@@ -288,7 +287,7 @@ class RunEngine:
         """End a step that has failed, as its ``on_error`` says; return False where the night goes on."""
         policy = step.on_error
         if isinstance(error, BrokenOff):  # which is no failure by itself
-            error = InVain(f"broken off {_BREAKS_IN_VAIN + 1} times without getting on, at last by: {error}")
+            error = InVain(f"broken off {BREAKS_IN_VAIN + 1} times without getting on, at last by: {error}")
         message = f"{type(error).__name__}: {error}"
         self._record.event(
             "step_failed",
@@ -313,6 +312,17 @@ class RunEngine:
         self._measuring.end("stopped")
         self._record.step(step.number, status="skipped", message=f"skip asked by {who}")
         self._record.event("skipped", f"step {step.number} ({step.name}) is left out: asked by {who}")
+        while True:
+            try:
+                if self._hold.sources_off():
+                    self._controls.ramps_are_held = True
+                return
+            except GivenUp as given_up:
+                raise given_up.error from given_up
+            except Interrupted as again:
+                if again.request.kind != "skip":
+                    raise
+                self._controls.ramps_are_held = True  # left out already; the source may be on
 
     def _asked(self) -> None:
         """Heed the requests that do not end the night.
@@ -344,70 +354,6 @@ class RunEngine:
             self._record.event("request_refused", text, vain.values)
 
     # -- ends
-
-    def _make_safe(self, ended: Ended) -> tuple[bool, Ended | None]:
-        """Sources to zero, ``finish``, safe state; return whether all was confirmed, and what went wrong."""
-        abort = ended.status == "aborted"
-        self._record.tell(state="stopping")
-        steps = self._station.stop_sources(abort=abort)
-        worse = None
-        if ended.may_finish and all(step.confirmed for step in steps):
-            worse = self._finish()
-        found = {step.instrument: step for step in self._station.safe_state(abort=abort)}
-        for pause_s in _SAFE_AGAIN_S:
-            unsafe = [name for name, step in found.items() if not step.confirmed]
-            if not unsafe:
-                break
-            for name in unsafe:
-                self._tell_unsafe(found[name])
-            self._clock.sleep(pause_s)
-            found |= {step.instrument: step for step in self._station.safe_state(abort=abort, only=unsafe)}
-        self._record.safe_steps("safe_state", found.values())
-        safe = all(step.confirmed for step in found.values())
-        return safe, worse
-
-    def _tell_unsafe(self, step: SafeStep) -> None:
-        text = f"SAFE STATE NOT CONFIRMED: {step.instrument}: {step.message}"
-        self._record.event("safe_state_failed", text, {"instrument": step.instrument, "confirmed": False})
-        self._record.tell(message=text)
-        self._notify(UNSAFE, text)
-
-    def _finish(self) -> Ended | None:
-        """Go where the sequence wants field and temperature; return how that failed, if it did."""
-        self._requests.heed_only_abort()
-        self._run_clock.deadline = math.inf
-        try:
-            with self._monitors.standing_still():  # on the way out nothing is suspended any more
-                stops = self._go_to_finish()
-        except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
-            worse = ended_by(error)
-            self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
-            return Ended(worse.status, f"finish not reached: {worse.message}", may_finish=False)
-        if stops:
-            return Ended("failed", f"on the way to the finish: {'; '.join(stops)}", may_finish=False)
-        return None
-
-    def _go_to_finish(self) -> list[str]:
-        """Go there whatever breaks it off; return what wanted to stop the night meanwhile.
-
-        A safe stop takes this very way, but its heater goes no further than it has to; and a link that comes
-        back must not leave the magnet charged.
-        """
-        finish, stops = self._plan.finish, []
-        for left in reversed(range(1 + _BREAKS_IN_VAIN)):
-            try:
-                self._controls.finish(finish, self._monitors.ran_away_from())
-                break
-            except SafeStop as stop:
-                stops.append(str(stop))
-                finish = replace(finish, temperature_k=None)
-                if not left:
-                    raise
-            except CommunicationError as error:
-                if not left:
-                    raise
-                self._hold.wait(LinkDown(self._clock, error, self._station.silent))
-        return stops
 
     def _stop_sources_now(self) -> None:
         self._record.safe_steps("abort", self._station.stop_sources(abort=True))

@@ -1,12 +1,12 @@
 """Standing still: sources at zero, the field held, and everything still watched, until the reason is over."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from onnes.instruments.clock import Clock, VirtualClock
-from onnes.instruments.errors import OnnesError
+from onnes.instruments.errors import CommunicationError, OnnesError
 from onnes.instruments.station import SafeStep, Station
 from onnes.procedures import ramping
-from onnes.runner.breaks import Break, GivenUp
+from onnes.runner.breaks import Break, GivenUp, LinkDown
 from onnes.runner.monitors import Monitors
 from onnes.runner.record import Record
 from onnes.runner.requests import Interrupted, RequestKind, Requests
@@ -81,7 +81,7 @@ class Hold:
                 if why.is_over():
                     self._record.event("resumed", f"{why.name} is over", {"reason": why.name})
                     monitors.reset(why.name)
-                    following = monitors.still_tripped()
+                    following = monitors.still_tripped() or self._sources_that_are_on()
                     if following is None:
                         break
                     why = following
@@ -109,6 +109,31 @@ class Hold:
                 ramping.set_field(self._station, 0.0, self._field_rate_oe_per_s)
             except OnnesError as error:
                 self._record.event("hold_failed", f"the field is not on its way to 0 Oe: {error}")
+
+    def sources_off(self) -> bool:
+        """Take the current away; where that is not confirmed, stand still until it is, and say so.
+
+        Raises:
+            Interrupted, InstrumentFault, SafeStop, GivenUp: as :meth:`wait`.
+        """
+        why = self._source_on(self._stop_sources())
+        if why is not None:
+            self.wait(why)
+        return why is not None
+
+    def _sources_that_are_on(self) -> Break | None:
+        """Return what is waited for where a source has not heard yet that it was to go to zero."""
+        return self._source_on(self._stop_sources()) if self._unheld else None
+
+    def _source_on(self, why: Mapping[str, str]) -> Break | None:
+        error = CommunicationError("; ".join(why.values()))
+        return LinkDown(self._clock, error, self._stop_sources) if why else None
+
+    def _stop_sources(self) -> dict[str, str]:
+        """Tell every source to go to zero; return {who did not confirm it: why}."""
+        steps = self._station.stop_sources()
+        self._record.safe_steps("hold", steps)
+        return {step.instrument: step.message for step in steps if not step.confirmed}
 
     def _hold_the_rest(self) -> None:
         """Tell those to hold that did not confirm it, if it is time."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 JUMP_S = 1.0
 """Seconds between UTC and a monotonic clock from which on UTC has jumped."""

@@ -2,10 +2,11 @@
 
 import math
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ import pandas as pd
 from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.instruments.records import Event, Point, columns_of
 from onnes.instruments.station import Station
-from onnes.procedures.measurement import Measurement
+from onnes.procedures.measurement import Measurement, Setpoint
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.take_up import FROM_THE_START, TakeUp
 from onnes.runner.monitors import Monitors
@@ -68,6 +69,11 @@ class Measuring:
         self._left = dict(left)
         self._run: RunFolder | None = None
         self._measurement: Measurement | None = None
+        self._planned: list[dict[str, Any]] = []  # the setpoints of the run that is open, as stored
+
+    def begin(self) -> None:
+        """Forget the step before: how far that had come says nothing of the next one."""
+        self.place = (0, 0)
 
     def measure(self, step: PlanStep, measure: Measure, reason: str) -> None:
         """Take every point of a step that is not stored yet, and close its run.
@@ -81,13 +87,12 @@ class Measuring:
         """
         measurement = self._measurement = measure.measurement
         run, take_up = self._opened(step, measure, reason)
-        if run is None:
-            return
         self.history_kept = True
-        if take_up is not None:
-            self._take_points(run, measurement, take_up)
-        self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
-        self._stored(partial(run.close, "finished"))
+        if run is not None:
+            if take_up is not None:
+                self._take_points(run, measurement, take_up)
+            self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
+            self._stored(partial(run.close, "finished"))
         self._run = self._measurement = None
 
     def waiting(self) -> str:
@@ -97,7 +102,7 @@ class Measuring:
 
     def _take_points(self, run: RunFolder, measurement: Measurement, take_up: TakeUp) -> None:
         record, monitors, append, heed = self._record, self._monitors, run.append, self._run_clock.heed
-        planned = len(measurement.setpoints())
+        planned = len(self._planned)
         share = measurement.duration_s() / max(1, planned)
         done = max(0, planned - round(measurement.remaining_s(take_up) / share)) if share else 0
         before = record.progress.done_s
@@ -141,10 +146,12 @@ class Measuring:
         if self._run is not None:  # a row that is in memory still would be measured a second time
             self._stored(self._run.flush)
         stored, current = self._stored(partial(_read, self._night.path / name))
+        self._planned = stored.manifest.get("setpoints") or []
         if self._run is None:
             take_up_extension(measurement, stored)
             self._monitors.run_begins(_reference_ohm(stored))
-        if stored.status == "finished":  # its runner was killed before it could say so of the step
+        # Its runner was killed before it could say so of the step, or that could not be written at once.
+        if stored.status == "finished":
             return None, None
         kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
         take_up = measurement.take_up(current, history_kept=kept)
@@ -169,6 +176,7 @@ class Measuring:
         self._monitors.run_begins()
         self.place = 1, 0
         self._run = run = self._stored(create)
+        self._planned = [asdict(setpoint) for setpoint in planned]
         self._record.step(step.number, run=run.path.name)
         return run
 
@@ -208,15 +216,15 @@ class Measuring:
             if self._measurement is None or self._run is None:
                 raise ValueError("nothing is measured at the moment")
             end = _end(request, self._measurement, self._plan, self._station)
-            self._measurement.extend(end)
+            curve = self._measurement.extend(end)
         except (ValueError, ConfigurationError) as error:  # a limit is a ValueError too
             self._record.event("extend_refused", f"extend asked by {request.who}: {error}", request.values)
             return
-        planned = self._measurement.setpoints()
+        planned = self._planned = _replanned(self._planned, self._measurement.setpoints(), curve)
         with suppress(
             StorageError
         ):  # it is written with the next heartbeat, or the night is suspended for it
-            self._run.update(setpoints=[asdict(setpoint) for setpoint in planned], extended_to=end)
+            self._run.update(setpoints=planned, extended_to=end)
         unit = "Oe" if isinstance(self._measurement, ResistanceVsField) else "K"
         text = f"the program goes on to {end:.9g} {unit}: asked by {request.who}"
         self._record.event("extended", text, {"end": end, "points": len(planned)})
@@ -235,6 +243,14 @@ def take_up_extension(measurement: Measurement, stored: Run) -> None:
     # Who has said what is left to do has extended the same measurement already.
     if end is not None and len(measurement.setpoints()) < len(planned):
         measurement.extend(end)
+
+
+def _replanned(
+    before: Sequence[dict[str, Any]], after: Sequence[Setpoint], curve: int
+) -> list[dict[str, Any]]:
+    """Return the setpoints of a run from ``curve`` on by a new plan: what was measured before stays."""
+    kept = list(takewhile(lambda setpoint: setpoint["curve"] < curve, before))
+    return kept + [asdict(setpoint) for setpoint in dropwhile(lambda setpoint: setpoint.curve < curve, after)]
 
 
 def _reference_ohm(stored: Run) -> float:

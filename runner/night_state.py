@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, StorageError
+from onnes.runner import progress
 from onnes.runner.file_tail import last_events, last_rows, rows_that_count
 from onnes.runner.find_night import RUNS, all_nights
 from onnes.storage.environment import ENVIRONMENT
@@ -25,10 +26,7 @@ OWNER_LOCK = "owner.lock"
 STALE_S = 60.0  # (a) twelve heartbeats: a disk that is busy for a while makes no crash
 LATE_S = 3 * HEARTBEAT_INTERVAL_S  # a value older than that is not shown as live
 
-State = Literal[
-    "queued", "preparing", "running", "paused", "suspended", "stopping",
-    "finished", "failed", "stopped", "aborted", "crashed",
-]  # fmt: skip
+State = Literal[progress.State, "crashed"]  # which nobody tells of himself
 ALIVE: frozenset[str] = frozenset(get_args(State)[:6])
 
 _NOT_BEGUN_OR_DONE = frozenset({"queued", "finished"})  # status of a step

@@ -109,7 +109,7 @@ def analyse_folder(folder: str) -> NightAnswer:
         ConfigurationError: if there is no such night or run.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(find_night(folder, Path("runs")).resolve())
+    report = analyse(find_night(folder, RUNS).resolve())
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(

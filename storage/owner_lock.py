@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 from filelock import FileLock, Timeout
 
 from onnes.instruments.errors import OwnershipError, StorageError

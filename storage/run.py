@@ -297,8 +297,9 @@ class RunFolder:
         Raises:
             StorageError: if it still cannot be written; everything is still kept.
         """
-        self._data.flush()
-        self._rejected.flush()
+        if not self._closed:
+            self._data.flush()
+            self._rejected.flush()
         self._manifest.write()
 
     def remarks(self) -> list[str]:

@@ -126,7 +126,7 @@ def test_a_contact_that_opens_only_at_the_negative_current_flags_the_point(
 
 
 def test_the_environment_is_one_row(station: Station) -> None:
-    row = station.environment()
+    row = station.look().row()
     assert row["Temperature (K)"] == pytest.approx(300.0, abs=0.03)
     assert (row["Temperature state"], row["Field state"], row["Chamber"]) == (
         "stable",
@@ -137,15 +137,15 @@ def test_the_environment_is_one_row(station: Station) -> None:
     assert row["Helium (%)"] == pytest.approx(92.0, abs=0.1)
     assert row["Output k6221"] == "off"
     station.bridge("film").start(CURRENT)
-    assert station.environment()["Output k6221"] == "on"
+    assert station.look().row()["Output k6221"] == "on"
 
 
 def test_a_failed_reading_is_not_a_number_in_the_environment_and_never_the_one_before(
     station: Station, lab: VirtualLab, clock: VirtualClock
 ) -> None:
-    before = station.environment()
+    before = station.look().row()
     lab.cryostat.force_status(15, clock.now())
-    row = station.environment()
+    row = station.look().row()
     assert math.isnan(float(row["Temperature (K)"]))
     assert row["Temperature state"] == "InstrumentFault"
     assert row["Field state"] == "persistent"
@@ -299,7 +299,7 @@ def test_the_safe_state_ramps_the_source_as_the_wiring_says_and_confirms_each_st
     assert not bridge.is_running
     with pytest.raises(ConfigurationError, match="not started"):
         bridge.measure(6)
-    assert station.environment()["Output k6221"] == "off"
+    assert station.look().row()["Output k6221"] == "off"
 
 
 def test_a_ramping_field_is_held_between_its_targets(station: Station, clock: VirtualClock) -> None:
@@ -425,7 +425,7 @@ def test_a_look_has_setpoints_link_ages_and_who_is_silent(
     station: Station, lab: VirtualLab, clock: VirtualClock
 ) -> None:
     clock.sleep(100.0)
-    row = station.environment()
+    row = station.look().row()
     assert (row["Temperature setpoint (K)"], row["Field setpoint (Oe)"]) == (300.0, 0.0)
     assert float(row["Link age ppms (s)"]) < 1.0
     assert float(row["Link age k2182a (s)"]) > 100.0

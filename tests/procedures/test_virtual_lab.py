@@ -134,7 +134,7 @@ def test_a_fault_in_a_sweep_ends_it_with_the_source_off(
         getattr(bench.lab, part).force_status(code, bench.lab.now())
         with pytest.raises(InstrumentFault, match=words):
             found.extend(items)
-        assert bench.station.environment()["Output k6221"] == "off"
+        assert bench.station.look().row()["Output k6221"] == "off"
     good = [item for item in found if isinstance(item, Point) and not item.rejected]
     assert len(good) >= 20
 
@@ -144,9 +144,9 @@ def test_leaving_a_measurement_switches_the_source_off(make_bench: MakeBench) ->
     with virtual_time(bench.clock):
         items = warming_and_cooling(4.0).points(bench.station, bench.clock)
         next(item for item in items if isinstance(item, Point))
-        assert bench.station.environment()["Output k6221"] == "on"
+        assert bench.station.look().row()["Output k6221"] == "on"
         items.close()
-        assert bench.station.environment()["Output k6221"] == "off"
+        assert bench.station.look().row()["Output k6221"] == "off"
 
 
 def test_no_good_point_is_lost_to_the_noise_of_the_thermometer(make_bench: MakeBench) -> None:
