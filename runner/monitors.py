@@ -108,6 +108,7 @@ class Monitors:
         """
         still, known = self._still, self._fault_is_known
         self._still, self._fault_is_known = True, fault_is_known
+        self.begins()  # a sweep that was broken off owes no point any more
         try:
             yield
         finally:

@@ -70,3 +70,11 @@ def test_a_field_that_could_not_be_sent_to_zero_is_sent_there_when_the_link_is_b
     since = night.when("interlock")
     assert len(night.said("hold_failed")) > 0
     assert "FIELD 0 150 0 1" in night.commands("FIELD ", since=3800.0, until=since + 400.0)
+
+
+def test_an_outage_in_a_sweep_is_told_as_an_outage_alone(night: BadNight) -> None:
+    sweep = "{sweep: 0 .. 4000 Oe, rate: 10 Oe/s, every: 2 s}"
+    night.sequence = SEQUENCE.replace("[0 Oe, 200 Oe, 400 Oe]", sweep)
+    night.fault("timeout", "ppms", at=400.0, until=500.0)
+    assert night.run().status == "finished"
+    assert night.reasons() == ["link"]
