@@ -117,13 +117,14 @@ class StorageFailed(Break):
 
     Args:
         probe: writes what is pending and something new; raises StorageError while it cannot.
+        since: when writing failed first, with nothing measured in between.
     """
 
-    def __init__(self, clock: Clock, error: StorageError, probe: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, error: StorageError, probe: Callable[[], None], since: float) -> None:
         super().__init__("storage", str(error))
         self._clock, self._error, self._probe = clock, error, probe
-        self._since = clock.now()
-        self._next = self._since + STORAGE_RETRY_S
+        self._since = since
+        self._next = clock.now() + STORAGE_RETRY_S
 
     def is_over(self) -> bool:
         """Try to write."""

@@ -33,6 +33,7 @@ from onnes.runner.breaks import (
     Paused,
     Retrying,
     SafeStop,
+    StorageFailed,
 )
 from onnes.runner.controls import Controls
 from onnes.runner.ending import Ended, Outcome, chain_of, ended_by
@@ -259,6 +260,10 @@ class RunEngine:
         contact = next((e for e in chain if isinstance(e, ContactError)), None)
         if broken is None and contact is not None:
             broken = self._monitors.contact_opened(contact)
+        if isinstance(broken, StorageFailed):  # it has a patience of its own, over all tries without a point
+            if (given_up := broken.given_up()) is not None:
+                raise given_up
+            return broken
         if broken is not None:
             tally.breaks += not broken.needs_person
             if tally.breaks <= _BREAKS_IN_VAIN:
@@ -422,7 +427,7 @@ class RunEngine:
         )
         record.tell(state=status, message=message)
         try:
-            self._night.close(status)
+            self._close(status)
         except StorageError as error:
             status, message = "failed", "; ".join(filter(None, (message, str(error))))
             record.update(message=message)
@@ -431,3 +436,23 @@ class RunEngine:
                 self._night.close(status)
         self._notify("finished" if status == "finished" else "failed", f"{status}: {message}".rstrip(": "))
         return Outcome(status, safe, message)
+
+    def _close(self, status: str) -> None:
+        """Close the night; one that is finished waits for a disk that cannot be written, until it is told to.
+
+        Raises:
+            StorageError: if it cannot be written, and nobody has made room or somebody wants an end.
+        """
+        while True:
+            try:
+                self._night.close(status)
+            except StorageError as error:
+                why = self._record.storage_failed(error).why
+                if status != "finished" or why.given_up() is not None:
+                    raise
+                try:
+                    self._hold.wait(why)
+                except Exception as ended:  # everything is measured and safe; what is not written counts
+                    raise error from ended
+            else:
+                return

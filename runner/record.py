@@ -60,6 +60,7 @@ class Record:
         self._largest_oe, self._direction, self._field_oe = 0.0, 0, math.nan
         night.describe = self.state
         self.last_event_at = clock.now()
+        self._storage_since = math.nan  # when writing failed first since the last point
 
     # -- events
 
@@ -153,7 +154,9 @@ class Record:
             self.night.flush()
             self.night.update(**self.state())  # proves that something new can be written
 
-        return BrokenOff(StorageFailed(self._clock, error, probe))
+        if math.isnan(self._storage_since):
+            self._storage_since = self._clock.now()
+        return BrokenOff(StorageFailed(self._clock, error, probe, self._storage_since))
 
     # -- snapshot
 
@@ -167,6 +170,7 @@ class Record:
 
     def point(self, point: Point, count: int, done_s: float) -> None:
         """Show that a point was stored."""
+        self._storage_since = math.nan
         now = self.progress
         kelvin, field_oe = getattr(point, "temperature", math.nan), getattr(point, "field", math.nan)
         # Each field by hand: `_replace` takes four times as long, and this is done at every point.

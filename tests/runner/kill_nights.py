@@ -6,6 +6,7 @@ Half of the kills befall nights without a history and half nights with one; a ni
 killed again. After each kill every row that a reader saw before must be there, byte for byte. Needs POSIX.
 """
 
+import math
 import os
 import random
 import signal
@@ -32,7 +33,6 @@ class Tally:
     kills: int = 0
     rows_seen: int = 0
     attempts: int = 0
-    before_the_night: int = 0
     latest_s: float = 0.0
 
 
@@ -74,27 +74,23 @@ def _one_night(
         path = next(iter(_nights(home)), None)
         process = _FORK.Process(target=_run, args=(home, path, sequence, tally.nights))
         process.start()
-        moment = wall.now() + chance.uniform(0.0, tally.latest_s)
-        spare = tally.kills >= kills
-        while process.is_alive() and (spare or wall.now() < moment):
-            for found in _nights(home):  # a reader who watches
-                seen = _later(seen, rows_of(found))
+        moment, spare = math.inf, tally.kills >= kills
+        while process.is_alive() and wall.now() < moment:
+            for found in _nights(home):
+                seen = _later(seen, rows_of(found))  # a reader who watches
+                if moment == math.inf and not spare:
+                    moment = wall.now() + chance.uniform(0.0, tally.latest_s)
             process.join(_LOOK_S)
         if process.is_alive() and process.pid is not None:
             os.kill(process.pid, signal.SIGKILL)
         process.join()
-        found = next(iter(_nights(home)), None)
-        if found is not None:
-            nothing_is_lost(seen, found)
+        (found,) = _nights(home)
+        nothing_is_lost(seen, found)
         if process.exitcode == 0:
-            assert found is not None
             tally.rows_seen += sum(content.count(b"\n") for content in seen.values())
             return
         assert process.exitcode == -signal.SIGKILL, f"{found}: a runner ended with {process.exitcode}"
         tally.kills += 1
-        if found is None:
-            tally.before_the_night += 1
-            continue
         state = judge(found, wall)
         if state.state == "finished":  # killed after the last word was said
             return
@@ -126,9 +122,8 @@ def main(kills: int, seed: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             tally = campaign(sequence, (kills + 1) // 2, seed, Path(folder), wall)
         print(
-            f"{name}: {tally.kills} kills in {tally.nights} nights, {tally.attempts} attempts after the first, "
-            f""
-            f"{tally.before_the_night} kills before there was a night, {tally.rows_seen} rows seen, none lost and none twice"
+            f"{name}: {tally.kills} kills in {tally.nights} nights, {tally.attempts} attempts after the "
+            f"first, {tally.rows_seen} rows seen, none lost and none twice"
         )
 
 

@@ -119,6 +119,51 @@ def test_the_hash_tells_labs_apart_but_not_seeds(tmp_path: Path) -> None:
     assert len({default, *others}) == 7
 
 
+def test_a_lab_that_goes_on_opens_as_it_was_left_and_is_still_the_same_lab() -> None:
+    whole = load_lab("default", VirtualClock())
+    left = load_lab(
+        "default",
+        VirtualClock(),
+        start={"cryostat": {"start_k": 12.0}, "magnet": {"start_oe": -3000.0, "start_largest_oe": 9000.0}},
+    )
+    assert left.cryostat.sensor(0.0) == 12.0
+    assert left.magnet.supply(0.0) == -3000.0
+    assert left.sha256 == whole.sha256
+
+
+def test_a_state_that_a_lab_cannot_have_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="start_oe"):
+        load_lab("default", VirtualClock(), start={"magnet": {"start_oe": 2e5}})
+
+
+def test_a_fault_that_was_over_does_not_come_again_and_one_to_come_comes_when_it_should(
+    tmp_path: Path,
+) -> None:
+    text = """
+[[fault]]
+kind = "timeout"
+at = "1h"
+[[fault]]
+kind = "drop"
+at = "1h"
+until = "3h"
+[[fault]]
+kind = "drop"
+at = "10 min"
+until = "20 min"
+[[fault]]
+kind = "latency"
+at = "30 min"
+every = "1h"
+[[fault]]
+kind = "garbage"
+at = "3h"
+"""
+    lab = load(tmp_path, text, opened_s=7200.0)
+    found = [(armed.fault.kind, armed.fault.at, armed.fault.until) for armed in lab.faults.armed]
+    assert found == [("drop", 0.0, 3600.0), ("latency", 1800.0, None), ("garbage", 3600.0, None)]
+
+
 def test_the_key_of_a_lab_is_its_name_or_its_resolved_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
