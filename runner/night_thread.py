@@ -78,6 +78,11 @@ class NightThread:
         return self._ended.wait(timeout)
 
     @property
+    def has_folder(self) -> bool:
+        """Say whether the night has a folder yet."""
+        return self._folder is not None
+
+    @property
     def folder(self) -> Path:
         """Return the folder of the night.
 
