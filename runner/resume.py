@@ -106,7 +106,7 @@ def left_night(path: Path, wall: Clock) -> LeftNight:
         _rest(path, step, steps.get(step.number, {})) for step in plan.steps if not _done(step, steps)
     )
     left = _left_state(path, manifest, plan, wall)
-    return LeftNight(path, manifest, plan, steps, rests, left, _ran_on(path))
+    return LeftNight(path, manifest, plan, steps, rests, left, ran_on(path))
 
 
 def _done(step: PlanStep, steps: Mapping[int, Mapping[str, Any]]) -> bool:
@@ -165,7 +165,7 @@ def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock
     return LeftState(clock_s + _GAP_S, epoch, _tables(row, history))
 
 
-def _ran_on(path: Path) -> tuple[str, ...]:
+def ran_on(path: Path) -> tuple[str, ...]:
     """Return what was not where it was going: nobody stopped it, and the way back is in no estimate."""
     rows = last_rows(path / ENVIRONMENT)
     row, found = rows[-1] if rows else {}, []
