@@ -36,10 +36,14 @@ class ContactWatch:
         self._emf_steps: deque[float] = deque(maxlen=_KEPT)
         self._emf_rates: deque[float] = deque(maxlen=_KEPT)
         self._last: Resistance | None = None
+        self._explained = 0  # good points since, which only a change explains
         self._usual: tuple[float, Resistance] | None = None  # the last that no change had to explain
 
     def judge(self, found: Resistance, time: float) -> str:
         """Return why a contact must have opened, ``""`` if it has not; a good resistance is remembered.
+
+        Points that only a change of the resistance explained may have been taken as the contact opened: they
+        stay, as they may have been a transition, but the reason says that they are doubtful.
 
         Args:
             time: when it was taken, s.
@@ -51,9 +55,19 @@ class ContactWatch:
         reason = self._reason(found, time, changed_v) if knows else ""
         if not reason and not found.flags:
             self._last = found
-            if not (knows and self._reason(found, time, 0.0)):
+            if knows and self._reason(found, time, 0.0):
+                self._explained += 1
+            else:
+                self._explained = 0
                 self._remember(found, time)
-        return reason
+        return reason + self._doubts() if reason else ""
+
+    def _doubts(self) -> str:
+        count = self._explained
+        if count == 1:
+            return "; the point before it is doubtful, as only a change of resistance explains it"
+        why = "are doubtful, as only a change of resistance explains them"
+        return f"; the {count} points before it {why}" if count else ""
 
     def _remember(self, found: Resistance, time: float) -> None:
         if self._usual is not None:

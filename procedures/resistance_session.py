@@ -165,7 +165,8 @@ class Session:
         use = self._magnet
         rate = use.rate_oe_per_s
         kelvin = self._watch.snapshot()[0].value if self._kelvin is None else self._kelvin
-        if rate is None and not kelvin >= COLD_K:
+        # A thermometer that is settled at the limit scatters to both sides of it.
+        if rate is None and not kelvin >= COLD_K - temperature_criterion(COLD_K, self._settle).within:
             rate = min(COLD_RATE_OE_PER_S, magnet_of(self._station)[2].high)
         yield settle_field(
             self._station,

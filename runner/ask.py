@@ -14,7 +14,7 @@ from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.instruments.quantities import KINDS, quantity, unit_in
 from onnes.runner.file_tail import Follower, event_in, size_of
 from onnes.runner.find_night import find_night
-from onnes.runner.night_state import NightState, judge, live_night
+from onnes.runner.night_state import NightState, judge, live_night, newest_on_a_fault
 from onnes.runner.status import event_text, headline, what_to_type
 from onnes.storage.night import EVENTS
 from onnes.storage.owner_lock import this_process
@@ -219,14 +219,24 @@ def ask_resume(
     return ask(night, "resume", wall, wait_s=wait_s, say=say)
 
 
-def night_to_ask(text: str | None, runs: Path, wall: Clock) -> NightState:
+def night_to_ask(text: str | None, runs: Path, wall: Clock, *, kind: Kind | None = None) -> NightState:
     """Return the night that ``text`` names, or the one that is running in the folder ``runs``.
+
+    Where none is running, a fault is acknowledged in the newest night that ended on one.
 
     Raises:
         ConfigurationError: if there is none, or nothing is named and more than one is running.
         StorageError: if its manifest cannot be read.
     """
-    return live_night(runs, wall) if text is None else judge(find_night(text, runs), wall)
+    if text is not None:
+        return judge(find_night(text, runs), wall)
+    try:
+        return live_night(runs, wall)
+    except ConfigurationError:
+        ended = newest_on_a_fault(runs, wall) if kind == "acknowledge" else None
+        if ended is None:
+            raise
+        return ended
 
 
 def new_end(text: str) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Break:
     state: ClassVar[Literal["paused", "suspended"]] = "suspended"
     needs_person = False
     takes_field_to_zero = False  # beside the sources, which always go there
+    field_is_ours = True  # False where the field stays as it is even when the helium gets low
     keeps_history = True  # False where temperature or field may have moved before it was seen
     holds_temperature = False  # beside the field, which is always held
     answers: frozenset[RequestKind] = frozenset()  # what a person may say to it now
@@ -102,6 +103,7 @@ class HeliumFill(Break):
 
     needs_person = True
     holds_temperature = True
+    field_is_ours = False  # who fills it is there, and a ramp would boil it off
 
     def __init__(self, requests: Requests, request: Request) -> None:
         super().__init__(
@@ -225,6 +227,7 @@ class UntilResumed(Break):
 
     def __init__(self, name: str, requests: Requests, message: str, accept: Callable[[], None]) -> None:
         super().__init__(name, f"{message}; when it is dealt with: `onnes resume`")
+        self.field_is_ours = name != "foreign_setpoint"
         self._requests, self._accept = requests, accept
 
     def is_over(self) -> bool:
@@ -246,6 +249,7 @@ class Faulted(Break):
     """
 
     keeps_history = False
+    field_is_ours = False
 
     def __init__(
         self, requests: Requests, clock: Clock, fault: InstrumentFault, accept: Callable[[], None]

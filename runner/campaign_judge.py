@@ -17,7 +17,7 @@ from onnes.runner.campaign_files import RUNS
 from onnes.runner.campaign_night import OVERDUE, end_of, testimony
 from onnes.runner.campaign_plan import PlannedNight
 from onnes.runner.find_night import all_nights
-from onnes.runner.measuring import RUNNER_GONE
+from onnes.runner.measuring import HAD_ENDED, RUNNER_GONE
 from onnes.sim.fault_kinds import FAULT_KINDS
 from onnes.storage.reader import Night, Run
 from onnes.storage.table import ATTEMPT
@@ -246,8 +246,8 @@ def _stitched(run: Run) -> list[str]:
                 found.append(
                     f"attempt {attempt} restarts curve {curve}, and {len(old)} older rows of it count"
                 )
-        elif done and entry["reason"] == RUNNER_GONE and cold[curve]:
-            found.append(f"attempt {attempt} goes on within curve {curve} although its runner was gone")
+        elif done and entry["reason"].startswith((RUNNER_GONE, HAD_ENDED)) and cold[curve]:
+            found.append(f"attempt {attempt} goes on within curve {curve} although {entry['reason']}")
     return found
 
 

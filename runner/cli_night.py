@@ -138,7 +138,7 @@ def _ask(kind: "Kind", folder: str | None, no_wait: bool, as_json: bool, value: 
 
         values: Mapping[str, Any] = {} if value is None else new_end(value)
         wall = WallClock()
-        night = night_to_ask(folder, RUNS, wall)
+        night = night_to_ask(folder, RUNS, wall, kind=kind)
         if kind == "acknowledge" and night.state == "failed":
             from onnes.runner.ended_night import acknowledge_ended
 

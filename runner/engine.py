@@ -151,10 +151,12 @@ class RunEngine:
     def _work(self, found: Iterable[str]) -> Ended:
         record = self._record
         count = len(self._plan.steps)
-        record.event("started", f"night of {count} steps", {"backend": self._station.file.backend})
+        left = sum(not record.is_done(step.number) for step in self._plan.steps)
+        begun = f"taken up, {left} of {count} steps are left" if self._taken_up else f"night of {count} steps"
+        record.event("started", begun, {"backend": self._station.file.backend})
         for sentence in found:
             record.event("preflight", sentence)
-        self._notify("started", f"{count} steps")
+        self._notify("started", begun)
         step: PlanStep | None = None
         try:
             if self._taken_up:  # whoever was killed may have left a current on

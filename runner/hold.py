@@ -51,6 +51,8 @@ class Hold:
         self._field_rate_oe_per_s = field_rate_oe_per_s
         self._unheld: list[str] = []  # who did not confirm its hold state
         self._hold_again_at = 0.0
+        self._wants_no_field = False
+        self._field_is_due = False  # it is not known to be on its way to zero
         self._station = station
         self._clock = clock
         self._requests = requests
@@ -76,7 +78,7 @@ class Hold:
             while True:
                 self._heed()
                 monitors()
-                self._hold_the_rest()
+                self._hold_the_rest(why)
                 self.history_kept = self.history_kept and _is_where_it_was(before, monitors.where())
                 if why.is_over():
                     self._record.event("resumed", f"{why.name} is over", {"reason": why.name})
@@ -104,11 +106,9 @@ class Hold:
         self._record.event(why.state, why.message, {"reason": why.name})
         self._notify(why.state, why.message)
         self._held(self._station.hold(temperature=why.holds_temperature))
-        if why.takes_field_to_zero and self._station.magnet is not None:
-            try:
-                ramping.set_field(self._station, 0.0, self._field_rate_oe_per_s)
-            except OnnesError as error:
-                self._record.event("hold_failed", f"the field is not on its way to 0 Oe: {error}")
+        self._wants_no_field = self._field_is_due = False
+        if why.takes_field_to_zero:
+            self._take_field_down()
 
     def sources_off(self) -> bool:
         """Take the current away; where that is not confirmed, stand still until it is, and say so.
@@ -135,10 +135,30 @@ class Hold:
         self._record.safe_steps("hold", steps)
         return {step.instrument: step.message for step in steps if not step.confirmed}
 
-    def _hold_the_rest(self) -> None:
-        """Tell those to hold that did not confirm it, if it is time."""
-        if self._unheld and self._clock.now() >= self._hold_again_at:
-            self._held(self._station.hold(only=self._unheld))
+    def _hold_the_rest(self, why: Break) -> None:
+        """Tell those to hold that did not confirm it, if it is time; helium gets low meanwhile, too."""
+        if not self._wants_no_field and why.field_is_ours and self._monitors.wants_no_field():
+            text = "the helium is low: the field goes to 0 Oe meanwhile"
+            self._record.event("field_down", text, {"reason": why.name})
+            self._notify(why.state, text)
+            self._take_field_down()
+        if (self._unheld or self._field_is_due) and self._clock.now() >= self._hold_again_at:
+            self._held(self._station.hold(temperature=why.holds_temperature, only=self._unheld))
+            if self._wants_no_field:  # who was told to hold only now has stopped a field on its way
+                self._take_field_down()
+
+    def _take_field_down(self) -> None:
+        """Send the field to zero; a magnet in a fault state is sent nothing, now and later."""
+        magnet = self._station.magnet
+        if magnet is None:
+            return
+        self._wants_no_field, self._field_is_due = True, False
+        try:
+            magnet.field()  # raises in a fault state
+            ramping.set_field(self._station, 0.0, self._field_rate_oe_per_s)
+        except OnnesError as error:
+            self._field_is_due = isinstance(error, CommunicationError)
+            self._record.event("hold_failed", f"the field is not on its way to 0 Oe: {error}")
 
     def _held(self, steps: Iterable[SafeStep]) -> None:
         found = list(steps)

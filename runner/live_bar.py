@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from onnes.instruments.clock import Clock, WallClock
+from onnes.runner.night_state import judge
 from onnes.runner.night_thread import NightThread
 from onnes.runner.progress import Progress
 
@@ -81,8 +82,11 @@ def _show(night: NightThread, button: StopButton, console: Console) -> None:
                 state=_state(latest),
             )
 
-        said = ""
+        said, begun = "", False
         while not night.wait(_REFRESH_S):
+            if not begun and night.has_folder:
+                begun = True
+                console.print(_begun(night), markup=False, highlight=False, soft_wrap=True)
             if button.said != said:
                 said = button.said
                 console.print(said, markup=False, highlight=False)
@@ -117,6 +121,13 @@ def signals_ask(night: NightThread) -> Iterator[StopButton]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _begun(night: NightThread) -> str:
+    """Return where the night is, and how to reach it from elsewhere."""
+    state = judge(night.folder, WallClock())
+    asks = ", ".join(f"onnes {verb} {state.call}" for verb in ("status", "pause", "stop"))
+    return f"night {night.folder}; from another terminal: {asks}"
 
 
 def _state(progress: Progress) -> str:

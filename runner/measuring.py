@@ -30,8 +30,8 @@ from onnes.storage.run import RUN_MANIFEST, RunFolder
 
 T = TypeVar("T")
 
-RUNNER_GONE = "its runner was gone"
-"""Why a run is taken up by another process than the one that left it."""
+RUNNER_GONE, HAD_ENDED = "its runner was gone", "it had ended as "
+"""Why a run is taken up that another process left open, or ended with a status that follows here."""
 
 
 class Measuring:
@@ -155,7 +155,8 @@ class Measuring:
             return None, None
         kept = self.history_kept and self._run is not None  # what happened without a runner, nobody knows
         take_up = measurement.take_up(current, history_kept=kept)
-        entry = _entry(take_up, reason or RUNNER_GONE)
+        left = RUNNER_GONE if stored.status == "running" else f"{HAD_ENDED}{stored.status}"
+        entry = _entry(take_up, reason or left)
         self.place = entry["curve"], entry["done"]
         if self._run is None:
             columns = tuple(columns_of(measurement.point).values())

@@ -108,6 +108,7 @@ class Monitors:
         """
         still, known = self._still, self._fault_is_known
         self._still, self._fault_is_known = True, fault_is_known
+        self.begins()  # a sweep that was broken off owes no point any more
         try:
             yield
         finally:
@@ -119,6 +120,10 @@ class Monitors:
         # A link that is still down is told by whoever asks next; one that was down needs no waiting any more.
         trip = next((trip for trip in trips if trip.name != "link"), None)
         return None if trip is None else self._break(trip)
+
+    def wants_no_field(self) -> bool:
+        """Say whether the helium is so low that the field has to go to zero."""
+        return any(trip.name == "helium" and trip.policy == "suspend" for trip in self._interlocks.standing())
 
     def ran_away_from(self) -> Limits | None:
         """Return the limits in force, K, where the temperature has left them or changes too fast."""
@@ -241,8 +246,10 @@ class Monitors:
             record.night.environment(row)
         except StorageError as error:
             self._storage_failed(error)
-        if isinstance(found.chamber, InstrumentFault) and not self._fault_is_known:
-            raise found.chamber
+        # Before anything is judged: what a level would do to the field is not for a magnet that has quenched.
+        for part in (found.temperature, found.field, found.chamber):
+            if isinstance(part, InstrumentFault) and not self._fault_is_known:
+                raise part
         self._act(judge.foreign(found.foreign, found.time))
         if isinstance(found.helium, HeliumLevel):
             self._act(judge.helium(found.helium, found.time))

@@ -6,6 +6,7 @@ seen from here; there the age of the heartbeat tells.
 
 import math
 import platform
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from onnes.storage.owner_lock import holder
 from onnes.storage.run import DATA, RUN_MANIFEST
 
 OWNER_LOCK = "owner.lock"
+_LOUD = "SAFE STATE NOT CONFIRMED: "  # how an event begins that is sent as a message as well
 STALE_S = 60.0  # (a) twelve heartbeats: a disk that is busy for a while makes no crash
 LATE_S = 3 * HEARTBEAT_INTERVAL_S  # a value older than that is not shown as live
 
@@ -135,6 +137,16 @@ def live_night(runs: Path, wall: Clock) -> NightState:
         raise ConfigurationError(f"no night is running in {runs.resolve()}; look with `onnes status`")
     names = ", ".join(state.call for state in found)
     raise ConfigurationError(f"more than one night is running: {names}; say which")
+
+
+def newest_on_a_fault(runs: Path, wall: Clock) -> NightState | None:
+    """Return the newest night in the folder ``runs`` that ended on a fault nobody has acknowledged."""
+    for path in reversed(all_nights(runs)):
+        with suppress(StorageError):  # a damaged night must not keep anybody from another one
+            state = judge(path, wall)
+            if state.fault and not state.is_alive:
+                return state
+    return None
 
 
 def _if_alive(path: Path, wall: Clock) -> NightState | None:
@@ -292,8 +304,16 @@ def _unconfirmed(events: list[dict[str, Any]]) -> tuple[str, ...]:
     """Return what the safe state of the latest runner could not confirm."""
     starts = [index for index, event in enumerate(events) if event.get("kind") in _START_OF_A_RUNNER]
     latest = events[starts[-1] :] if starts else events
-    said = (str(event.get("message")) for event in latest if event.get("kind") == "safe_state_failed")
+    said = (_whose(event) for event in latest if event.get("kind") == "safe_state_failed")
     return tuple(dict.fromkeys(said))
+
+
+def _whose(event: dict[str, Any]) -> str:
+    """Return what an event says, with the instrument in front: each thing once, however it is told."""
+    values = event.get("values")
+    whose = values.get("instrument") if isinstance(values, dict) else None
+    message = str(event.get("message", "")).removeprefix(_LOUD)
+    return f"{whose}: {message.removeprefix(f'{whose}: ')}" if whose else message
 
 
 def _call(night: Path, manifest: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from onnes.instruments.station import Station, open_station
 from onnes.instruments.station_file import StationFile
 from onnes.runner.ending import Outcome
 from onnes.runner.engine import RunEngine
+from onnes.runner.file_tail import Follower, event_in
 from onnes.runner.host import keep_awake
 from onnes.runner.night_manifest import night_manifest
 from onnes.runner.night_state import OWNER_LOCK
@@ -23,7 +24,7 @@ from onnes.runner.requests import Requests
 from onnes.runner.stall import HARDWARE_PATIENCE_S, VIRTUAL_PATIENCE_S, StallWatch
 from onnes.runner.station_check import check_against_station
 from onnes.storage.names import file_name
-from onnes.storage.night import NightFolder
+from onnes.storage.night import EVENTS, NightFolder
 from onnes.storage.owner_lock import OwnerLock
 
 OWNERS = ".owners"  # beside the nights: the locks of the stations that store here
@@ -76,6 +77,11 @@ class NightThread:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to ``timeout`` wall seconds; return whether the night has ended. Stops nothing."""
         return self._ended.wait(timeout)
+
+    @property
+    def has_folder(self) -> bool:
+        """Say whether the night has a folder yet."""
+        return self._folder is not None
 
     @property
     def folder(self) -> Path:
@@ -132,7 +138,12 @@ class NightThread:
             notifier = None
             if not self.quiet:
                 notifier = Notifier(
-                    self.plan.notify, wall, self.send, simulated=simulated, night=folder.path.name
+                    self.plan.notify,
+                    wall,
+                    self.send,
+                    simulated=simulated,
+                    night=folder.path.name,
+                    known=_notes_in(folder.path),
                 )
             if not isinstance(self.clock, VirtualClock):
                 stack.enter_context(keep_awake())
@@ -163,6 +174,13 @@ class NightThread:
             engine.stalled,
             patience_s=VIRTUAL_PATIENCE_S if virtual else HARDWARE_PATIENCE_S,
         )
+
+
+def _notes_in(night: Path) -> set[str]:
+    """Return what the events of a night say of its messages already: none in a new night."""
+    follower = Follower(night / EVENTS, 0)
+    events = (event_in(line) for line in follower.lines())
+    return {str(e.get("message")) for e in events if e is not None and e.get("kind") == "notification"}
 
 
 def station_lock(station: StationFile, runs: Path) -> OwnerLock:

@@ -50,10 +50,18 @@ class Notifier:
         send: sends a message instead of the addresses of environment or keyring.
         simulated: whether the night is; its messages then begin with SIMULATED.
         night: the name that stands in every message.
+        known: what an earlier runner of the night was told already; it is not told again.
     """
 
     def __init__(
-        self, kinds: Collection[str], wall: Clock, send: Send | None = None, *, simulated: bool, night: str
+        self,
+        kinds: Collection[str],
+        wall: Clock,
+        send: Send | None = None,
+        *,
+        simulated: bool,
+        night: str,
+        known: Collection[str] = (),
     ) -> None:
         self._kinds = frozenset(kinds)
         self._wall = wall
@@ -63,6 +71,7 @@ class Notifier:
         self._waiting: list[_Message] = []
         self._last: dict[str, float] = {}  # when a message of a kind was taken
         self._notes: list[str] = []
+        self._known = frozenset(known)
         self._closing = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="notifications", daemon=True)
@@ -95,7 +104,7 @@ class Notifier:
         """Return what could not be sent and why, each once; the run thread makes events of it."""
         with self._change:
             notes, self._notes = self._notes, []
-        return notes
+        return [note for note in notes if note not in self._known]
 
     def close(self, timeout: float) -> None:
         """Wait up to ``timeout`` wall seconds for what is still to be sent, repetitions too, then give up."""

@@ -70,7 +70,7 @@ class Record:
         try:
             self.night.event(kind, message, values or {}, self._clock)
         except StorageError as error:
-            self.tell(message=f"{kind}: {message} ({error})")
+            self._not_written(error)
 
     def keep(self, event: Event) -> None:
         """Add an event that a procedure has yielded."""
@@ -125,6 +125,11 @@ class Record:
         try:
             self.night.update(**entries)
         except StorageError as error:
+            self._not_written(error)
+
+    def _not_written(self, error: StorageError) -> None:
+        # Why it stands still is more than that, and an event that quotes the message would grow with each.
+        if self.progress.state not in ("paused", "suspended"):
             self.tell(message=str(error))
 
     def state(self) -> Mapping[str, Any]:

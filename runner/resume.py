@@ -24,6 +24,9 @@ from onnes.storage.run import RUN_MANIFEST
 # A virtual lab stands still while nobody runs it; this much of its time passes until somebody does, s.
 _GAP_S = 60.0
 
+# Farther than that from its setpoint it was on its way: more than a controller at rest swings (assumed).
+_ON_ITS_WAY_K, _ON_ITS_WAY_OE = 0.5, 50.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -40,7 +43,8 @@ class Rest:
 class LeftNight:
     """A night that can be taken up.
 
-    ``before`` is what ``night.json`` says of each step, by number; ``rests`` what is left to do.
+    ``before`` is what ``night.json`` says of each step, by number; ``rests`` what is left to do; ``ran_on``
+    what was on its way when it was last read, a sentence each.
     """
 
     path: Path
@@ -49,6 +53,7 @@ class LeftNight:
     before: Mapping[int, Mapping[str, Any]]
     rests: tuple[Rest, ...]
     left: LeftState
+    ran_on: tuple[str, ...] = ()
 
     def outline(self) -> list[str]:
         """Return in words what taking it up does, a line a step, and what it costs."""
@@ -59,7 +64,7 @@ class LeftNight:
         again_s = sum(rest.again_s for rest in self.rests)
         rest_s = sum(rest.rest_s for rest in self.rests)
         total = f"{done} of {len(self.plan.steps)} steps are done; the rest takes about {_hours(rest_s)}"
-        return [*lines, f"{total}, {_hours(again_s)} of it to come back to where it was"]
+        return [*lines, f"{total}, {_hours(again_s)} of it to come back to where it was", *self.ran_on]
 
     def choice(self, real_time: float | None) -> LabChoice:
         """Return the virtual lab that goes on where the night was left."""
@@ -100,7 +105,8 @@ def left_night(path: Path, wall: Clock) -> LeftNight:
     rests = tuple(
         _rest(path, step, steps.get(step.number, {})) for step in plan.steps if not _done(step, steps)
     )
-    return LeftNight(path, manifest, plan, steps, rests, _left_state(path, manifest, plan, wall))
+    left = _left_state(path, manifest, plan, wall)
+    return LeftNight(path, manifest, plan, steps, rests, left, ran_on(path))
 
 
 def _done(step: PlanStep, steps: Mapping[int, Mapping[str, Any]]) -> bool:
@@ -157,6 +163,20 @@ def _left_state(path: Path, manifest: Mapping[str, Any], plan: Plan, wall: Clock
         return LeftState(clock_s + gap_s, epoch, {})
     history = (manifest.get("state") or {}).get("field_history") or {}
     return LeftState(clock_s + _GAP_S, epoch, _tables(row, history))
+
+
+def ran_on(path: Path) -> tuple[str, ...]:
+    """Return what was not where it was going: nobody stopped it, and the way back is in no estimate."""
+    rows = last_rows(path / ENVIRONMENT)
+    row, found = rows[-1] if rows else {}, []
+    for name, unit, least in (("Temperature", "K", _ON_ITS_WAY_K), ("Field", "Oe", _ON_ITS_WAY_OE)):
+        here, end = _number(row, f"{name} ({unit})"), _number(row, f"{name} setpoint ({unit})")
+        if here is not None and end is not None and abs(end - here) > least:
+            found.append(
+                f"the {name.lower()} was {here:.5g} {unit} when it was last read, on its way to {end:.5g} "
+                f"{unit}, and nobody stopped it: the way back from there comes on top"
+            )
+    return tuple(found)
 
 
 def _tables(row: Mapping[str, str], history: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from onnes.runner.find_night import find_night, newest_night
 from onnes.runner.night_state import NightState, judge
 
 _BY_ITSELF = "it goes on by itself when the reason is gone; to look on type: onnes watch {call}"
+_TO_TYPE = "; when it is dealt with: "  # from there on a reason says what to type, and so does the last line
 _SUSPENDED = {  # what ends a suspension that needs a person, by the word that its reason begins with
     "fault": "when you have looked, type: onnes acknowledge {call}, then onnes resume {call}",
     "foreign_setpoint": "when nobody else sets it any more, type: onnes resume {call}",
@@ -111,7 +112,7 @@ def headline(night: NightState) -> str:
     """Return the state of a night in one line."""
     at = "" if night.heartbeat is None else f" {clock_text(night.heartbeat)}"
     point = f", point {night.point} of {night.points}" if night.points else ""
-    why = f" ({night.reason})" if night.reason else ""
+    why = f" ({_why(night.reason)})" if night.reason else ""
     if night.state == "crashed":
         said = f"crashed{at}{point}; onnes resume {night.call}"
     elif night.is_alive:
@@ -123,6 +124,13 @@ def headline(night: NightState) -> str:
     if night.safe is False:
         said = f"SAFE STATE NOT CONFIRMED, look at the instruments now; {said}"
     return f"SIMULATED  {said}" if night.simulated else said
+
+
+def _why(reason: str) -> str:
+    """Return why a night stands still, without what its last line says, and each thing said once."""
+    word, _, told = reason.partition(_TO_TYPE)[0].partition(": ")
+    name = word.replace("_", " ")
+    return told if told.startswith(name) else ": ".join(filter(None, (name, told)))
 
 
 def warnings_of(night: NightState) -> list[str]:
@@ -162,6 +170,8 @@ def what_to_type(night: NightState) -> str:
         return f"to see the results type: onnes analyse {call}"
     if night.fault:
         return f"when you have looked, type: onnes acknowledge {call}, then onnes resume {call}"
+    if night.state == "failed":
+        return f"when its reason is gone, type: onnes resume {call}"
     return f"to go on with it type: onnes resume {call}"
 
 

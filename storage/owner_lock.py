@@ -164,6 +164,14 @@ def _owned(path: Path) -> OwnershipError:
     who, host, pid, since = (found.get(key) or "unknown" for key in ("user", "host", "pid", "since"))
     what = f" for {found['what']}" if found.get("what") else ""
     return OwnershipError(
-        f"{path} is owned by user {who} on host {host}, pid {pid}, since {since}{what}; "
+        f"{path} is owned by user {who} on host {host}, pid {pid}, since {_to_the_second(since)}{what}; "
         "nothing was sent; wait until it has ended, or stop it there"
     )
+
+
+def _to_the_second(since: str) -> str:
+    """Return a time as a person reads it; what is no time, as it is."""
+    try:
+        return f"{datetime.fromisoformat(since).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return since

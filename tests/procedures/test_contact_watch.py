@@ -58,6 +58,23 @@ def test_noise_far_above_the_usual_is_a_contact() -> None:
     assert reason.startswith("the noise of the voltage is 0.0002 V, usually ")
 
 
+def test_points_that_only_a_change_explained_are_doubtful_once_the_contact_opens() -> None:
+    watch, dice = watching()
+    assert watch.judge(resistance(5.0, dice, resistance_error=1.5), 25.0) == ""
+    assert watch.judge(resistance(9.0, dice, resistance_error=1.5), 26.0) == ""
+    reason = watch.judge(resistance(9.0, dice, resistance_error=2.0), 27.0)
+    assert reason.endswith(
+        "; the 2 points before it are doubtful, as only a change of resistance explains them"
+    )
+
+
+def test_points_that_nothing_had_to_explain_are_not_doubted() -> None:
+    watch, dice = watching()
+    assert watch.judge(resistance(5.0, dice, resistance_error=1.5), 25.0) == ""
+    assert watch.judge(resistance(5.0, dice), 26.0) == ""
+    assert "doubtful" not in watch.judge(resistance(5.0, dice, resistance_error=2.0), 27.0)
+
+
 def test_an_asymmetry_of_the_two_currents_is_a_contact() -> None:
     watch, dice = watching()
     reason = watch.judge(resistance(10.0, dice, emf=3e-4), 25.0)

@@ -255,6 +255,7 @@ def test_a_signal_ends_a_night_in_its_safe_state(
             process.kill()
     night = Night.open(Path(json.loads(output)["night"]))
     assert (process.returncode, night.status) == (4, status), errors
+    assert f"{night.path}; from another terminal: onnes status 1, onnes pause 1, onnes stop 1" in errors
     kinds = list(night.events["kind"])
     assert "safe_state" in kinds
     assert "safe_state_failed" not in kinds

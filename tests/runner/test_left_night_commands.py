@@ -276,6 +276,14 @@ def test_a_night_that_ended_on_a_fault_is_acknowledged_and_then_taken_up(left: L
     assert Night.open(left.path).status == "finished"
 
 
+def test_a_fault_is_acknowledged_without_a_number_in_the_newest_night_that_ended_on_one(left: Left) -> None:
+    left.edit(status="failed", fault="magnet: quench", safe_state_confirmed=True)
+    assert "night 1: acknowledged: magnet: quench" in onnes("acknowledge").stdout
+    again = onnes("acknowledge")
+    assert (again.return_value, again.stdout) == (2, "")
+    assert "no night is running" in again.stderr
+
+
 def test_a_night_that_did_not_end_on_a_fault_has_nothing_to_acknowledge(left: Left) -> None:
     left.edit(status="failed", safe_state_confirmed=True)
     result = onnes("acknowledge", "1")

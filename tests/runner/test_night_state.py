@@ -173,8 +173,9 @@ def test_what_the_latest_runner_could_not_confirm_is_named(open_night: OpenNight
     event("safe_state_failed", "an older one", {}, wall)
     event("resumed", "taken up", {}, wall)
     event("safe_state", "magnet: held", {}, wall)
-    event("safe_state_failed", "source k6221: no answer", {}, wall)
-    assert judge(open_night.path, wall).unconfirmed == ("source k6221: no answer",)
+    event("safe_state_failed", "SAFE STATE NOT CONFIRMED: k6221: no answer", {"instrument": "k6221"}, wall)
+    event("safe_state_failed", "no answer", {"instrument": "k6221"}, wall)
+    assert judge(open_night.path, wall).unconfirmed == ("k6221: no answer",)
 
 
 def test_damaged_events_are_left_out(owned: OpenNight) -> None:

@@ -134,8 +134,10 @@ def test_a_contact_that_opens_on_cooling_spoils_one_stored_point_at_most(night: 
     night.fault("contact_open", contacts="voltage", at=0.0, when={"temperature_below_k": 292.0})
     outcome = night.run()
     assert (outcome.status, outcome.exit_code) == ("failed", 3), outcome
-    assert (night.first_run.current["Resistance (ohm)"] < 14.3).sum() <= 1
+    spoilt = night.first_run.current["Resistance (ohm)"] < 14.3
+    assert spoilt.sum() <= 1
     assert "has opened" in outcome.message
+    assert ("the point before it is doubtful" in outcome.message) == spoilt.iloc[-1]
 
 
 @pytest.mark.parametrize(("policy", "reasons"), [("suspend", ["contact_open"] * 3), ("safe_stop", [])])

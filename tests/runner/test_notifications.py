@@ -71,6 +71,20 @@ def test_a_message_says_which_night_and_what() -> None:
     assert night.told() == []
 
 
+def test_what_an_earlier_runner_of_the_night_was_told_is_not_told_again() -> None:
+    def refuse(_title: str, _text: str) -> bool:
+        return False
+
+    first = notifier("failed", send=refuse)
+    first.tell("failed", "helium low")
+    first.close(PATIENCE_S)
+    (note,) = first.told()
+    again = Notifier(("failed",), FakeWall(), refuse, simulated=False, night="film_0042", known=[note])
+    again.tell("failed", "helium low")
+    again.close(PATIENCE_S)
+    assert again.told() == []
+
+
 def test_a_message_of_a_simulated_night_begins_with_simulated() -> None:
     sender = Sender()
     night = notifier("started", send=sender, simulated=True)

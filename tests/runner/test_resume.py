@@ -1,5 +1,6 @@
 """A night whose runner is gone is taken up where its files say, and measures each setpoint once."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from onnes.instruments.clock import WallClock
 from onnes.runner.night_thread import NightThread
 from onnes.runner.requests import Request
-from onnes.runner.resume import left_night
+from onnes.runner.resume import left_night, ran_on
 from onnes.sim.device_k6221 import K6221
 from onnes.sim.lab import VirtualLab
 from onnes.sim.link import Link
 from onnes.storage.append_file import AppendFile
+from onnes.storage.environment import ENVIRONMENT
 from onnes.storage.reader import Night
 from onnes.storage.run import RunFolder
 from tests.runner.left_nights import (
@@ -178,6 +180,10 @@ def test_a_night_that_somebody_ended_is_taken_up(tmp_path: Path, kind: str, stat
     assert nights.run(spoil=_asks(nights, kind, 700.0)).status == status
     before = rows_of(nights.path)
     assert nights.take_up(nights.path).status == "finished"
+    assert {e["values"]["reason"] for e in events(nights.path, "taken_up")} == {f"it had ended as {status}"}
+    begun = [event["message"] for event in events(nights.path, "started")]
+    assert begun[0] == "night of 4 steps"
+    assert re.fullmatch(r"taken up, [1-4] of 4 steps are left", begun[1])
     nothing_is_lost(before, nights.path)
     is_whole(nights.path)
     assert [entry.get("status_before") for entry in Night.open(nights.path).attempts] == [None, status]
@@ -257,3 +263,21 @@ def test_the_gap_shows_and_the_field_is_where_the_ramp_that_was_left_has_ended(t
     elapsed = Night.open(copy).environment["Elapsed (s)"]
     assert elapsed.diff().max() > 45.0
     is_whole(copy)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"Temperature (K)": "219.862", "Temperature setpoint (K)": "290"}, "219.86 K when it was last read"),
+        ({"Field (Oe)": "1000", "Field setpoint (Oe)": "-60000"}, "on its way to -60000 Oe"),
+        ({"Temperature (K)": "290.02", "Temperature setpoint (K)": "290", "Field (Oe)": "nan"}, ""),
+    ],
+    ids=["temperature", "field", "at rest"],
+)
+def test_what_was_on_its_way_when_the_runner_went_is_said_with_the_cost(
+    tmp_path: Path, row: dict[str, str], said: str
+) -> None:
+    (tmp_path / ENVIRONMENT).write_text(f"{','.join(row)}\n{','.join(row.values())}\n", encoding="utf-8")
+    found = ran_on(tmp_path)
+    assert len(found) == bool(said)
+    assert said in "".join(found)

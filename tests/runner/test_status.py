@@ -106,7 +106,7 @@ def test_the_last_line_of_a_live_night_is_what_to_type(
 ) -> None:
     open_night.state(state=state, reason=reason)
     found = lines(open_night)
-    assert found[0].startswith(f"SIMULATED  {state} ({reason}), step 2 of 3")
+    assert found[0].startswith(f"SIMULATED  {state} ({reason.replace('_', ' ')}), step 2 of 3")
     assert found[-1] == last
 
 
@@ -114,7 +114,7 @@ def test_a_night_that_ended_on_a_fault_wants_it_acknowledged_once(open_night: Op
     open_night.edit(status="failed", safe_state_confirmed=True, fault="magnet quenched")
     assert lines(open_night)[-1] == "when you have looked, type: onnes acknowledge 1, then onnes resume 1"
     open_night.edit(acknowledged={"fault": "magnet quenched"})
-    assert lines(open_night)[-1] == "to go on with it type: onnes resume 1"
+    assert lines(open_night)[-1] == "when its reason is gone, type: onnes resume 1"
 
 
 def test_a_safe_state_that_was_read_back_is_said(open_night: OpenNight) -> None:
@@ -137,7 +137,7 @@ def test_an_event_of_an_instrument_names_it() -> None:
     ("ended", "last"),
     [
         ("finished", "to see the results type: onnes analyse 1"),
-        ("failed", "to go on with it type: onnes resume 1"),
+        ("failed", "when its reason is gone, type: onnes resume 1"),
         ("stopped", "to go on with it type: onnes resume 1"),
     ],
 )
@@ -164,3 +164,19 @@ def test_a_folder_that_says_next_to_nothing_still_makes_a_screen(open_night: Ope
     text = "\n".join(lines(open_night))
     assert "read     nothing yet" in text
     assert "owner    unknown on unknown, pid ?, never seen, not running" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("pause: pause asked by ada", "pause asked by ada"),
+        ("helium_fill: helium fill asked by ada", "helium fill asked by ada"),
+        ("fault: magnet quenched; when it is dealt with: `onnes acknowledge`", "fault: magnet quenched"),
+        ("disk: 0.7 GB are free", "disk: 0.7 GB are free"),
+    ],
+)
+def test_the_first_line_says_nothing_twice_and_leaves_what_to_type_to_the_last(
+    open_night: OpenNight, reason: str, said: str
+) -> None:
+    open_night.state(state="suspended", reason=reason)
+    assert lines(open_night)[0].startswith(f"SIMULATED  suspended ({said}), step 2 of 3")

@@ -46,7 +46,7 @@ def test_a_second_owner_is_told_who_has_it(path: Path) -> None:
         with pytest.raises(OwnershipError) as refused:
             OwnerLock(path, {}).acquire()
     assert (
-        f"on host {platform.node()}, pid {os.getpid()}, since 2026-11-20T18:30:05+00:00 for night 0042; "
+        f"on host {platform.node()}, pid {os.getpid()}, since 2026-11-20 18:30:05 UTC for night 0042; "
         "nothing was sent" in str(refused.value)
     )
     assert holder(path) is None
