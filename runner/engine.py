@@ -371,6 +371,7 @@ class RunEngine:
             message=message,
             safe_state_confirmed=safe,
             fault=ended.message if ended.status == "failed" and not ended.may_finish else None,
+            acknowledged=None,  # what a person said of an earlier fault is no answer to this one
             ended_lab=self._clock.datetime().isoformat(),
         )
         record.tell(state=status, message=message)

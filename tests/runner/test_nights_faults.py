@@ -13,7 +13,7 @@ from onnes.runner.night_state import judge
 from onnes.runner.night_thread import NightThread
 from onnes.runner.resume import left_night
 from onnes.runner.virtual_night import prepared
-from onnes.sim.lab import VirtualLab
+from onnes.sim.lab import VirtualLab, get_lab
 from onnes.storage.reader import Night
 from tests.runner.bad_night import BadNight, demo_night
 from tests.runner.test_engine import SEQUENCE
@@ -121,6 +121,24 @@ def test_a_night_that_ended_on_a_fault_is_acknowledged_and_taken_up(night: BadNi
         assert again.outcome().status == "finished"
     rows = Night.open(path).runs[0].current
     assert list(rows["Field setpoint (Oe)"]) == [0, 200, 400, 400, 200, 0]
+
+
+def test_a_second_fault_wants_an_acknowledgement_of_its_own(night: BadNight) -> None:
+    night.fault("quench", at=350.0)
+    night.run()
+    path, wall = night.running.folder, WallClock()
+    acknowledge_ended(judge(path, wall), wall)
+    left = left_night(path, wall)
+    with prepared(left.plan, left.choice(None)) as (clock, key):
+        assert key is not None
+        lab = get_lab(key)
+        lab.faults.add("quench", at=lab.now() + 250.0)
+        again = NightThread(left.plan, night.folder / "runs", clock, key, again=path, before=left.before)
+        again.start()
+        assert again.wait(60)
+        assert again.outcome().exit_code == 3
+    with pytest.raises(ConfigurationError, match=r"ended on a fault: magnet quenched.*onnes acknowledge"):
+        left_night(path, wall)
 
 
 # --- row 8
