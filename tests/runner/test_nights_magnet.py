@@ -21,19 +21,19 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
     return made
 
 
-@pytest.mark.parametrize("message", ["TEMP?", "LEVEL?"])
-def test_no_field_is_sent_to_a_magnet_whose_quench_takes_the_helium(night: BadNight, message: str) -> None:
+@pytest.mark.parametrize("question", ["TEMP?", "LEVEL?"])
+def test_no_field_is_sent_to_a_magnet_whose_quench_takes_the_helium(night: BadNight, question: str) -> None:
     quenched: list[float] = []
 
     def spoil(lab: VirtualLab) -> None:
         ppms = lab.instruments["ppms"]
         execute = ppms.execute
 
-        def quench(said: str, t: float) -> Any:
-            if said == message and t > 3635.0 and not quenched:  # as it looks for the helium
+        def quench(message: str, t: float) -> Any:
+            if message == question and t > 3635.0 and not quenched:  # as it looks for the helium
                 quenched.append(t)
                 lab.magnet.force_status(15, t)
-            return execute(said, t)
+            return execute(message, t)
 
         ppms.execute = quench  # type: ignore[method-assign, assignment]
 
