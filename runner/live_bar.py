@@ -127,7 +127,7 @@ def _begun(night: NightThread) -> str:
     """Return where the night is, and how to reach it from elsewhere."""
     state = judge(night.folder, WallClock())
     asks = ", ".join(f"onnes {verb} {state.call}" for verb in ("status", "pause", "stop"))
-    return f"night {night.folder}; from another terminal: {asks}"
+    return f"night {night.folder.resolve()}; from another terminal: {asks}"
 
 
 def _state(progress: Progress) -> str:
