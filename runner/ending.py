@@ -27,11 +27,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the steps ended, in a sentence, and whether ``finish`` may move field and temperature."""
+    """How the steps ended, in a sentence, and whether ``finish`` may move field and temperature.
+
+    ``is_fault`` says that an instrument is in a fault state: a person has to look before anything goes on.
+    """
 
     status: Ending
     message: str
     may_finish: bool
+    is_fault: bool = False
 
 
 def chain_of(error: BaseException) -> list[BaseException]:
@@ -59,7 +63,7 @@ def ended_by(error: BaseException) -> Ended:
     message = "; then ".join(once) or f"{type(error).__name__}: {error}"
     kinds = {e.request.kind for e in chain if isinstance(e, Interrupted)}
     if any(isinstance(e, InstrumentFault) for e in chain):
-        return Ended("failed", message, may_finish=False)
+        return Ended("failed", message, may_finish=False, is_fault=True)
     if "abort" in kinds:
         return Ended("aborted", message, may_finish=False)
     if "stop" in kinds:

@@ -126,7 +126,8 @@ class RunEngine:
             safe, worse = self._way_out.make_safe(ended)
             if worse is not None:  # a field that is not where it was declared to be is no good end
                 message = "; then ".join(filter(None, (ended.message, worse.message)))
-                ended = Ended(worse.status, message, may_finish=False)
+                is_fault = ended.is_fault or worse.is_fault
+                ended = Ended(worse.status, message, may_finish=False, is_fault=is_fault)
             outcome = self._close_night(ended, safe)
         return outcome
 
@@ -170,7 +171,7 @@ class RunEngine:
                 record.step(step.number, status=ended.status, message=ended.message)
             self._measuring.end(ended.status)
             if ended.status == "failed":
-                kind = "failed" if ended.may_finish else "fault"
+                kind = "fault" if ended.is_fault else "failed"
                 record.event(kind, ended.message, {"traceback": traceback.format_exc()})
             return ended
         failed = record.failed_steps()
@@ -370,7 +371,7 @@ class RunEngine:
         record.update(
             message=message,
             safe_state_confirmed=safe,
-            fault=ended.message if ended.status == "failed" and not ended.may_finish else None,
+            fault=ended.message if ended.is_fault else None,
             acknowledged=None,  # what a person said of an earlier fault is no answer to this one
             ended_lab=self._clock.datetime().isoformat(),
         )

@@ -3,10 +3,11 @@
 import math
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import CommunicationError
+from onnes.instruments.errors import CommunicationError, StorageError
 from onnes.instruments.station import SafeStep, Station
 from onnes.runner.breaks import BREAKS_IN_VAIN, LinkDown, SafeStop
 from onnes.runner.controls import Controls
@@ -17,7 +18,7 @@ from onnes.runner.notifications import UNSAFE
 from onnes.runner.plan import Finish
 from onnes.runner.record import Record
 from onnes.runner.requests import Requests
-from onnes.runner.run_clock import RunClock
+from onnes.runner.run_clock import SLICE_S, RunClock
 
 # A safe state that was not confirmed is tried again after these pauses, s of lab time (assumed): a link that
 # comes back within minutes must not leave a current on.
@@ -66,11 +67,19 @@ class WayOut:
                 break
             for name in unsafe:
                 self._tell_unsafe(found[name])
-            self._clock.sleep(pause_s)
+            self._pause(pause_s)
             found |= {step.instrument: step for step in self._station.safe_state(abort=abort, only=unsafe)}
         self._record.safe_steps("safe_state", found.values())
         safe = all(step.confirmed for step in found.values())
         return safe, worse
+
+    def _pause(self, seconds: float) -> None:
+        """Let time pass, and show meanwhile that the owner lives."""
+        until = self._clock.now() + seconds
+        while self._clock.now() < until:
+            self._clock.sleep_until(min(until, self._clock.now() + SLICE_S))
+            with suppress(StorageError):  # what cannot be written is told at the close
+                self._record.night.beat()
 
     def _tell_unsafe(self, step: SafeStep) -> None:
         text = f"SAFE STATE NOT CONFIRMED: {step.instrument}: {step.message}"
@@ -88,7 +97,7 @@ class WayOut:
         except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
             worse = ended_by(error)
             self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})
-            return Ended(worse.status, f"finish not reached: {worse.message}", may_finish=False)
+            return replace(worse, message=f"finish not reached: {worse.message}", may_finish=False)
         if stops:
             return Ended("failed", f"on the way to the finish: {'; '.join(stops)}", may_finish=False)
         return None

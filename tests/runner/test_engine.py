@@ -10,7 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from onnes.instruments.errors import OnnesError, StorageError
+from onnes.instruments.errors import OnnesError, SettleTimeout, StorageError
+from onnes.runner.controls import Controls
 from onnes.runner.ending import Outcome
 from onnes.runner.live_bar import StopButton
 from onnes.runner.night_thread import NightThread
@@ -394,6 +395,16 @@ def test_a_fault_on_the_way_to_the_finish_is_no_good_end(evening: Evening) -> No
         outcome = night.outcome()
     assert (outcome.status, outcome.exit_code) == ("failed", 3)
     assert "finish not reached" in outcome.message
+
+
+def test_a_finish_that_is_not_reached_is_a_failure_but_no_fault(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Controls, "finish", Mock(side_effect=SettleTimeout("field not settled")))
+    outcome = evening.run()
+    assert (outcome.status, outcome.exit_code) == ("failed", 3)
+    assert "finish not reached: field not settled" in outcome.message
+    assert evening.night.manifest["fault"] is None
 
 
 def test_what_fails_while_cleaning_up_does_not_hide_an_abort(evening: Evening) -> None:

@@ -35,7 +35,7 @@ def test_no_field_is_sent_to_a_magnet_whose_quench_takes_the_helium(night: BadNi
                 lab.magnet.force_status(15, t)
             return execute(message, t)
 
-        ppms.execute = quench  # type: ignore[method-assign, assignment]
+        ppms.execute = quench  # type: ignore[method-assign]
 
     night.plans.append(spoil)
     night.fault("helium_low", percent=30.0, at=LOW_FROM)
