@@ -24,6 +24,7 @@ from onnes.procedures.take_up import FROM_THE_START, TakeUp
 from onnes.procedures.transport import ResistancePoint
 from onnes.runner.engine import RunEngine
 from onnes.runner.plan import Finish, Measure, PlanStep
+from onnes.runner.plan_limits import PlanLimits
 from onnes.runner.requests import Requests
 from onnes.storage.night import NightFolder
 from onnes.storage.table import RunHeader
@@ -122,6 +123,9 @@ class DummyStation(SimpleNamespace):
     thermostat = SimpleNamespace(commanded_rate_k_per_min=lambda: 1.0)
     last: tuple[Reading, None] | None = None
 
+    def hurry(self, wanted: Any) -> None:
+        pass
+
     def retries(self) -> list[Any]:
         return []
 
@@ -148,7 +152,7 @@ def engine(count: int, folder: Path) -> None:
     measure = Measure("dummy", "0", "dummy", DummyMeasurement(count=count))
     step = PlanStep(1, "dummy:1:1", "dummy", "", {}, measure)
     finish = Finish(None, "linear", None, None, "hold")
-    plan = SimpleNamespace(steps=(step,), samples={}, mounting=None, finish=finish)
+    plan = SimpleNamespace(steps=(step,), samples={}, mounting=None, finish=finish, limits=PlanLimits())
     run = RunEngine(plan, DummyStation(), night, clock, Requests(), lambda _: None)  # type: ignore[arg-type]
     outcome = run.run()
     if outcome.status != "finished":
