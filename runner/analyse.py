@@ -1,12 +1,15 @@
 """Analyse a night or a run that is stored: results, ``results.json`` and the figure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.figure import draw
 from onnes.runner.findings import find
+from onnes.runner.problems import choice
 from onnes.runner.results import NightResult, write_results
+from onnes.runner.sample_file import SampleFile
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
 from onnes.storage.run import RUN_MANIFEST
@@ -27,11 +30,15 @@ class AnalysisReport:
     messages: tuple[str, ...]
 
 
-def analyse(path: Path) -> AnalysisReport:
+def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
     """Analyse the night or the run in the folder ``path``, write ``results.json`` and ``figure.png`` into it.
 
+    Args:
+        sample: its sizes count instead of those that were recorded, which stay as they are; voltage and
+            current are stored raw, so a size that was wrong costs no night.
+
     Raises:
-        ConfigurationError: if ``path`` is neither.
+        ConfigurationError: if ``path`` is neither, or ``sample`` is none of the samples that were measured.
         StorageError: if a file of it is missing or damaged, or the folder cannot be written.
     """
     folder: Night | Run
@@ -44,7 +51,8 @@ def analyse(path: Path) -> AnalysisReport:
             f"{path} is neither a night nor a run; expected a folder with {NIGHT_MANIFEST} or "
             f"{RUN_MANIFEST}, or the number of a night, e.g. 0042"
         )
-    messages: list[str] = []
+    runs = folder.runs if isinstance(folder, Night) else [folder]
+    messages: list[str] = [] if sample is None else [_with_sizes_of(sample, runs)]
     if folder.status != "finished":
         # Whether a night that says `running` still runs is not known here; its heartbeat tells a person.
         beat = folder.manifest.get("heartbeat") if folder.status == "running" else None
@@ -64,4 +72,28 @@ def analyse(path: Path) -> AnalysisReport:
         findings.results,
         figure if drawn else None,
         tuple(messages),
+    )
+
+
+def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:
+    """Let the sizes of ``sample`` count in the runs that measured it, and say so.
+
+    Raises:
+        ConfigurationError: if none did.
+    """
+    measured = {run.path.name: run.manifest.get("sample") or {} for run in runs}
+    mine = [run for run in runs if measured[run.path.name].get("id") == sample.id]
+    if not mine:
+        names = sorted({str(found["id"]) for found in measured.values() if found.get("id")})
+        raise ConfigurationError(
+            f"{sample.path} is the sample {sample.id}, which was not measured here; "
+            f"expected {choice(names) if names else 'a night that names its sample'}"
+        )
+    for run in mine:
+        run.manifest["geometry"] = sample.geometry_cm()
+        run.manifest["geometry_uncertainty"] = sample.geometry_uncertainty_cm()
+    then = measured[mine[0].path.name].get("version")
+    return (
+        f"sizes of {sample.id}, version {sample.version}, from {sample.path}; "
+        f"it was measured with those of version {then}"
     )

@@ -86,14 +86,15 @@ def run(
 
 @cli.command()
 @click.argument("folder", metavar="NIGHT")
+@click.option("--sample", metavar="REF", help="Sample file or its name: its sizes count, not the recorded.")
 @JSON
-def analyse(folder: str, as_json: bool) -> int:
+def analyse(folder: str, sample: str | None, as_json: bool) -> int:
     """Analyse a night or a run again: a folder, or the number of a night below ./runs."""
 
     def answer() -> "Answer":
         from onnes.runner.nights import analyse_folder
 
-        return analyse_folder(folder)
+        return analyse_folder(folder, sample)
 
     return print_answer(as_json, answer)
 

@@ -19,7 +19,9 @@ from onnes.runner.live_bar import signals_ask, watch
 from onnes.runner.night_state import judge
 from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import Plan, make_plan
+from onnes.runner.references import find
 from onnes.runner.resume import left_night
+from onnes.runner.sample_file import SampleFile, load_sample_file
 from onnes.runner.virtual_night import LabChoice, prepared
 
 _DEMO = ("demo.yaml", "demo_station.toml", "demo_sample.toml")
@@ -102,14 +104,17 @@ def _compared(plan: Plan) -> tuple[str, ...]:
     return _COMPARES.get(str(twins[0]["gamma_t"]), ())
 
 
-def analyse_folder(folder: str) -> NightAnswer:
+def analyse_folder(folder: str, sample: str | None) -> NightAnswer:
     """Analyse a night or a run again.
 
+    Args:
+        sample: sample file or its name, whose sizes count instead of the recorded ones.
+
     Raises:
-        ConfigurationError: if there is no such night or run.
+        ConfigurationError: if there is no such night or run, or the sample is none of those measured there.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(find_night(folder, RUNS).resolve())
+    report = analyse(find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample))
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(
@@ -121,6 +126,15 @@ def analyse_folder(folder: str) -> NightAnswer:
         report.figure,
         exit_code=3 if damaged else 0,
     )
+
+
+def _sample(reference: str) -> SampleFile:
+    try:
+        return load_sample_file(find("sample", reference, Path()))
+    except (
+        ValueError
+    ) as error:  # the one of a reference; that of the file itself is one of ours, and a ValueError
+        raise ConfigurationError(str(error)) from None
 
 
 def _run(plan: Plan, runs: Path, choice: LabChoice, compare_with: tuple[str, ...] = ()) -> NightAnswer:

@@ -15,6 +15,7 @@ from onnes.runner.figure import draw
 from onnes.runner.find_night import find_night
 from onnes.runner.findings import find
 from onnes.runner.results import NightResult, write_results
+from onnes.runner.sample_file import load_sample_file
 from onnes.storage.reader import Night
 from tests.runner.conftest import NightMaker
 
@@ -138,3 +139,49 @@ def test_a_result_is_json_without_nan() -> None:
         "flags": ["why"],
         "paper": None,
     }
+
+
+SAMPLE = """
+sample = 1
+id = "MB215-06"
+version = 2
+[geometry]
+shape = "film"
+length = "4.0 mm"
+width = "1.0 mm"
+thickness = "215 nm"
+"""
+
+
+def named(night: Path) -> Path:
+    """Let the run of a night say which sample it measured."""
+    path = night / "01_resistivity-temperature_0Oe" / "run.json"
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    entries["sample"] = {"id": "MB215-06", "version": 1}
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    return path
+
+
+def resistivity(results: tuple[NightResult, ...]) -> float:
+    return next(result.value for result in results if result.unit == "ohm*cm" and result.value is not None)
+
+
+def test_wrong_sizes_are_put_right_afterwards_and_the_recorded_ones_stay(
+    small_night: Path, tmp_path: Path
+) -> None:
+    recorded = named(small_night).read_bytes()
+    sample = tmp_path / "MB215-06.toml"
+    sample.write_text(SAMPLE, encoding="utf-8")
+    before = analyse(small_night)
+    after = analyse(small_night, load_sample_file(sample))  # twice as long as was recorded
+    assert resistivity(after.results) == pytest.approx(resistivity(before.results) / 2)
+    assert "version 2" in after.messages[0]
+    assert named(small_night).read_bytes() == recorded
+
+
+def test_the_sizes_of_another_sample_are_refused(small_night: Path, tmp_path: Path) -> None:
+    named(small_night)
+    sample = tmp_path / "other.toml"
+    sample.write_text(SAMPLE.replace("MB215-06", "NC-01"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"NC-01, which was not measured here; expected MB215-06"):
+        analyse(small_night, load_sample_file(sample))
