@@ -163,7 +163,7 @@ class ReversalBridge:
         """Switch the source off again if what is inside fails; its error is the one that is told."""
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # a Ctrl-C, too, must not leave a current on; it is raised again
             try:
                 self.stop()
             except OnnesError as also:

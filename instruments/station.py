@@ -374,7 +374,7 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
             identities[name] = opened[name].connect()
         provenance = {**library_provenance(manager), "instruments": identities}
         return Station(file, clock, opened, provenance)
-    except BaseException as error:
+    except BaseException as error:  # whatever it was, what is open is made safe first; it is raised again
         connected = [name for name in opened if name in identities]
         steps = [_made_safe(file, name, opened[name], abort=False) for name in reversed(connected)]
         for step in steps:
