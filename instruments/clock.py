@@ -38,6 +38,13 @@ class Clock(Protocol):
         """Return the time of day, UTC."""
 
 
+class AttendedClock(Clock, Protocol):
+    """A clock that lets others go on whenever it has slept."""
+
+    def attend(self, attendant: Callable[[], object]) -> None:
+        """Call ``attendant`` after each sleep: a virtual machine that nobody asks goes on by itself."""
+
+
 def _check(seconds: float) -> float:
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"cannot sleep {seconds} s")
@@ -56,6 +63,7 @@ class WallClock:
             raise ValueError(f"speed = {speed} must be a positive number")
         self.speed = speed
         self._start_s = start_s
+        self._attendants: list[Callable[[], object]] = []
         self._start = _REAL_MONOTONIC()
         self._utc = datetime.now(UTC)
 
@@ -66,6 +74,12 @@ class WallClock:
     def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
         _REAL_SLEEP(_check(seconds) / self.speed)
+        for attend in self._attendants:
+            attend()
+
+    def attend(self, attendant: Callable[[], object]) -> None:
+        """Call ``attendant`` after each sleep: a virtual machine that nobody asks goes on by itself."""
+        self._attendants.append(attendant)
 
     def sleep_until(self, time: float) -> None:
         """Sleep until ``time`` on the scale of :meth:`now`; return at once if it has passed."""
@@ -99,6 +113,7 @@ class VirtualClock:
 
     def __init__(self, epoch: datetime = _DEFAULT_EPOCH, start_s: float = 0.0) -> None:
         self._now = start_s
+        self._attendants: list[Callable[[], object]] = []
         self._epoch = epoch
         self._owner = threading.get_ident()
 
@@ -114,6 +129,12 @@ class VirtualClock:
                 "only the thread that runs the instruments may"
             )
         self._now += _check(seconds)
+        for attend in self._attendants:
+            attend()
+
+    def attend(self, attendant: Callable[[], object]) -> None:
+        """Call ``attendant`` after each sleep: a virtual machine that nobody asks goes on by itself."""
+        self._attendants.append(attendant)
 
     def sleep_until(self, time: float) -> None:
         """Sleep until ``time`` on the scale of :meth:`now`; return at once if it has passed."""
