@@ -25,6 +25,7 @@ def run_manifest(
         else {"id": sample.id, "version": sample.version, "title": sample.title},
         "geometry": {} if sample is None else sample.geometry_cm(),
         "geometry_uncertainty": {} if sample is None else sample.geometry_uncertainty_cm(),
+        "body": {} if sample is None else sample.body(plan.mounting),
         "mounting": plan.mounting,
         "wiring": {} if wiring is None else wiring.model_dump(mode="json"),
         "instruments": dict(station.provenance["instruments"]),

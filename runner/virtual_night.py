@@ -81,7 +81,7 @@ def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
     mounted = None
     if choice.lab is None:
         mounted = {
-            plan.station.wiring[wiring].source: sample.virtual_sample()
+            plan.station.wiring[wiring].source: sample.virtual_sample(plan.mounting)
             for wiring, sample in plan.samples.items()
             if sample.virtual and wiring in plan.station.wiring
         }

@@ -28,7 +28,13 @@ def test_every_shipped_sample_can_be_mounted_in_the_virtual_lab(path: Path) -> N
 
 def test_the_geometry_is_in_cm_and_what_is_mounted_in_mm_and_nm() -> None:
     sample = load_sample_file(SAMPLES / "MB215-06.toml")
-    assert sample.geometry_cm() == {"length_cm": 0.2, "width_cm": 0.1, "thickness_cm": 2.15e-5}
+    assert sample.geometry_cm() == {
+        "length_cm": 0.2,
+        "width_cm": 0.1,
+        "thickness_cm": 2.15e-5,
+        "lateral_1_cm": 0.5,
+        "lateral_2_cm": 0.5,
+    }
     assert sample.geometry_uncertainty_cm() == {"length_cm": 0.01, "width_cm": 0.01, "thickness_cm": 5e-7}
     assert sample.virtual_sample() == {
         "length_mm": 2.0,
