@@ -28,11 +28,11 @@ class SetpointLimits(Protocol):
 
 
 class MeasuringStation(Protocol):
-    """A thermostat, perhaps a magnet, and bridges by the name of the wiring."""
+    """Perhaps a thermostat and a magnet, and bridges by the name of the wiring."""
 
     @property
-    def thermostat(self) -> Thermostat:
-        """Return what regulates the temperature."""
+    def thermostat(self) -> Thermostat | None:
+        """Return what regulates the temperature, None where it cannot be set from here."""
 
     @property
     def magnet(self) -> Magnet | None:
