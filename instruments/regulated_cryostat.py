@@ -33,7 +33,8 @@ _FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 
 # The status word lags a command by up to 5 s (seen on a Model 6000), so a "stable" that never left is
 # believed only when these have passed, s. In persistent mode the leads first run to the magnet's current, for
 # up to 30 s and without a code of their own.
-_LAG_OF_TEMPERATURE_S, _LAG_OF_FIELD_S, _LAG_OF_LEADS_S = 15.0, 5.0, 40.0
+LAG_OF_FIELD_S = 5.0
+_LAG_OF_TEMPERATURE_S, _LAG_OF_LEADS_S = 15.0, 40.0
 
 
 class RegulatedCryostat:
@@ -44,7 +45,6 @@ class RegulatedCryostat:
     _temperature: Regulated
     _field: Regulated
     _mode: FieldMode | None  # that was set or read back last
-    _tells_mode = True  # whether the state at rest says which mode it is
     _rate_k_per_min: float
     _sampled: float  # when the controller was asked last, s of the clock
 
@@ -67,6 +67,11 @@ class RegulatedCryostat:
     @abstractmethod
     def field_rate_limits(self) -> Limits:
         """Return the allowed rates, Oe/s."""
+
+    @property
+    def _tells_mode(self) -> bool:
+        """Say whether the state at rest tells in which mode the magnet is."""
+        return True
 
     @abstractmethod
     def temperature(self) -> Reading:
@@ -233,7 +238,7 @@ class RegulatedCryostat:
             f"field {field_oe:.9g} Oe at {rate:.9g} Oe/s, {approach}, {mode}",
             was=before,
             came_from=None if before.field_oe == field_oe else before.field_oe,
-            lag_s=_LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else _LAG_OF_FIELD_S,
+            lag_s=_LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else LAG_OF_FIELD_S,
             write=self._tell,
         )
         self._field.confirmed = now.field_oe
