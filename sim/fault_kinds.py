@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from onnes.sim.scpi import ERRORS
 
-Layer = Literal["wire", "front end", "wiring", "plant"]
+Layer = Literal["wire", "front end", "wiring", "plant", "multivu"]
 
 WireFault = Literal[
     "timeout", "latency", "garbage", "partial", "stale", "drop", "scpi_error", "wrong_idn", "busy"
@@ -30,7 +30,16 @@ PlantFault = Literal[
     "chamber_leak",
     "foreign_setpoint",
 ]
-FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault]
+MultiVuFault = Literal[
+    "sequence_stopped",
+    "operator_absent",
+    "file_replaced",
+    "file_truncated",
+    "partial_row",
+    "unknown_column",
+    "second_header",
+]
+FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault, MultiVuFault]
 
 _DAY_S: Final = 86_400.0
 
@@ -218,4 +227,18 @@ FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
         },
         needs=("temperature_k", "field_oe"),
     ),
+    # --- MultiVu: its sequence, its operator, its data file
+    "sequence_stopped": FaultKind("multivu", "somebody stops the sequence that runs, so no more rows come"),
+    "operator_absent": _lasting("multivu", "nobody comes to start a sequence"),
+    "file_replaced": FaultKind(
+        "multivu", "before the next row the data file is renamed, and a new one begins under its name"
+    ),
+    "file_truncated": FaultKind("multivu", "before the next row the data file loses its second half"),
+    "partial_row": FaultKind(
+        "multivu",
+        "the next row is written in two pieces, so long apart",
+        {"seconds": Quantity(20.0, 0.0, 3600.0, "s")},
+    ),
+    "unknown_column": FaultKind("multivu", "the next data file has a column that no manual names"),
+    "second_header": FaultKind("multivu", "before the next row the head of the file is written again"),
 }

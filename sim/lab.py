@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from onnes.sim.cryostat import Cryostat
     from onnes.sim.link import Link
     from onnes.sim.magnet import Magnet
+    from onnes.sim.magnetometer import Magnetometer
+    from onnes.sim.sequencer import Sequencer
+    from onnes.sim.virtual_operator import VirtualOperator
     from onnes.sim.wiring import Wiring
 
 DEVICES: Mapping[str, type[Device]] = {device.model: device for device in (Ppms6000, K6221, K2182A)}
@@ -73,6 +76,10 @@ class VirtualLab:
         self.resources: dict[str, Device] = {}  # canonical VISA name -> instrument
         self.links: dict[str, Link] = {}  # canonical VISA name -> the link that its sessions share
         self.origin = clock.now()
+        # Of a lab with a magnetometer; the last two only where MultiVu has folders.
+        self.magnetometer: Magnetometer | None = None
+        self.sequencer: Sequencer | None = None
+        self.operator: VirtualOperator | None = None
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._planned = 0
 
