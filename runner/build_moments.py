@@ -13,7 +13,7 @@ from onnes.procedures.residual_field import Residual, gate
 from onnes.procedures.virgin_curve import VirginCurve
 from onnes.procedures.zfc_fc import ZfcFc
 from onnes.runner import blocks
-from onnes.runner.asked_values import AskedValues, as_json, lacks
+from onnes.runner.asked_values import AskedValues, lacks
 from onnes.runner.build_measurements import magnet_options
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
@@ -73,7 +73,7 @@ class MomentBuilder:
                 "e.g. '2..45 K step 0.5 K'",
             )
             return
-        common = self._common(filled, mount, temperatures, fields)
+        common = self._common(filled, mount, fields)
         if common is None:
             return
         if isinstance(block, blocks.ZfcFc):
@@ -147,17 +147,14 @@ class MomentBuilder:
             return
         yield Measure(measurement.kind, measurement.label(), mount, measurement)
 
-    def _common(
-        self, filled: Filled, mount: str, temperatures: tuple[Typed, ...], fields: tuple[Typed, ...]
-    ) -> dict[str, Any] | None:
+    def _common(self, filled: Filled, mount: str, fields: tuple[Typed, ...]) -> dict[str, Any] | None:
         """Return what all of them take; None where something is wrong with it."""
         history = self.history.preparation(filled, mount)
-        magnet = {"approach": "no_overshoot"} | magnet_options(
-            self.defaults.magnet, *filled.layers("magnet")
-        )
+        magnet = {"approach": "no_overshoot"} | magnet_options(self.defaults.magnet, *filled.layers("magnet"))
         if self.around.field_rate_oe_per_s is not None:
             magnet.setdefault("rate_oe_per_s", self.around.field_rate_oe_per_s)
         self._look_at_the_approach(filled, magnet, fields)
+        self._look_at_the_mounting(filled, mount)
         if not history:
             return None
         residual = self._residual(filled, mount, history["prepare"])
@@ -254,6 +251,17 @@ class MomentBuilder:
                 filled,
                 f"L035: {wait_s:.9g} s after a change to {show(largest, 'field', 'Oe')}, and the magnet "
                 f"relaxes for {_RELAX_S:.9g} s; expected 'then_wait: 5 min'",
+            )
+
+    def _look_at_the_mounting(self, filled: Filled, mount: str) -> None:
+        sample, name = self.around.samples[mount], self.around.mounting
+        mounted = sample.mounting.get(name or "")
+        if sample.geometry.shape == "film" and (mounted is None or mounted.axis is None):
+            which = "mounting.NAME" if name is None else f"mounting.{name}"
+            self._say(
+                filled,
+                f"L081: the film {sample.id} is mounted without an axis, and its moments differ by 4e4 "
+                f"between them; give {which}.axis in its file",
             )
 
     def _say(self, filled: Filled, text: str) -> None:

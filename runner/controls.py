@@ -110,8 +110,8 @@ class Controls:
         if name:
             return f"MultiVu's sequence {name} takes temperature and field where finish says"
         return (
-            "temperature and field cannot be set from here, and MultiVu has no sequence that takes them where "
-            "finish says; look at MultiVu, stop its sequence there, and set them there"
+            "temperature and field cannot be set from here, and MultiVu has no sequence that takes them "
+            "where finish says; look at MultiVu, stop its sequence there, and set them there"
         )
 
     def _set_temperature(self, action: SetTemperature) -> None:

@@ -160,8 +160,8 @@ class Expansion:
         elif not self._around.can_be_set and not (isinstance(step, WaitStep) and not step.wait.stable):
             self._ledger.refuse(
                 place,
-                f"{block} on the station {self._around.station.name}: MultiVu's sequence prepares each block; "
-                "this machine cannot be set from here; leave the step out",
+                f"{block} on the station {self._around.station.name}: MultiVu's sequence prepares each "
+                "block; this machine cannot be set from here; leave the step out",
             )
         elif isinstance(step, SetTemperatureStep):
             yield self._set_temperature(step.set_temperature)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from onnes.instruments import moments
 from onnes.instruments.station import Station
 from onnes.procedures.moment_measurement import MomentMeasurement
+from onnes.procedures.ramping import USUAL_RATE_K_PER_MIN
 from onnes.procedures.take_up import TakeUp
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.record import Record
@@ -112,7 +113,7 @@ class HandOvers:
         return f"{self._record.night.path.name}_{what}_a{count}"
 
     def _finish_after(self, last: PlanStep, count: int) -> moments.MomentProgram | None:
-        """Return the way to ``finish`` as a program, where nothing can be set from here and all is measured."""
+        """Return the way to ``finish`` as a program; None where it can be set from here, or more follows."""
         finish, steps = self._plan.finish, list[moments.Step]()
         more = any(
             later.number > last.number and isinstance(later.action, Measure) for later in self._plan.steps
@@ -120,7 +121,8 @@ class HandOvers:
         if self._station.thermostat is not None or more:
             return None
         if finish.temperature_k is not None:
-            steps.append(moments.SetTemperature(finish.temperature_k, finish.rate_k_per_min))
+            rate_k_per_min = finish.rate_k_per_min or USUAL_RATE_K_PER_MIN
+            steps.append(moments.SetTemperature(finish.temperature_k, rate_k_per_min))
         if finish.field_oe is not None:
             rate = finish.field_rate_oe_per_s
             steps.append(moments.SetField(finish.field_oe, rate, finish.approach))

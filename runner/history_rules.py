@@ -30,6 +30,7 @@ _KEYS = {
 _DEMANDED = ("temperature", "field", "temperature_rate")
 
 _CLOSE_TO_TC_K = 5.0
+_NO_TRANSITION_K = 0.01  # below what any of the machines reaches
 # Where neither a Tc nor a limit is known: above what any cryostat with a magnet reaches.
 _EVERYWHERE_K = 1000.0
 
@@ -97,7 +98,7 @@ class HistoryRules:
         self._check_warm_to(filled, warm_to, tc)
         if tc is None and warm_to is None:
             return {}
-        return self._recipe(filled, given, tc, 0.0 if tc is None else float(tc))
+        return self._recipe(filled, given, tc, _NO_TRANSITION_K if tc is None else float(tc))
 
     def _say(self, filled: Filled, text: str) -> None:
         self._ledger.messages.append((filled.place, text))

@@ -46,10 +46,11 @@ class Files:
 class Plan:
     """Everything that a night will do.
 
-    ``samples`` maps the mount, a wiring or the magnetometer, to its sample, ``limits`` are the narrowest of station, samples and sequence,
-    ``demands`` is every setpoint, rate and current with its place in the file, so that they can be checked
-    again against the instruments; ``notify`` is what somebody wants to hear of, ``end_by`` the time of day by
-    which the night should be over; ``messages`` are notes for the person who runs it.
+    ``samples`` maps the mount, a wiring or the magnetometer, to its sample, ``limits`` are the narrowest of
+    station, samples and sequence, ``demands`` is every setpoint, rate and current with its place in the file,
+    so that they can be checked again against the instruments; ``notify`` is what somebody wants to hear of,
+    ``end_by`` the time of day by which the night should be over; ``messages`` are notes for the person who
+    runs it.
     """
 
     path: Path
@@ -121,7 +122,9 @@ class _Planner:
         mounting = self._mounting(samples)
         limits, sources = self._limits(station, station_path, samples)
         rate = self._sequence.model.limits.field_rate
-        around = Surroundings(station, station_path, samples, limits, None if rate is None else float(rate))
+        around = Surroundings(
+            station, station_path, samples, limits, None if rate is None else float(rate), mounting
+        )
         expansion = Expansion(self._sequence, around, self._ledger)
         steps, finish = expansion.steps(), expansion.finish()
         self._ledger.problems += refused(self._ledger.demands, limits, sources)

@@ -18,7 +18,7 @@ Method = Literal["pd", "hall_probe"]
 
 
 class Entry(BaseModel, extra="forbid", frozen=True):
-    """One measured residual field: after which way to zero, from which field, with which uncertainty (k = 1)."""
+    """One measured residual field: after which way to zero, from which field; with one sigma."""
 
     after: FieldApproach
     degauss_from: quantities.Field

@@ -198,7 +198,7 @@ class SampleFile(_Part):
             "width_mm": _in(geometry.width, "mm"),
             f"thickness_{unit}": _in(geometry.thickness, unit),
         }
-        found = {name: size for name, size in sizes.items() if size is not None}
+        found: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
         known = {parameter.name for parameter in PARAMETERS.get(str(self.virtual.get("model")), ())}
         if mounting is not None and "orientation" in known:
             found["orientation"] = mounting

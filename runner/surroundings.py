@@ -24,6 +24,7 @@ class Surroundings:
     samples: Mapping[str, SampleFile]
     limits: PlanLimits
     field_rate_oe_per_s: float | None
+    mounting: str | None = None
 
     @property
     def magnetometer(self) -> str | None:
