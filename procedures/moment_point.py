@@ -47,7 +47,7 @@ class MomentPoint(Point):
         Column(
             "Time since field change",
             "s",
-            "at least so long the field has been at rest: waits before the first row there, and time since it",
+            "at least so long the field has been at rest: the waits before its first row, and since",
         ),
     ]
     branch: Annotated[str, Column("Branch", "", "zfc, fcc, fcw, virgin, down or up")]

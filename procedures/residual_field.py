@@ -155,8 +155,8 @@ class Gate:
 def gate(residual: Residual, field_oe: float) -> Gate:
     """Return what to ask of the magnet for ``field_oe`` at the sample, Oe.
 
-    How wrong it may be is twice the sigma where the residual field is corrected, that and its size where it is
-    not, and the bound of an estimate.
+    How wrong it may be is twice the sigma where the residual field is corrected, that and its size where it
+    is not, and the bound of an estimate.
 
     Raises:
         ValueError: if that is more than the accepted fraction of the measuring field.
