@@ -189,7 +189,7 @@ class SampleFile(_Part):
         """Return what the virtual lab mounts: ``[virtual]`` with the geometry, a film's thickness in nm.
 
         Args:
-            mounting: how it is mounted; a model that knows an ``orientation`` gets it.
+            mounting: how it is mounted; it is the ``orientation`` of a model that knows one.
         """
         geometry = self.geometry
         unit = "nm" if geometry.shape == "film" else "mm"
@@ -200,8 +200,12 @@ class SampleFile(_Part):
         }
         found: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
         known = {parameter.name for parameter in PARAMETERS.get(str(self.virtual.get("model")), ())}
-        if mounting is not None and "orientation" in known:
-            found["orientation"] = mounting
+        beside = {
+            "orientation": mounting,
+            "mass_g": None if geometry.mass is None else float(geometry.mass),
+            "lateral_mm": None if geometry.lateral is None else [_in(side, "mm") for side in geometry.lateral],
+        }
+        found |= {key: value for key, value in beside.items() if key in known and value is not None}
         return found | self.virtual
 
 
