@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.moments import Scan
+from onnes.instruments.mpms import Mpms
 from onnes.instruments.quantities import show
+from onnes.instruments.station import CLASSES
 from onnes.procedures.hysteresis_loop import HysteresisLoop
 from onnes.procedures.moment_measurement import MomentMeasurement
 from onnes.procedures.options import Prepare, compact
@@ -19,7 +22,7 @@ from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.known_residual import known_residual, usual_source
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
+from onnes.runner.problems import Place, choice
 from onnes.runner.quantity_text import Sweep, Typed
 from onnes.runner.sequence import Defaults
 from onnes.runner.surroundings import Ledger, Surroundings
@@ -163,7 +166,7 @@ class MomentBuilder:
         given = {
             "station_file": str(self.around.station_path),
             "magnetometer": mount,
-            "scan": compact(self._scan(filled)),
+            "scan": compact(self._scan(filled, mount)),
             "magnet": compact(magnet),
             "residual": residual.to_json(),
             "temperature_rate_k_per_min": self.around.usual_rate_k_per_min(),
@@ -190,12 +193,24 @@ class MomentBuilder:
             return name
         return None
 
-    def _scan(self, filled: Filled) -> dict[str, Any]:
+    def _scan(self, filled: Filled, mount: str) -> dict[str, Any]:
+        """Return how a moment is measured; a mode that the machine does not have is refused."""
         merged: dict[str, Any] = {}
         for layer in (self.defaults.scan, *filled.layers("scan")):
             for key, name in _SCAN_KEYS.items():
                 if (value := getattr(layer, key)) is not None:
                     merged[name] = float(value) if isinstance(value, Typed) else value
+        driver = CLASSES[self.around.station.instruments[mount].driver]
+        mode, known = (
+            merged.get("mode", Scan().mode),
+            driver.model.timings if issubclass(driver, Mpms) else (),
+        )
+        if mode not in known:
+            self.ledger.refuse(
+                filled.place,
+                f"L005: {mount} cannot scan in the mode {mode}; expected {choice(list(known))}; "
+                f"e.g. 'scan: {{mode: {next(iter(known), mode)}}}'",
+            )
         return merged
 
     def _residual(self, filled: Filled, mount: str, prepare: str) -> Residual | None:

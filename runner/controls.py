@@ -83,7 +83,7 @@ class Controls:
         """
         station = self._station
         if station.thermostat is None:
-            self._record.event("finish", self._finish_by_others())
+            self._hand_overs.finish(self._clock)
             return
         kelvin = station.snapshot()[0].value  # nothing is sent to a cryostat in a fault state
         target = finish.temperature_k
@@ -104,15 +104,6 @@ class Controls:
                 watch=self.watch,
             )
             self._record.keep(event)
-
-    def _finish_by_others(self) -> str:
-        name = self._hand_overs.finish
-        if name:
-            return f"MultiVu's sequence {name} takes temperature and field where finish says"
-        return (
-            "temperature and field cannot be set from here, and MultiVu has no sequence that takes them "
-            "where finish says; look at MultiVu, stop its sequence there, and set them there"
-        )
 
     def _set_temperature(self, action: SetTemperature) -> None:
         station, rate, approach = self._station, action.rate_k_per_min, action.approach

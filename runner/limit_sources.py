@@ -18,7 +18,6 @@ def driver_limits(station: StationFile) -> PlanLimits:
         (roles.thermostat, "temperature"),
         (roles.thermostat, "temperature_rate"),
         (roles.magnet, "field_rate"),
-        *((roles.magnetometer, kind) for kind in ("temperature", "temperature_rate", "field", "field_rate")),
         *((wiring.source, "current") for wiring in station.wiring.values()),
     ]
     limits = PlanLimits()

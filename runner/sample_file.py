@@ -203,10 +203,15 @@ class SampleFile(_Part):
         beside = {
             "orientation": mounting,
             "mass_g": None if geometry.mass is None else float(geometry.mass),
-            "lateral_mm": None if geometry.lateral is None else [_in(side, "mm") for side in geometry.lateral],
+            "lateral_mm": None if geometry.lateral is None else _edge_mm(*geometry.lateral),
         }
         found |= {key: value for key, value in beside.items() if key in known and value is not None}
         return found | self.virtual
+
+
+def _edge_mm(first_cm: Decimal, second_cm: Decimal) -> float:
+    """Return the edge of the square of the same area: the twin knows no other film."""
+    return float((first_cm * second_cm).sqrt() * _CM_IN["mm"])
 
 
 def _in(length_cm: Decimal | None, unit: str) -> float | None:

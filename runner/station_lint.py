@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pyvisa import rname
 
 from onnes.instruments.limits import Limits
+from onnes.instruments.sequence_template import template_problems
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.toml_file import line_of, read_text
 
@@ -19,7 +20,24 @@ def station_problems(station: StationFile) -> list[str]:
     text = read_text(station.path)
     found = [*_addresses(station), *_compliances(station)]
     lines = sorted((line_of(text, place), problem) for place, problem in found)
-    return [f"{station.path}:{line}:1: {problem}" for line, problem in lines]
+    return [f"{station.path}:{line}:1: {problem}" for line, problem in lines] + _multivu(station)
+
+
+def _multivu(station: StationFile) -> list[str]:
+    """Return what is wrong with the template of a magnetometer, and with a real one's folders."""
+    files = station.multivu_files()
+    if files is None:
+        return []
+    found = [f"{problem} (L074)" for problem in template_problems(files.template)]
+    name = station.roles.magnetometer or ""
+    for key, folder in (("data", files.data), ("sequences", files.sequences)):
+        if station.backend == "visa" and not folder.is_dir():
+            line = line_of(read_text(station.path), ("instruments", name, key))
+            found.append(
+                f"{station.path}:{line}:1: L074: there is no folder {folder}; share it from the computer of "
+                "MultiVu, or correct it"
+            )
+    return found
 
 
 def _addresses(station: StationFile) -> Iterator[tuple[tuple[str, ...], str]]:
