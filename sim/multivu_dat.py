@@ -141,8 +141,8 @@ class DatWriter:
             return values | {
                 "Long Offset (cm)": free.centre_cm,
                 "Amplitude (cm)": 0.5 * scan.length_mm / _MM_PER_CM,
-                "Frequency": scan.frequency_hz,
-                "Cycles to Average": float(scan.cycles),
+                "Frequency": moment.frequency_hz,
+                "Cycles to Average": moment.frequency_hz * moment.scan_s,
             }
         percent = 100.0 * moment.spread_emu / abs(fit.moment_emu) if fit.moment_emu else 0.0
         return values | {

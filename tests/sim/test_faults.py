@@ -68,7 +68,8 @@ def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)
-def test_a_fault_of_every_kind_with_drawn_arguments_can_be_planned(kind: Any, bench: Bench) -> None:
+def test_a_fault_of_every_kind_with_drawn_arguments_can_be_planned(kind: Any, make_bench: MakeBench) -> None:
+    bench = make_bench(lab="mpms3")
     args: dict[str, Any] = {}
     for name, argument in FAULT_KINDS[kind].args.items():
         if isinstance(argument, Quantity):
