@@ -201,15 +201,13 @@ class MomentBuilder:
                 if (value := getattr(layer, key)) is not None:
                     merged[name] = float(value) if isinstance(value, Typed) else value
         driver = CLASSES[self.around.station.instruments[mount].driver]
-        mode, known = (
-            merged.get("mode", Scan().mode),
-            driver.model.timings if issubclass(driver, Mpms) else (),
-        )
+        known = list(driver.model.timings) if issubclass(driver, Mpms) else []
+        mode = merged.get("mode", Scan().mode)
         if mode not in known:
             self.ledger.refuse(
                 filled.place,
-                f"L005: {mount} cannot scan in the mode {mode}; expected {choice(list(known))}; "
-                f"e.g. 'scan: {{mode: {next(iter(known), mode)}}}'",
+                f"L005: {mount} cannot scan in the mode {mode}; expected {choice(known)}; "
+                f"e.g. 'scan: {{mode: {known[0]}}}'",
             )
         return merged
 
