@@ -9,8 +9,9 @@ import pytest
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.phonons import phonons
+from onnes.sim.resistivity import smooth_step
 from onnes.sim.samples import PARAMETERS, make_sample
-from onnes.sim.samples_bilayer import Bilayer, Breakdown, Superconducting, smooth_step
+from onnes.sim.samples_bilayer import Bilayer, Breakdown, Superconducting
 from onnes.sim.samples_generic import Metal
 
 ROWS: tuple[float | str, ...] = ("pristine", 0.54, 0.30, 0.12, 0.06)
