@@ -135,6 +135,7 @@ class CriticalState:
         kelvin, oersted = self._held_at
         if abs(temperature_k - kelvin) > _STILL_K or abs(field_oe - oersted) > _STILL_OE:
             self._held_at, self._held_since = (temperature_k, field_oe), t
+        # stays above zero for years: with a creep of 0.05 until t_hold is e^20 s
         return 1.0 - self._material.creep * math.log1p(t - self._held_since)
 
     def _step(self, temperature_k: float, field_oe: float, creep: float) -> None:

@@ -24,7 +24,14 @@ from onnes.sim.lab_layers import Layer, Loc, Problems, is_path, merged, named_la
 from onnes.sim.magnet import Magnet, MagnetSettings
 from onnes.sim.magnetometer import Magnetometer
 from onnes.sim.magnetometer_machines import MagnetometerSettings
-from onnes.sim.samples import MagneticSample, Sample, has_moment, make_magnetic_sample, make_sample
+from onnes.sim.samples import (
+    MagneticSample,
+    Sample,
+    check_sample,
+    has_moment,
+    make_magnetic_sample,
+    make_sample,
+)
 from onnes.sim.sequencer import MultiVuFolders, Sequencer
 from onnes.sim.virtual_operator import VirtualOperator
 from onnes.sim.wiring import DriveSettings, ReadSettings, ReferenceSettings, Wiring
@@ -269,12 +276,12 @@ def _not_finite(data: object, loc: Loc = ()) -> Iterator[Loc]:
         yield loc
 
 
-_HERE = "sample"  # what make_sample says before its own words
+_HERE = "sample"  # what check_sample says before its own words
 
 
 def _check_sample(table: Mapping[str, Any], problems: Problems) -> None:
     try:
-        make_sample(table, _HERE)
+        check_sample(table, _HERE)
     except ConfigurationError as error:
         text = str(error).removeprefix(f"{_HERE}: ")
         # The key that the message names first is the one it is about; in quotes if it is an unknown one.

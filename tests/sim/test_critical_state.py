@@ -168,7 +168,7 @@ def test_a_small_change_lets_creep_go_on_and_a_larger_one_starts_it_anew(
 
 def test_a_fine_range_walks_the_segment_near_zero_field_where_jc_falls_steeply() -> None:
     def steep(_kelvin: float, oersted: float) -> float:
-        return JC * max(1.0 - (abs(oersted) / 100.0) ** 0.1, 0.0)
+        return JC * max(1.0 - math.pow(abs(oersted) / 100.0, 0.1), 0.0)
 
     material = Material(90.0, steep)
     once, fine, by_hand = (CriticalState(material, SLAB, fine_below_oe=oe) for oe in (0.0, 10.0, 0.0))
