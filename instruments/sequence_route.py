@@ -1,22 +1,21 @@
 """Moments through sequences of MultiVu: written, started by a person, followed by the file that grows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.instruments.limits import Limits
+from onnes.instruments.magnetometer_machines import Machine, MachineLimits, Timing
 from onnes.instruments.moments import (
     HandedOver,
     MagnetometerFlags,
     MomentProgram,
     Scan,
-    ScanMode,
     SetField,
     SetTemperature,
     Streamed,
 )
+from onnes.instruments.multivu_files import MultiVuFiles
 from onnes.instruments.program_rows import ProgramRows
 from onnes.instruments.qd_tail import DatTail
 from onnes.instruments.runbook import runbook
@@ -34,43 +33,6 @@ START = "onnes-start-"
 """What the name of a start file begins with; the name of its first program follows."""
 
 _PART = ".part"  # of a file that is being written; MultiVu does not show it among its sequences
-
-
-@dataclass(frozen=True, slots=True)
-class MultiVuFiles:
-    """Where MultiVu's files are: the recorded template, the folders of data and of sequences."""
-
-    template: Path
-    data: Path
-    sequences: Path
-
-
-@dataclass(frozen=True, slots=True)
-class MachineLimits:
-    """What a machine's sequences may set; ``field_rate`` None where nobody chooses the rate."""
-
-    temperature: Limits
-    temperature_rate: Limits
-    field: Limits
-    field_rate: Limits | None
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long a moment takes: ``per_scan_s`` for each scan, or else by cycles, and ``besides_s``."""
-
-    per_scan_s: float
-    besides_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A magnetometer as its maker describes it; the modes it can scan in with their times."""
-
-    name: str
-    timings: Mapping[ScanMode, Timing]
-    largest_emu: float
-    limits: MachineLimits
 
 
 class SequenceRoute:
