@@ -28,7 +28,8 @@ from onnes.procedures.scan_option import scan_of, usual_point_s
 from onnes.procedures.take_up import TakeUp
 from onnes.procedures.watch import MeasuringStation
 
-_BIG_CHANGE_OE, _AFTER_BIG_S = 1e3, 300.0  # a magnet is quiet 5 to 7 min after such a change (seen)
+# A magnet is quiet 5 to 7 min after a change of more than 1 kOe (seen); a corrected step of 1 kOe is no more.
+_BIG_CHANGE_OE, _AFTER_BIG_S = 1e3 * (1.0 + 1e-9), 300.0
 # A row off its setpoint is another point, one at the end of the range is no reading. A poor fit still counts:
 # above the transition there is nothing to fit.
 _SPOILING = ("off_setpoint", "range")

@@ -33,8 +33,8 @@ def test_the_uncertainty_of_a_corrected_residual_is_gated_at_two_sigma() -> None
     assert gate(measured(sigma_oe=0.125), 5.0).wrong_oe == 0.25
     with pytest.raises(
         ValueError,
-        match=r"0\.252 Oe \(2 sigma, corrected\) is 0\.0504 of the measuring field 5 Oe, outside \[0, 0\.05\], "
-        r"the fraction set by residual\.accept; measure it better with a Pd standard, take a larger field, or",
+        match=r"0\.252 Oe \(2 sigma, corrected\) is 0\.0504 of the measuring field 5 Oe, outside \[0, 0\.05\]"
+        r", the fraction set by residual\.accept; measure it better with a Pd standard, take a larger field",
     ):
         gate(measured(sigma_oe=0.126), 5.0)
 
