@@ -8,7 +8,7 @@ from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement, 
 from onnes.procedures.moment_preparation import cool, take_field_away
 from onnes.procedures.moment_steps import MomentSteps
 from onnes.procedures.options import numbers
-from onnes.procedures.residual_field import gate
+from onnes.procedures.residual_field import Gate, gate
 
 
 def fields_of(text: str) -> tuple[float, ...]:
@@ -41,7 +41,6 @@ class Magnetization(MomentMeasurement):
             ValueError: if the fields do not rise from 0, the first is too small for the residual field, or as
                 :meth:`MomentMeasurement.check`.
         """
-        super().check()
         fields = fields_of(self.fields_oe)
         if fields[0] != 0 or len(fields) < 2:
             raise ValueError(
@@ -54,7 +53,15 @@ class Magnetization(MomentMeasurement):
                     f"fields_oe has {field_oe:.9g} Oe after {before:.9g} Oe; list them upward: a loop takes "
                     "them back by itself"
                 )
-        gate(self.known_residual(), fields[1])
+        super().check()
+
+    def gates(self) -> list[Gate]:
+        """Return what the residual field lets through: the first field above 0.
+
+        Raises:
+            ValueError: if it does not let that through.
+        """
+        return [gate(self.known_residual(), fields_of(self.fields_oe)[1])]
 
     def legs(self) -> list[tuple[str, str, tuple[float, ...]]]:
         """Return branch, direction and fields, Oe, of each curve at one temperature, in order."""

@@ -23,12 +23,13 @@ from onnes.procedures.moment_stream import MomentStream
 from onnes.procedures.options import MagnetUse, Prepare, numbers
 from onnes.procedures.preparation import Recipe
 from onnes.procedures.ramping import USUAL_RATE_K_PER_MIN
-from onnes.procedures.residual_field import Residual
+from onnes.procedures.residual_field import Gate, Residual
 from onnes.procedures.scan_option import scan_of, usual_point_s
 from onnes.procedures.take_up import TakeUp
 from onnes.procedures.watch import MeasuringStation
 
-_BIG_CHANGE_OE, _AFTER_BIG_S = 1e3, 300.0  # a magnet is quiet 5 to 7 min after such a change (seen)
+# A magnet is quiet 5 to 7 min after a change of more than 1 kOe (seen); a corrected step of 1 kOe is no more.
+_BIG_CHANGE_OE, _AFTER_BIG_S = 1e3 * (1.0 + 1e-9), 300.0
 # A row off its setpoint is another point, one at the end of the range is no reading. A poor fit still counts:
 # above the transition there is nothing to fit.
 _SPOILING = ("off_setpoint", "range")
@@ -111,6 +112,14 @@ class MomentMeasurement(Measurement):
         """Return what is measured, in words for a person."""
         raise NotImplementedError
 
+    def gates(self) -> list[Gate]:
+        """Return the measuring fields that the residual field lets through.
+
+        Raises:
+            ValueError: if it does not let one through.
+        """
+        raise NotImplementedError
+
     def _come_to(self, steps: MomentSteps, curve: MomentCurve) -> None:
         """Add what is done before the first moment of a curve; ``steps`` knows what was done so far."""
         raise NotImplementedError
@@ -153,6 +162,7 @@ class MomentMeasurement(Measurement):
             raise ValueError(
                 f"Program name = {self.program_name!r} names a file; use letters, digits and . _ + -"
             )
+        self.gates()
 
     # -- the program
 
@@ -206,6 +216,8 @@ class MomentMeasurement(Measurement):
         machine = station.magnetometer(self.magnetometer)
         program = self.program(take_up)
         machine.check(program)
+        for passed in self.gates():
+            yield self._let_through(passed)
         handed = None
         if not self.handed_over:
             handed = machine.hand_over([program])
@@ -242,6 +254,17 @@ class MomentMeasurement(Measurement):
                 clock.sleep(self.poll_s)
         finally:
             machine.let_go(ended=stream.is_over)
+
+    def _let_through(self, passed: Gate) -> Event:
+        recipe = self.recipe()
+        values = {
+            "field_oe": passed.field_oe,
+            "setpoint_oe": passed.setpoint_oe,
+            "wrong_oe": passed.wrong_oe,
+            "approach": recipe.approach,
+            "degauss_from_oe": recipe.degauss_from_oe,
+        }
+        return Event("residual_field", passed.message, values)
 
     def _point(
         self, moment: Moment, curve: MomentCurve, field_oe: float, clock: Clock, began: float, rest_s: float

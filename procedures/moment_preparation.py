@@ -34,8 +34,9 @@ def take_field_away(steps: MomentSteps, recipe: Recipe, zero_oe: float) -> None:
 
 
 def warm(steps: MomentSteps, recipe: Recipe) -> None:
-    """Warm the sample above its transition in whatever field there is."""
-    steps.to_temperature(recipe.warm_to_k, _STEADY_S, approach="fast_settle")
+    """Warm the sample above its transition in whatever field there is; nothing where it is as warm."""
+    if not steps.is_at_least(recipe.warm_to_k):
+        steps.to_temperature(recipe.warm_to_k, _STEADY_S, approach="fast_settle")
 
 
 def cool(steps: MomentSteps, recipe: Recipe, kelvin: float) -> None:

@@ -55,6 +55,10 @@ class MomentSteps:
         self.total_s += abs(kelvin - self.kelvin) / rate * 60.0 + _TEMPERATURE_APPROACH_S + wait_s
         self.kelvin, self._is_set = kelvin, True
 
+    def is_at_least(self, kelvin: float) -> bool:
+        """Say whether these steps have brought the sample to ``kelvin``, K, or above."""
+        return self._is_set and self.kelvin >= kelvin
+
     def to_field(self, field_oe: float, wait_s: float, approach: FieldApproach | None = None) -> None:
         """Go to ``field_oe``, Oe, and wait until it is stable, and ``wait_s`` more; nothing where it is."""
         if field_oe == self.field_oe:

@@ -1,12 +1,12 @@
 """How one moment is measured, as the text of a parameter says it."""
 
 import math
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import get_args
 
 from onnes.instruments.moments import Scan, ScanMode
 from onnes.instruments.spelling import nearest
-from onnes.procedures.options import compact, mapping, positive
+from onnes.procedures.options import mapping, positive
 
 TITLE = "scan"
 _KEYS = tuple(field.name for field in fields(Scan))
@@ -44,11 +44,6 @@ def scan_of(text: str) -> Scan:
     if scan.cycles is not None:
         _check_count("cycles", scan.cycles)
     return scan
-
-
-def scan_to_json(scan: Scan) -> str:
-    """Return the keys that are given, as :func:`scan_of` takes them."""
-    return compact({key: value for key, value in asdict(scan).items() if value is not None})
 
 
 def usual_point_s(scan: Scan) -> float:

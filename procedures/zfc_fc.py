@@ -9,7 +9,7 @@ from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement, 
 from onnes.procedures.moment_preparation import cool, take_field_away, warm
 from onnes.procedures.moment_steps import MomentSteps
 from onnes.procedures.options import numbers
-from onnes.procedures.residual_field import gate
+from onnes.procedures.residual_field import Gate, gate
 
 Branch = Literal["zfc", "fcc", "fcw"]
 
@@ -52,15 +52,21 @@ class ZfcFc(MomentMeasurement):
             ValueError: if the temperatures do not rise, a field is too small for the residual field, or as
                 :meth:`MomentMeasurement.check`.
         """
-        super().check()
         for before, kelvin in pairwise(temperatures_of(self.temperatures)):
             if not kelvin > before:
                 raise ValueError(
                     f"temperatures has {kelvin:.9g} K after {before:.9g} K; list them upward: ZFC and FCW "
                     "are measured warming, FCC takes them downward by itself"
                 )
-        for field_oe in _fields(self.fields_oe):
-            gate(self.known_residual(), field_oe)
+        super().check()
+
+    def gates(self) -> list[Gate]:
+        """Return the measuring fields that the residual field lets through: all of them.
+
+        Raises:
+            ValueError: if it does not let one through.
+        """
+        return [gate(self.known_residual(), field_oe) for field_oe in _fields(self.fields_oe)]
 
     def planned(self) -> list[MomentCurve]:
         """Return all curves in the order measured: those of the first field, then those of the next."""
