@@ -38,6 +38,6 @@ class HysteresisLoop(Magnetization):
 
     def title(self) -> str:
         """Return what is measured, in words for a person."""
-        kelvins = ", ".join(f"{kelvin:.9g}" for kelvin in temperatures_of(self.temperatures))
+        kelvins = " ".join(f"{kelvin:.9g}" for kelvin in temperatures_of(self.temperatures))
         high = fields_of(self.fields_oe)[-1]
         return f"loops of {self.quadrants} quarters between -{high:.9g} and {high:.9g} Oe at {kelvins} K"

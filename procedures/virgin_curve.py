@@ -17,5 +17,5 @@ class VirginCurve(Magnetization):
 
     def title(self) -> str:
         """Return what is measured, in words for a person."""
-        kelvins = ", ".join(f"{kelvin:.9g}" for kelvin in temperatures_of(self.temperatures))
+        kelvins = " ".join(f"{kelvin:.9g}" for kelvin in temperatures_of(self.temperatures))
         return f"virgin curves up to {fields_of(self.fields_oe)[-1]:.9g} Oe at {kelvins} K"

@@ -114,9 +114,9 @@ class ZfcFc(MomentMeasurement):
     def title(self) -> str:
         """Return what is measured, in words for a person."""
         rising = temperatures_of(self.temperatures)
-        branches = ", ".join(name.upper() for name in _curves(self.curves))
-        fields = ", ".join(f"{field_oe:.9g}" for field_oe in _fields(self.fields_oe))
-        return f"{branches} at {fields} Oe, {rising[0]:.9g} to {rising[-1]:.9g} K"
+        branches = " ".join(name.upper() for name in _curves(self.curves))
+        fields = " ".join(f"{field_oe:.9g}" for field_oe in _fields(self.fields_oe))
+        return f"{branches} at {fields} Oe from {rising[0]:.9g} to {rising[-1]:.9g} K"
 
     def label(self) -> str:
         """Return the range of fields, for the name of the folder."""

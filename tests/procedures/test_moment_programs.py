@@ -203,7 +203,7 @@ def test_the_rows_are_expected_as_long_as_the_whole_takes() -> None:
 
 def test_a_row_takes_its_ramp_its_wait_and_its_scans() -> None:
     rows = zfc_fc(temperature_rate_k_per_min=2.0, wait_s=20.0, point_s=45.0).program().moments()
-    assert rows[1].expected_s == pytest.approx(18.0 / 2.0 * 60.0 + 60.0 + 20.0 + 45.0)
+    assert rows[1].expected_s == pytest.approx(18.0 / 2.0 * 60.0 + 240.0 + 20.0 + 45.0)
 
 
 def test_a_program_is_named_by_its_kind_and_label_or_by_the_caller() -> None:
@@ -213,9 +213,9 @@ def test_a_program_is_named_by_its_kind_and_label_or_by_the_caller() -> None:
 
 
 def test_the_title_says_what_is_measured() -> None:
-    assert zfc_fc().program().title == "ZFC, FCC, FCW at 5 Oe, 2 to 45 K"
-    assert virgin().program().title == "virgin curves up to 20 Oe at 5, 10 K"
-    assert loop().program().title == "loops of 5 quarters between -1000 and 1000 Oe at 5, 10 K"
+    assert zfc_fc().program().title == "ZFC FCC FCW at 5 Oe from 2 to 45 K"
+    assert virgin().program().title == "virgin curves up to 20 Oe at 5 10 K"
+    assert loop().program().title == "loops of 5 quarters between -1000 and 1000 Oe at 5 10 K"
 
 
 @pytest.mark.parametrize(
