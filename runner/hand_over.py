@@ -37,7 +37,7 @@ class HandOvers:
         self._record = record
         self._notify = notify
         self._stretch: frozenset[int] = frozenset()  # numbers of the steps whose programs are handed over
-        self._waits_for = ""  # the file that somebody has to start
+        self._waits_for: moments.HandedOver | None = None  # what somebody has to start
         self._finish: tuple[str, moments.MomentProgram] | None = None  # at which magnetometer; None: nowhere
 
     def take(
@@ -70,7 +70,7 @@ class HandOvers:
             self._record.step(one.number, **{_COUNT: self._count(one.number)})
         self._stretch = frozenset(one.number for one, _ in steps)
         self._finish = None if finish is None else (measurement.magnetometer, finish)
-        self._waits_for = handed.start.name
+        self._waits_for = handed
         values = {
             "start": str(handed.start),
             "runbook": str(handed.runbook),
@@ -84,11 +84,11 @@ class HandOvers:
 
     def begun(self) -> None:
         """Note that a row has come: somebody has started the sequence."""
-        self._waits_for = ""
+        self._waits_for = None
 
     def void(self) -> None:
         """Note that a measurement was broken off: what is left has to be handed over anew."""
-        self._stretch, self._waits_for, self._finish = frozenset(), "", None
+        self._stretch, self._waits_for, self._finish = frozenset(), None, None
 
     def finish(self, clock: Clock) -> None:
         """Wait until MultiVu has taken temperature and field where the sequence wants them at the end.
@@ -121,7 +121,10 @@ class HandOvers:
 
     def waiting(self) -> str:
         """Return which file somebody has to start, in words; empty where none is waited for."""
-        return f"waiting for somebody to start {self._waits_for} in MultiVu" if self._waits_for else ""
+        if self._waits_for is not None and self._waits_for.data.exists():  # the sequence begins with it
+            self._waits_for = None
+        start = None if self._waits_for is None else self._waits_for.start.name
+        return "" if start is None else f"waiting for somebody to start {start} in MultiVu"
 
     def _following(
         self, step: PlanStep, measurement: MomentMeasurement, left: Collection[int]
