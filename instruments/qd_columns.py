@@ -15,7 +15,7 @@ FitUsed = Literal["fixed", "free"]
 
 # Below it the fit at the given centre is poor; seen: 0.71 where a sample sat 1.1 mm off, with 4.5 % of the
 # moment missing and 0.97 for the fit at a free centre.
-_POOR_FIT = 0.9
+POOR_FIT = 0.9
 
 _MM_IN_CM = 0.1
 
@@ -195,6 +195,6 @@ def chosen_fit(fixed: float, free: float, moment_fixed: float, moment_free: floa
     """
     if math.isnan(moment_free):
         return "fixed"
-    if math.isnan(moment_fixed) or (fixed < _POOR_FIT and free > fixed):
+    if math.isnan(moment_fixed) or (fixed < POOR_FIT and free > fixed):
         return "free"
     return "fixed"
