@@ -278,7 +278,9 @@ def _choose_fits(values: dict[str, "pd.Series[float]"], index: Any) -> "pd.Serie
     nothing = pd.Series(np.nan, index=index)
     fixed, free = values.get("moment_fixed_emu", nothing), values.get("moment_free_emu", nothing)
     fits = values.get("fit_fixed", nothing), values.get("fit_free", nothing)
-    takes_free = free.notna() & (fixed.isna() | ((fits[0] < POOR_FIT) & (fits[1] > fits[0])))
+    unknown = fits[0].isna() & fits[1].notna()
+    better = (fits[0] < POOR_FIT) & (fits[1] > fits[0])
+    takes_free = free.notna() & (fixed.isna() | unknown | better)
     dc = fixed.notna() | free.notna()
     for ours, of_fixed, of_free in (
         ("moment_emu", "moment_fixed_emu", "moment_free_emu"),

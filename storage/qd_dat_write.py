@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.qd_file import encode, has_byte
+from onnes.instruments.qd_file import encode, has_byte, option_of
 from onnes.instruments.records import Cell
 from onnes.storage.manifest import replace_file
 
@@ -69,7 +69,7 @@ def write_dat(path: Path, table: Mapping[str, Sequence[Cell | None]], facts: Dat
         f"TITLE, {text.plain(facts.title)}",
         f"FILEOPENTIME, {facts.opened!r}, {opened:%m/%d/%Y}, {opened:%I:%M:%S %p}",
         f"BYAPP, {facts.app}",
-        *(f"INFO,{text.cell(value)},{text.cell(key)}" for key, value in facts.info.items()),
+        *(_info(text.cell(key), text.cell(value), facts.app) for key, value in facts.info.items()),
         "DATATYPE, COMMENT,1",
         "DATATYPE, TIME,2",
         "TIMEMODE, SECONDS, RELATIVE",
@@ -82,6 +82,10 @@ def write_dat(path: Path, table: Mapping[str, Sequence[Cell | None]], facts: Dat
         lines.append(",".join(map(text.value, row)))
     text.log()
     replace_file(path, encode("".join(f"{line}\r\n" for line in lines)), wall)
+
+
+def _info(key: str, value: str, app: str) -> str:
+    return f"INFO,{key},{value}" if option_of(app) == "mpms_xl" else f"INFO,{value},{key}"
 
 
 class _Text:

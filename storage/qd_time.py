@@ -97,5 +97,6 @@ def _stepped_back(local: "pd.Series[Any]", twice: "np.ndarray[Any, Any]") -> "np
     """Return which rows of an hour that comes twice lie behind a step back, row by row in order."""
     back = (local.diff() < pd.Timedelta(0)).to_numpy()
     block = np.cumsum(np.diff(twice, prepend=False))
-    behind: np.ndarray[Any, Any] = pd.Series(back & twice).groupby(block).cummax().to_numpy()
-    return behind & twice
+    behind = pd.Series(back & twice).groupby(block).cummax().to_numpy(dtype=bool)
+    stepped: np.ndarray[Any, Any] = behind & twice
+    return stepped

@@ -218,6 +218,7 @@ def test_an_mpms3_without_evercool_has_no_unknown_column() -> None:
         ((0.71, 0.97), (1.0, 1.0), "free"),
         ((0.71, 0.60), (1.0, 1.0), "fixed"),
         ((math.nan, math.nan), (1.0, 1.0), "fixed"),
+        ((math.nan, 0.98), (1.0, 1.0), "free"),
         ((0.71, 0.97), (1.0, math.nan), "fixed"),
         ((0.97, 0.98), (math.nan, 1.0), "free"),
     ],
