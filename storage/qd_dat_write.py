@@ -121,7 +121,7 @@ class _Text:
             _log.warning("%s: spelled out, because the format lacks them: %s", self._name, self._spelled)
         if self._commas:
             _log.info(
-                "%s: %d commas became semicolons, because the format cannot quote them",
+                "%s: commas became semicolons, because the format cannot quote them: %d",
                 self._name,
                 self._commas,
             )

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from onnes.instruments.errors import ConfigurationError, StorageError
-from onnes.storage.qd_dat import QdFile, read_dat
+from onnes.instruments.qd_columns import chosen_fit
+from onnes.instruments.qd_tail import DatTail
+from onnes.storage.qd_dat import QdFile, label_of, read_dat
 from tests.qd_files import (
     ACMS,
     LOGDATA,
@@ -238,6 +240,51 @@ def test_an_ac_row_of_an_mpms3_has_its_moment_in_emu(tmp_path: Path) -> None:
     frame = read(tmp_path, crlf(*HEAD, row)).frame
     assert frame["Kind"].tolist() == ["ac"]
     assert frame["AC in phase (emu)"].tolist() == [3e-6]
+
+
+@pytest.mark.parametrize("name", ["mpms3_dc_ZFC_200Oe.dat", "mpms3_vsm_MvsH_5K.dat", "ppms_eto_2ch_9T.dat"])
+def test_what_is_followed_live_is_what_is_read_later(name: str) -> None:
+    frame = read_dat(real(name)).frame
+    for row in DatTail(real(name)).poll().rows:
+        later = frame.loc[row.line]
+        assert later["Kind"] == row.kind
+        for quantity, value in row.values.items():
+            if not quantity.startswith("resistance_2"):  # a channel without a signal
+                assert later[label_of(quantity)] == value
+
+
+@pytest.mark.parametrize("fixed", [-1.0, math.nan])
+@pytest.mark.parametrize("free", [-1.05, math.nan])
+@pytest.mark.parametrize("fixed_fit", [0.97, 0.71, math.nan])
+@pytest.mark.parametrize("free_fit", [0.98, 0.6, math.nan])
+def test_the_fit_is_chosen_alike_for_a_row_and_for_a_table(
+    tmp_path: Path, fixed: float, free: float, fixed_fit: float, free_fit: float
+) -> None:
+    row = mpms3_row(
+        stamp=4e9, kelvin=2.0, oe=5.0, fixed=fixed, free=free, fixed_fit=fixed_fit, free_fit=free_fit
+    )
+    frame = read(tmp_path, crlf(*HEAD, row)).frame
+    if math.isnan(fixed) and math.isnan(free):
+        assert frame["Fit used"].tolist() == [""]
+    else:
+        assert frame["Fit used"].tolist() == [chosen_fit(fixed_fit, free_fit, fixed, free)]
+
+
+def test_what_the_makers_python_writer_makes_is_read(tmp_path: Path) -> None:
+    maker = pytest.importorskip("MultiPyVu")
+    path = tmp_path / "maker.dat"
+    file = maker.DataFile()
+    file.add_multiple_columns(["Temperature (K)", "Magnetic Field (Oe)", "Moment (emu)"])
+    file.create_file_and_write_header(str(path), "a film")
+    file.set_value("Temperature (K)", 2.5)
+    file.set_value("Moment (emu)", -1.25e-4)
+    file.write_data()
+    found = read_dat(path)
+    assert (found.option, found.header.title) == ("data_file", "a film")
+    assert found.frame["Temperature (K)"].tolist() == [2.5]
+    assert found.frame["Moment (emu)"].tolist() == [-1.25e-4]
+    assert found.frame["Field (Oe)"].isna().all()
+    assert str(found.frame["Time"].dtype.tz) == "UTC"
 
 
 def test_a_second_header_changes_the_columns(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_letters_that_the_format_lacks_are_spelled_out_and_logged(
         write_dat(tmp_path / "a.dat", table(), facts, wall)
     assert read_dat(tmp_path / "a.dat").header.title == "Ohm µ o ? - µ°"
     assert "a.dat: spelled out, because the format lacks them" in caplog.text
-    assert "a.dat: 1 commas became semicolons" in caplog.text
+    assert "a.dat: commas became semicolons" in caplog.text
 
 
 def test_columns_of_different_length_are_refused(tmp_path: Path, wall: VirtualClock) -> None:
