@@ -13,9 +13,12 @@ from onnes.instruments.qd_file import Option
 Kind = Literal["dc", "vsm", "rso", "ac", "remark", "other"]
 FitUsed = Literal["fixed", "free"]
 
-# Below it the fit at the given centre is poor; seen: 0.71 where a sample sat 1.1 mm off, with 4.5 % of the
-# moment missing and 0.97 for the fit at a free centre.
 POOR_FIT = 0.9
+"""Below it the fit at the given centre is poor.
+
+Seen: 0.71 where a sample sat 1.1 mm off, with 4.5 % of the moment missing and 0.97 for the fit at a free
+centre.
+"""
 
 _MM_IN_CM = 0.1
 
