@@ -87,7 +87,9 @@ def test_a_loop_over_fields_is_one_run_a_field(planned: Planner) -> None:
 
 
 def test_a_virgin_curve_and_a_loop_come_from_the_same_block(planned: Planner) -> None:
-    loop = "magnetization: {curve: loop, temperature: 5 K, field: 0..5 T step 1 kOe, quadrants: 3, wait: 10 s}"
+    loop = (
+        "magnetization: {curve: loop, temperature: 5 K, field: 0..5 T step 1 kOe, quadrants: 3, wait: 10 s}"
+    )
     virgin, around = _measurements(planned(f"  - {VIRGIN}\n  - {loop}"))
     assert (virgin.kind, around.kind) == ("magnetization-virgin", "magnetization-loop")
     assert len(virgin.setpoints()) == 2 * 6
@@ -133,9 +135,7 @@ def test_a_virgin_curve_is_judged_by_its_first_field_above_zero(planned: Planner
 
 
 def test_without_a_calibration_an_estimate_counts_and_more_may_be_accepted(planned: Planner) -> None:
-    steps = (
-        "  - zfc_fc: {field: 20 Oe, temperature: 5..40 K step 5 K, prepare: {residual: {accept: 30 %}}}"
-    )
+    steps = "  - zfc_fc: {field: 20 Oe, temperature: 5..40 K step 5 K, prepare: {residual: {accept: 30 %}}}"
     (measurement,) = _measurements(planned(steps))
     residual = Residual.from_json(measurement.residual)
     assert (residual.source, residual.bound_oe, residual.accept) == ("estimate", 5.0, 0.3)
@@ -184,7 +184,10 @@ def test_without_a_calibration_an_estimate_counts_and_more_may_be_accepted(plann
             "zfc_fc: {field: 200 Oe, temperature: [5 K, 9 K], prepare: {residual: {correct: true}}}",
             "6:5: residual.correct is true, but an estimate is a bound without a sign",
         ),
-        ("magnetization: {curve: virgin, temperature: 5 K, field: 100..500 Oe step 100 Oe}", "6:5: fields_oe"),
+        (
+            "magnetization: {curve: virgin, temperature: 5 K, field: 100..500 Oe step 100 Oe}",
+            "6:5: fields_oe",
+        ),
         (
             "magnetization: {curve: virgin, temperature: 5 K, field: 0..1 T step 1 kOe, quadrants: 2}",
             "6:5: quadrants belong to a loop",
