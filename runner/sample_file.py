@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, Field, PlainValidator, PrivateAttr
 
 from onnes.instruments.quantities import (
     Current,
@@ -21,11 +21,26 @@ from onnes.instruments.quantities import (
 )
 from onnes.instruments.toml_file import Problem, line_of, load_toml, read_text
 from onnes.runner.plan_limits import PlanLimits, at_most, limits_of
+from onnes.runner.problems import choice
 from onnes.runner.references import shown
 from onnes.sim.samples import PARAMETERS
 
 Mass = Annotated[Decimal, OfKind("mass")]
-Factor = Annotated[float, Field(ge=0.0, le=1.0)]  # a demagnetising factor N; 1/3 is a sphere
+_FORMULAS = ("aharoni", "prozorov_kogan", "brandt")
+
+
+def _demagnetisation(value: object) -> str | float:
+    if isinstance(value, str) and value in _FORMULAS:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError(
+        f"{value!r} is no demagnetising factor; expected {choice(_FORMULAS)}, or a number from 0 to 1; "
+        "1/3 is a sphere"
+    )
+
+
+Demagnetisation = Annotated[str | float, PlainValidator(_demagnetisation)]
 Axis = Literal["length", "width", "thickness"]
 
 _CM_IN = {"mm": Decimal(10), "nm": Decimal(10_000_000)}
@@ -57,7 +72,7 @@ class Geometry(_Part):
     uncertainty: Uncertainty = Uncertainty()
     lateral: tuple[Length, Length] | None = None
     mass: Mass | None = None
-    demagnetisation: Literal["aharoni", "prozorov_kogan", "brandt"] | Factor | None = None
+    demagnetisation: Demagnetisation | None = None
     background: str | None = None
 
 

@@ -173,6 +173,10 @@ def test_without_a_calibration_an_estimate_counts_and_more_may_be_accepted(plann
             r"6:21: 8 T is above 7 T; allowed -7 T .. 7 T \(the MPMS3\)",
         ),
         (
+            "magnetization: {curve: virgin, temperature: 5 K, field: [0 Oe, 1..8 T points 5 spaced log]}",
+            r"6:\d+: 8 T of '1..8 T points 5 spaced log' is above 7 T; .*\(the MPMS3\)",
+        ),
+        (
             "zfc_fc: {field: 200 Oe, temperature: [5 K, 9 K], scan: {mode: rso}}",
             "6:5: L005: mpms cannot scan in the mode rso; expected dc or vsm",
         ),
