@@ -13,7 +13,8 @@ from onnes.procedures.residual_field import Residual
 from onnes.runner.plan import Measure, Plan, make_plan
 
 STATIONS = Path(__file__).parents[2] / "examples" / "stations"
-MPMS3 = (STATIONS / "mpms3-sim.toml").read_text(encoding="utf-8")
+CALIBRATED = (STATIONS / "mpms3-sim.toml").read_text(encoding="utf-8")
+MPMS3 = CALIBRATED.replace('calibration = "calibrations/mpms3-sim.toml"\n', "")
 PPMS = (STATIONS / "ppms9-sim.toml").read_text(encoding="utf-8")
 TEMPLATE = (STATIONS / "templates" / "mpms3-sim.seq").read_text(encoding="utf-8")
 BAR = """sample = 1
