@@ -218,7 +218,7 @@ def _line(fields: Floats, results: Sequence[Result], tc0: float, tc0_sigma: floa
     spread = np.sqrt(np.diag(covariance) * enlarged)
     rms = float(np.sqrt(np.mean((y - ln_h0 - n * x) ** 2)))
     goodness = {"chi2_per_dof": chi2 / freedom, "rms_ln_h": rms, "fields": float(len(fields))}
-    flags = ("poor_fit",) if chi2 / freedom > 4 else ()
+    flags: tuple[str, ...] = ("poor_fit",) if chi2 / freedom > 4 else ()
     if len(known) < len(fields):
         flags += ("fields_left_out",)
     window: Window = {
@@ -257,5 +257,5 @@ def _weighted(x: Floats, y: Floats, x_sigma: Floats) -> tuple[float, float, floa
         answer, *_ = np.linalg.lstsq(columns * weight[:, None], y * weight, rcond=None)
         slope = float(answer[0])
     chi2 = float(np.sum(((y - columns @ answer) * weight) ** 2))
-    covariance = np.linalg.inv((columns * weight[:, None]).T @ (columns * weight[:, None]))
-    return slope, float(answer[1]), chi2, covariance
+    weighted = columns * weight[:, None]
+    return slope, float(answer[1]), chi2, np.asarray(np.linalg.inv(weighted.T @ weighted), dtype=np.float64)

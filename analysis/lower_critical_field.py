@@ -1,4 +1,4 @@
-"""Hc1 from virgin curves: where they leave the Meissner line, and the field from which they do so as (H - Hc1)^2.
+"""Hc1 from virgin curves: where they leave the Meissner line, and whence they do so as (H - Hc1)^2.
 
 The first needs flux beyond the noise, so it is an upper bound; the second is extrapolated to no flux at all.
 Both are fields at the sample's edge: divided by 1 - N they are Hc1.
@@ -78,8 +78,8 @@ def lower_critical_field(
     order = slice(None, None, int(sign))
     h, m = sign * curve.x[order], sign * curve.y[order]
     criteria = {
-        "threshold": f"first of {_RUN} points {_BEYOND:g} sigma off the Meissner line, over 1 - N, N = {n:.4g}; "
-        f"an upper bound, some {_BIAS:.0%} too high",
+        "threshold": f"first of {_RUN} points {_BEYOND:g} sigma off the Meissner line, over 1 - N, "
+        f"N = {n:.4g}; an upper bound, some {_BIAS:.0%} too high",
         "extrapolated": f"line through sqrt(dM) from {_WINDOW[0]:g} to {_WINDOW[1]:g} of first penetration "
         f"prolonged to 0, over 1 - N, N = {n:.4g}",
     }
@@ -158,8 +158,8 @@ def _off_the_line(h: Floats, m: Floats, inside: np.ndarray, noise: float) -> _De
     run = np.convolve(beyond, np.ones(_RUN), "valid") == _RUN
     if not np.any(run):
         raise _NoDeparture(
-            f"no {_RUN} points in a row leave the Meissner line by {_BEYOND:g} sigma ({_BEYOND * noise:.2g} G) "
-            f"up to {h[-1]:.4g} Oe; measure to higher fields"
+            f"no {_RUN} points in a row leave the Meissner line by {_BEYOND:g} sigma "
+            f"({_BEYOND * noise:.2g} G) up to {h[-1]:.4g} Oe; measure to higher fields"
         )
     place = int(np.flatnonzero(run)[0])
     if place < 3:
@@ -204,8 +204,8 @@ def _by_extrapolation(found: _Departure, n: float, n_sigma: float, criterion: st
     window: Window = {"field_oe": (_WINDOW[0] * found.hp, _WINDOW[1] * found.hp)}
     if answer is None:
         reason = (
-            f"fewer than 5 points with dM > 0 from {window['field_oe'][0]:.4g} to {window['field_oe'][1]:.4g} "
-            "Oe; measure further, in smaller steps"
+            f"fewer than 5 points with dM > 0 from {window['field_oe'][0]:.4g} to "
+            f"{window['field_oe'][1]:.4g} Oe; measure further, in smaller steps"
         )
         return refused(_EXTRAPOLATED, "Oe", criterion, reason, window=window, flags=_flags(found))
     zero, fit, rms, points = answer
@@ -245,7 +245,7 @@ def _by_extrapolation(found: _Departure, n: float, n_sigma: float, criterion: st
 
 
 def _zero_of_root(found: _Departure, window: tuple[float, float]) -> tuple[float, float, float, int] | None:
-    """Return where the line through sqrt(dM) is zero, its sigma, the relative rms and the number of points."""
+    """Return where the line through sqrt(dM) is zero, its sigma, the relative rms, how many points."""
     inside = (found.h >= window[0] * found.hp) & (found.h <= window[1] * found.hp) & (found.d > 0)
     n = int(inside.sum())
     if n < 5:
@@ -310,7 +310,7 @@ def lower_critical_field_at_zero(temperatures_k: Sequence[float], found: Sequenc
     tc = math.sqrt(hc1 / bend)
     lever = np.array([0.5 / hc1, -0.5 / bend]) * tc
     goodness |= {"tc_k": tc, "sigma_tc_k": math.sqrt(float(lever @ covariance @ lever))}
-    flags = ("poor_fit",) if chi2 > 4 else ()
+    flags: tuple[str, ...] = ("poor_fit",) if chi2 > 4 else ()
     if t.min() > 0.5 * tc:
         flags += ("extrapolated_far",)
     if any("upper_bound" in result.flags for result in found):

@@ -28,7 +28,7 @@ class Curves:
 
 
 def _t_irr(field: float, n: float, h0: float) -> float:
-    return TC0 * (1 - (field / h0) ** (1 / n))
+    return float(TC0 * (1 - (field / h0) ** (1 / n)))
 
 
 def _unscreened(field: float, jc: Floats) -> Floats:
