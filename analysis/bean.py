@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from onnes.analysis.isotherm import Floats
-from onnes.analysis.loop import IncompleteLoop, Opening, legs, opening, tip_slopes
+from onnes.analysis.loop import IncompleteLoop, legs, opening, tip_slopes, width_at_zero
 from onnes.analysis.result import Result, Window, refused
 
 _QUANTITY = "critical current density at H_i = 0"
@@ -148,8 +148,8 @@ def loop_current(
 ) -> LoopCurrent:
     """Return Jc of a loop whose points come in the order in which they were measured.
 
-    Sigma of Jc at H_i = 0 holds noise, geometry and the factor N; goodness keeps them apart, with
-    ``at_applied_field``: what the loop would read at applied H = 0, and ``h_star_oe``, the field of full
+    Sigma of Jc at H_i = 0 holds noise, geometry, the factor N and the way to zero; goodness keeps them apart,
+    with ``at_applied_field``: what the loop would read at applied H = 0, and ``h_star_oe``, the field of full
     penetration. A loop too narrow for Bean's state is flagged ``range_below_2h_star``: its Jc is too low.
 
     Raises:
@@ -168,7 +168,10 @@ def loop_current(
     try:
         whole = legs(field_oe, to_g * moment, to_g * np.asarray(sigma_emu, dtype=np.float64))
         own = opening(whole, n)
-        others = [opening(whole, other) for other in (max(n - n_sigma, 0.0), min(n + n_sigma, 0.999), 0.0)]
+        zero, noise, to_zero = width_at_zero(whole, n)
+        low = width_at_zero(whole, max(n - n_sigma, 0.0))[0]
+        high = width_at_zero(whole, min(n + n_sigma, 0.999))[0]
+        applied = opening(whole, 0.0)
         slopes = tip_slopes(whole, n)
     except IncompleteLoop as error:
         empty = np.empty(0)
@@ -180,15 +183,15 @@ def loop_current(
     from_turn = np.minimum(own.field - own.field[0], own.field[-1] - own.field)
     valid = (from_turn > _FULL * _MARGIN * h_star) & (min(slopes) >= _SCREENING)
     window: Window = {"field_oe": (float(own.field[0]), float(own.field[-1]))}
-    zero, noise = _at_zero(own)
+    zero_h_star = 0.4 * math.pi * scale * abs(zero) * shape.reach_cm
     goodness = {
         "sigma_noise": scale * noise,
         "sigma_geometry": abs(scale * zero) * geometry_sigma,
-        "sigma_n": scale * abs(_at_zero(others[1])[0] - _at_zero(others[0])[0]) / 2,
-        "at_applied_field": scale * _at_zero(others[2])[0],
-        "h_star_oe": 0.4 * math.pi * scale * abs(zero) * shape.reach_cm,
-        "range_over_h_star": float(from_turn[own.field == 0][0])
-        / max(0.4 * math.pi * scale * abs(zero) * shape.reach_cm, 1e-300),
+        "sigma_n": scale * abs(high - low) / 2,
+        "sigma_to_zero": scale * to_zero,
+        "at_applied_field": scale * float(np.interp(0.0, applied.field, applied.width)),
+        "h_star_oe": zero_h_star,
+        "range_over_h_star": float(min(-own.field[0], own.field[-1])) / max(zero_h_star, 1e-300),
         "tip_slope": min(slopes),
     }
     at_zero = _judged(criterion, scale * zero, goodness, window, len(moment))
@@ -206,13 +209,8 @@ def _judged(criterion: str, value: float, goodness: dict[str, float], window: Wi
     flags: tuple[str, ...] = ()
     if goodness["range_over_h_star"] < _FULL * _MARGIN or goodness["tip_slope"] < _SCREENING:
         flags = ("range_below_2h_star",)
-    sigma = math.hypot(noise, goodness["sigma_geometry"], goodness["sigma_n"])
+    sigma = math.hypot(*(goodness[f"sigma_{term}"] for term in ("noise", "geometry", "n", "to_zero")))
     return Result(_QUANTITY, value, sigma, "A/cm^2", criterion, window, n, goodness, flags)
-
-
-def _at_zero(width: Opening) -> tuple[float, float]:
-    place = int(np.argmin(np.abs(width.field)))
-    return float(width.width[place]), float(width.sigma[place])
 
 
 def _check(**sizes_cm: float) -> None:

@@ -80,20 +80,44 @@ def opening(legs: Legs, n: float) -> Opening:
     """Return the width of the loop at equal internal field H - N 4 pi M, on the fields of both legs.
 
     Raises:
-        IncompleteLoop: if the legs have no internal fields in common.
+        IncompleteLoop: if a leg has fewer than four points before zero internal field.
     """
     inside = [_internal(leg, n) for leg in (legs.falling, legs.rising)]
     low = max(float(leg.x[0]) for leg in inside)
     high = min(float(leg.x[-1]) for leg in inside)
-    if not low < 0 < high:
-        raise IncompleteLoop(f"the legs share no internal fields about zero with N = {n:.4g}")
+    fewest = min(int(np.sum(inside[0].x >= 0)), int(np.sum(inside[1].x <= 0)))
+    if not low < 0 < high or fewest < 4:
+        raise IncompleteLoop(
+            f"the legs have fewer than 4 points before zero internal field with N = {n:.4g}; measure more"
+        )
     grid = np.unique(np.concatenate([leg.x for leg in inside]))
     grid = grid[(grid >= low) & (grid <= high)]
-    if not np.any(grid == 0):
-        grid = np.sort(np.append(grid, 0.0))
     values = [PchipInterpolator(leg.x, leg.y)(grid) for leg in inside]
     sigma = np.hypot(*(np.interp(grid, leg.x, leg.sigma) for leg in inside))
     return Opening(grid, np.asarray(values[0] - values[1]), sigma)
+
+
+def width_at_zero(legs: Legs, n: float) -> tuple[float, float, float]:
+    """Return the width of the loop at zero internal field, G, its noise, and the error of getting there.
+
+    Each leg is prolonged to zero from the side it comes from: beyond zero flux of the other sign has to
+    enter, which it does from Hc1 on, so the legs have a kink there that interpolation would cut off. A
+    parabola through the four nearest points; half its distance from the line through the nearest two is the
+    error.
+    """
+    total, variance, error = 0.0, 0.0, 0.0
+    for leg, side in ((_internal(legs.falling, n), 1.0), (_internal(legs.rising, n), -1.0)):
+        before = np.flatnonzero(side * leg.x >= 0)
+        nearest = before[np.argsort(np.abs(leg.x[before]))[:4]]
+        x, y, sigma = leg.x[nearest], leg.y[nearest], leg.sigma[nearest]
+        columns = np.column_stack([np.ones(len(x)), x, x**2])
+        weights = np.linalg.pinv(columns)[0]  # of the points in the parabola at zero
+        value = float(weights @ y)
+        line = float(y[0] - x[0] * (y[1] - y[0]) / (x[1] - x[0]))
+        total += side * value
+        variance += float(np.sum((weights * sigma) ** 2))
+        error = float(np.hypot(error, (value - line) / 2))
+    return total, variance**0.5, error
 
 
 def tip_slopes(legs: Legs, n: float) -> tuple[float, float]:

@@ -170,7 +170,8 @@ def test_hc1_at_zero_is_extrapolated_with_its_error() -> None:
     zero = lower_critical_field_at_zero(temperatures, [each.extrapolated for each in found])
     assert zero.value == pytest.approx(TRUE_HC1, abs=20)
     assert zero.goodness["tc_k"] == pytest.approx(37.5, abs=1)
-    assert zero.goodness["sigma_n"] == pytest.approx(TRUE_HC1 * 0.015 / (1 - N), rel=0.05)
+    shared = TRUE_HC1 * math.hypot(0.015 / (1 - N), 0.01)
+    assert zero.goodness["sigma_shared"] == pytest.approx(shared, rel=0.05)
     bound = lower_critical_field_at_zero(temperatures, [each.threshold for each in found])
     assert bound.value is not None
     assert bound.value > TRUE_HC1
