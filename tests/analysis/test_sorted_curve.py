@@ -38,7 +38,7 @@ def test_a_jump_is_known_to_its_step_and_a_line_exactly() -> None:
 
 
 def test_arrays_that_do_not_match_and_negative_errors_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"moment: arrays of shape \(2,\) and \(1,\); give one value of each"):
+    with pytest.raises(ValueError, match=r"moment: arrays of shape \(2,\) and \(1,\); give one value"):
         sorted_curve("moment", [1.0, 2.0], [1.0], 0.1)
     with pytest.raises(ValueError, match=r"moment: \(3,\) sigmas of \(2,\) points; give one a point"):
         sorted_curve("moment", [1.0, 2.0], [1.0, 2.0], [0.1, 0.1, 0.1])
