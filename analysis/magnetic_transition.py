@@ -18,6 +18,7 @@ _FEWEST_NORMAL = 4
 _SHALLOW = 10.0  # sigma: a fall of chi of less than this is no transition
 _SLOPED = 3.0  # sigma: a normal state with a slope beyond this is a line
 _TILTED = 0.1  # of the plateau: a normal state that falls by more over its range is no normal state
+_UNSURE = 0.05  # relative: a tangent that moves by more with the part that carries it is none
 _NAMES = {
     "level": "onset of diamagnetism",
     "deviation": "onset of diamagnetism by noise",
@@ -93,14 +94,14 @@ def magnetic_transition(
         return MagneticTransition(**none)
     half = 0.5 * found.plateau
     results = {
-        "level": _level(found, np.full(n, -level), 0.0, level < 3 * float(np.median(found.noise))),
+        "level": _level(found, np.full(n, -level), 0.0, level < 3 * _normal_noise(found.noise, found.normal)),
         "deviation": _level(found, -k * found.noise, 0.0, False),
         "midpoint": _level(found, np.full(n, half), 0.5 * found.plateau_sigma, False),
         "tangent": _tangent(found, tangent),
     }
     goodness = {
         "plateau": found.plateau,
-        "noise": float(np.median(found.noise)),
+        "noise": _normal_noise(found.noise, found.normal),
         "normal_points": float(found.normal),
         "normal_slope_per_k": found.slope,
     }
@@ -137,10 +138,11 @@ def _fall(curve: Susceptibility, k: float) -> _Fall:
     cold = max(n // 10, 1)
     plateau = float(np.median(fall[:cold]))
     plateau_sigma = float(np.median(noise[:cold])) / cold**0.5
-    if count == n or not plateau < -_SHALLOW * float(np.median(noise)):
+    quiet = _normal_noise(noise, count)
+    if count == n or not plateau < -_SHALLOW * quiet:
         raise _NoFall(
             f"no diamagnetism: 4 pi chi falls by {max(-plateau, 0.0):.2g} down to {t[0]:.4g} K, less than "
-            f"{_SHALLOW:g} sigma of {float(np.median(noise)):.2g}"
+            f"{_SHALLOW:g} sigma of {quiet:.2g}"
         )
     slope = float(line[0]) if len(line) == 2 else 0.0
     if count < _FEWEST_NORMAL + 1:
@@ -171,6 +173,11 @@ def _normal_state(t: Floats, chi: Floats, sigma: Floats, k: float) -> tuple[int,
         count += 1
 
 
+def _normal_noise(noise: Floats, normal: int) -> float:
+    """Return the noise of the normal state; that of large moments is larger, in proportion to them."""
+    return float(np.median(noise[len(noise) - normal :]))
+
+
 def _line(t: Floats, chi: Floats, sigma: Floats) -> tuple[Floats, float]:
     """Return the coefficients, highest first, of the normal state, and the scatter about it."""
     n = len(t)
@@ -192,7 +199,8 @@ def _level(
     """Return the highest crossing of ``level`` with its sigma of noise and of grid, or why there is none."""
     t, fall = found.t, found.fall
     if too_small:
-        return f"the level {-level[0]:g} is below 3 sigma of the noise, {float(np.median(found.noise)):.2g}"
+        noise = _normal_noise(found.noise, found.normal)
+        return f"the level {-level[0]:g} is below 3 sigma of the noise, {noise:.2g}"
     under = fall < level
     run = under[1:] & under[:-1]  # one point below may be noise, two are a transition
     if not np.any(run):
@@ -203,8 +211,8 @@ def _level(
     step = float(t[i + 1] - t[i])
     rise = float(fall[i + 1] - fall[i])
     share = float(np.clip((level[i] - fall[i]) / rise, 0, 1)) if rise > 0 else 0.5
-    noise = float(np.hypot(found.noise[i], level_sigma)) * step / rise if rise > 0 else step
-    return float(t[i]) + share * step, min(noise, step), grid_sigma(t, fall, i)
+    sigma = float(np.hypot(found.noise[i], level_sigma)) * step / rise if rise > 0 else step
+    return float(t[i]) + share * step, min(sigma, step), grid_sigma(t, fall, i)
 
 
 def _tangent(found: _Fall, part: tuple[float, float]) -> tuple[float, float, float] | str:
@@ -213,6 +221,14 @@ def _tangent(found: _Fall, part: tuple[float, float]) -> tuple[float, float, flo
     if narrow is None or wide is None:
         return "4 pi chi does not pass the middle of its fall between two points"
     value, noise, grid = narrow
+    if abs(wide[0] - value) > _UNSURE * value:
+        return (
+            f"the tangent meets the normal state at {value:.4g} or {wide[0]:.4g} K, as more or less of the "
+            "fall carries it; measure in smaller steps"
+        )
+    begins = float(found.t[-found.normal])
+    if value > begins + float(found.t[-found.normal] - found.t[-found.normal - 1]):
+        return f"the tangent meets the normal state at {value:.4g} K, above {begins:.4g} K, where chi falls first"
     return value, noise, float(np.hypot(wide[0] - value, grid))
 
 

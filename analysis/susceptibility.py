@@ -144,7 +144,7 @@ def screened_fraction(sample: MomentAt, reference: MomentAt, *, geometry_sigma: 
     reason = _not_comparable(sample, reference)
     if reason:
         return refused(quantity, "1", criterion, reason)
-    value = sample.moment_emu / reference.moment_emu
+    value = float(sample.moment_emu / reference.moment_emu)
     noise = math.hypot(sample.sigma_emu, value * reference.sigma_emu) / abs(reference.moment_emu)
     fields = math.hypot(
         sample.field_sigma_oe / sample.field_oe, reference.field_sigma_oe / reference.field_oe

@@ -10,6 +10,7 @@ from onnes.analysis.sorted_curve import sorted_curve
 
 _SLOPE, _RATIO = "initial slope 4 pi M/H", "ratio of initial slopes"
 _FEWEST = 5
+_POOR = 2.0  # times the noise: a parabola that misses its points by more is the wrong curve
 _GEOMETRY = 0.05  # relative error of the volume
 
 
@@ -24,7 +25,9 @@ def initial_slope(
     """Return d(4 pi M)/dH of a virgin curve for |H| up to ``up_to_oe``, in the applied field.
 
     The slope at zero of a parabola, which is how flux enters a slab at first; its intercept is free, so that
-    a field offset counts for little. Sigma holds the noise and the volume; goodness keeps them apart.
+    a field offset counts for little. Points at the top are left out until it fits within twice the noise,
+    for flux may have reached the centre there; with five points that do not fit it is flagged. Sigma holds the
+    noise and the volume; goodness keeps them apart.
 
     Raises:
         ValueError: if the arrays differ in length, or a sigma is negative.
@@ -37,11 +40,17 @@ def initial_slope(
     if n < _FEWEST:
         reason = f"{n} points up to {up_to_oe:g} Oe, fewer than {_FEWEST}"
         return refused(_SLOPE, "1", criterion, reason, n=n)
-    window: Window = {"field_oe": (float(h[0]), float(h[-1]))}
-    columns = np.column_stack([np.ones(n), h, h**2])
-    answer, *_ = np.linalg.lstsq(columns, m, rcond=None)
+    while True:
+        columns = np.column_stack([np.ones(n), h, h**2])
+        answer, *_ = np.linalg.lstsq(columns, m, rcond=None)
+        rms = float(np.sqrt(np.sum((m - columns @ answer) ** 2) / (n - 3)))
+        poor = rms > _POOR * float(np.median(sigma)) > 0
+        if not poor or n == _FEWEST:
+            break
+        keep = np.argsort(np.abs(h), kind="stable")[: n - 1]
+        h, m, sigma, n = h[keep], m[keep], sigma[keep], n - 1
     slope = float(answer[1])
-    rms = float(np.sqrt(np.sum((m - columns @ answer) ** 2) / (n - 3)))
+    window: Window = {"field_oe": (float(h.min()), float(h.max()))}
     scatter = max(rms, float(np.median(sigma)))
     noise = scatter * float(np.sqrt(np.linalg.inv(columns.T @ columns)[1, 1]))
     goodness = {
@@ -52,7 +61,9 @@ def initial_slope(
         "sigma_geometry": abs(slope) * geometry_sigma,
     }
     sigma_total = math.hypot(noise, goodness["sigma_geometry"])
-    flags = ("not_resolved",) if abs(slope) < 3 * noise else ()
+    flags: tuple[str, ...] = ("not_resolved",) if abs(slope) < 3 * noise else ()
+    if poor:
+        flags += ("poor_fit",)
     return Result(_SLOPE, slope, sigma_total, "1", criterion, window, n, goodness, flags)
 
 

@@ -91,3 +91,25 @@ def test_too_few_points_are_refused() -> None:
     t = np.arange(2.0, 7.0)
     found = magnetic_transition(Susceptibility(t, _chi(t), np.full(5, 1e-4), 0.05))
     assert found.level.reason == "5 points, fewer than 8"
+
+
+def test_the_noise_that_counts_is_that_of_the_normal_state() -> None:
+    t = _grid()
+    sigma = np.hypot(1e-4, 5e-3 * _chi(t))
+    chi = _chi(t) + sigma * np.random.default_rng(6).standard_normal(len(t))
+    found = magnetic_transition(Susceptibility(t, chi, sigma, 0.05))
+    assert found.level.value == pytest.approx(ONSET, abs=0.05)
+    assert found.level.goodness["noise"] < 3e-4
+
+
+def test_a_tangent_that_misses_the_transition_is_refused() -> None:
+    t = np.arange(2.0, 60.0, 2.0)
+    noise = np.full(len(t), 1e-4)
+    # Steepest at its top, where no tangent is laid.
+    chi = np.interp(t, [2.0, 28.0, 38.0, 40.0], [-1.0, -0.9, -0.4, 0.0])
+    found = magnetic_transition(Susceptibility(t, chi, noise, 0.05))
+    assert found.midpoint.value is not None
+    assert "at 46 K, above 40 K, where chi falls first" in found.tangent.reason
+    kinked = np.interp(t, [2.0, 20.0, 36.0, 38.0, 40.0], [-1.0, -0.84, -0.7, -0.3, 0.0])
+    found = magnetic_transition(Susceptibility(t, kinked, noise, 0.05))
+    assert "as more or less of the fall carries it; measure in smaller steps" in found.tangent.reason

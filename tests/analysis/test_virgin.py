@@ -55,3 +55,20 @@ def test_few_points_have_no_slope() -> None:
     assert slope_ratio(few, few).reason == "the first slope: 2 points up to 5 Oe, fewer than 5"
     with pytest.raises(ValueError, match="virgin curve: arrays of shape"):
         initial_slope(FIELDS, FIELDS[:2], 0.1, up_to_oe=5.0)
+
+
+def test_fields_beyond_full_penetration_are_left_out() -> None:
+    # A slab that is full of flux at 12 Oe: -H + H^2/24 below, constant above.
+    h = FIELDS / 2
+    m = 0.03 * np.where(h < 12, -h + h**2 / 24, -6.0) + 1e-4 * np.random.default_rng(7).standard_normal(
+        len(h)
+    )
+    found = initial_slope(h, m, 1e-4, up_to_oe=40.0)
+    assert found.value == pytest.approx(-0.03, rel=0.02)
+    assert found.window["field_oe"][1] < 14
+    assert "poor_fit" not in found.flags
+
+
+def test_a_curve_that_no_parabola_fits_is_flagged() -> None:
+    jagged = -0.5 * FIELDS + np.where(np.arange(len(FIELDS)) % 2, 1.0, -1.0)
+    assert "poor_fit" in initial_slope(FIELDS, jagged, 1e-3, up_to_oe=40.0).flags
