@@ -228,7 +228,10 @@ def _tangent(found: _Fall, part: tuple[float, float]) -> tuple[float, float, flo
         )
     begins = float(found.t[-found.normal])
     if value > begins + float(found.t[-found.normal] - found.t[-found.normal - 1]):
-        return f"the tangent meets the normal state at {value:.4g} K, above {begins:.4g} K, where chi falls first"
+        return (
+            f"the tangent meets the normal state at {value:.4g} K, above {begins:.4g} K, "
+            "where chi falls first"
+        )
     return value, noise, float(np.hypot(wide[0] - value, grid))
 
 

@@ -96,14 +96,14 @@ def residual_field(
 def _intercept(h: Floats, m: Floats, sigma: Floats, per_oe: float, relative: float, window: Window) -> Result:
     n = len(h)
     criterion = "field where the line m(H) of both signs is zero, sign reversed"
-    least = float(np.max(sigma)) * 1e-3 or 1e-300
-    weight = 1 / np.maximum(sigma, least)
+    known = bool(np.all(sigma > 0))
+    weight = 1 / sigma if known else np.ones(n)
     columns = np.column_stack([np.ones(n), h]) * weight[:, None]
     answer, *_ = np.linalg.lstsq(columns, m * weight, rcond=None)
     at_zero, slope = float(answer[0]), float(answer[1])
     residual = m - at_zero - slope * h
     chi2 = float(np.sum((residual * weight) ** 2)) / (n - 2)
-    covariance = np.linalg.inv(columns.T @ columns) * max(chi2, 1.0)
+    covariance = np.linalg.inv(columns.T @ columns) * (max(chi2, 1.0) if known else chi2)
     slope_sigma = math.sqrt(float(covariance[1, 1]))
     goodness = {
         "rms_emu": float(np.sqrt(np.mean(residual**2))),
@@ -111,7 +111,7 @@ def _intercept(h: Floats, m: Floats, sigma: Floats, per_oe: float, relative: flo
         "sigma_slope_emu_per_oe": slope_sigma,
         "slope_over_mass_chi": slope / per_oe,
     }
-    if np.any(sigma > 0):
+    if known:
         goodness["chi2_per_dof"] = chi2
     if abs(slope) < _SEEN * slope_sigma:
         reason = (
@@ -124,6 +124,6 @@ def _intercept(h: Floats, m: Floats, sigma: Floats, per_oe: float, relative: flo
     noise = math.sqrt(float(lever @ covariance @ lever))
     foreign = abs(slope - per_oe) > _NOT_PD * math.hypot(slope_sigma, per_oe * relative)
     flags: tuple[str, ...] = ("not_palladium",) if foreign else ()
-    if chi2 > 4 and np.any(sigma > 0):
+    if chi2 > 4 and known:
         flags += ("poor_fit",)
     return Result(_QUANTITY, value, noise, "Oe", criterion, window, n, goodness, flags)

@@ -26,8 +26,8 @@ def initial_slope(
 
     The slope at zero of a parabola, which is how flux enters a slab at first; its intercept is free, so that
     a field offset counts for little. Points at the top are left out until it fits within twice the noise,
-    for flux may have reached the centre there; with five points that do not fit it is flagged. Sigma holds the
-    noise and the volume; goodness keeps them apart.
+    for flux may have reached the centre there; five points that do not fit are flagged ``poor_fit``. Sigma
+    holds the noise and the volume; goodness keeps them apart.
 
     Raises:
         ValueError: if the arrays differ in length, or a sigma is negative.

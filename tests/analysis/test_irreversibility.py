@@ -134,6 +134,15 @@ def test_points_in_any_order_and_missing_points_change_little() -> None:
     assert shuffled.value == pytest.approx(plain.value, abs=0.3)
 
 
+def test_one_bad_point_above_it_is_not_t_irr() -> None:
+    c = _curves(1000.0, PERP, 7)
+    plain = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, c.fc, c.sigma).chosen
+    bad = c.zfc - np.where(np.arange(len(c.t)) == 130, 1e-6, 0.0)
+    found = irreversibility_temperature(c.t, bad, c.sigma, c.t, c.fc, c.sigma).chosen
+    assert c.t[130] > 30
+    assert found.value == plain.value
+
+
 def test_curves_that_never_part_have_no_t_irr() -> None:
     for seed in range(20):
         t = np.arange(2.0, 40.0, 0.25)

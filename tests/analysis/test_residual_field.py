@@ -81,3 +81,12 @@ def test_a_mass_and_a_temperature_without_a_table_are_errors() -> None:
         residual_field(FIELDS, FIELDS, 0.0, temperature_k=1.8, mass_g=MASS)
     with pytest.raises(ValueError, match="moment of the palladium standard: arrays of shape"):
         residual_field(FIELDS, FIELDS[:2], 0.0, temperature_k=298.0, mass_g=MASS)
+
+
+def test_moments_without_an_error_of_their_own_have_that_of_their_scatter() -> None:
+    m = _moments(FIELDS + 20.0)
+    found = residual_field(FIELDS, m, 0.0, temperature_k=298.0, mass_g=MASS)
+    assert found.value == pytest.approx(20.0, abs=0.3)
+    assert found.sigma is not None
+    assert 0 < found.sigma < 0.05
+    assert "chi2_per_dof" not in found.goodness
