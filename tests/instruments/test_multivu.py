@@ -465,3 +465,33 @@ def test_a_server_that_is_silent_for_long_is_an_error_with_the_remedy(on: MakeBe
     ):
         machine.temperature()
     assert machine.link.silent_since is not None
+
+
+def test_a_connection_that_the_server_closed_is_opened_anew(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    machine.link.send_bytes(b"\x00\x05hello", "rubbish")
+    with pytest.raises(CommunicationError, match="mpms failed at 'rubbish': VI_ERROR_CONN_LOST"):
+        machine.link.send_bytes(b"more", "rubbish")
+    assert machine.temperature().state == "stable"
+    assert machine.link.reopened == 1
+
+
+def test_closing_leaves_a_silent_server_without_a_word_where_somebody_is_in_a_hurry(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.faults.add("drop", "multivu", until=3600.0)
+    with pytest.raises(CommunicationError):
+        machine.answer()
+    machine.link.hurried = lambda: True
+    before = bench.clock.now()
+    machine.link.close()
+    assert bench.clock.now() == before
+
+
+def test_a_link_that_cannot_say_farewell_is_closed_all_the_same(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.faults.add("drop", "multivu", "CLOSE")
+    machine.link.close()
+    assert bench.open().connect().startswith("Quantum Design MPMS3")

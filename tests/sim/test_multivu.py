@@ -29,7 +29,6 @@ class Wire:
     def __init__(self, bench: Bench) -> None:
         self.clock = bench.clock
         self.resource: MessageBasedResource = bench.open(SERVER, timeout=5000)
-        self.resource.write_termination = self.resource.read_termination = None
         self._number = 0
 
     def request(self, action: str, query: str = "") -> bytes:
