@@ -266,6 +266,17 @@ def test_a_ramp_that_nobody_here_began_has_no_setpoint(on: MakeBench) -> None:
         machine.field_setpoint()
 
 
+def test_a_magnet_at_rest_in_persistent_mode_is_given_the_time_of_its_leads(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.magnet.command(bench.clock.now(), 60_000.0, 700.0, 0, 0)
+    bench.clock.sleep(600.0)
+    assert machine.field().state == "persistent"
+    machine.set_field(0.0, 700.0)  # the leads take 11 s, without a state of their own
+    bench.clock.sleep(600.0)
+    assert machine.field().value == pytest.approx(0.0, abs=1.0)
+
+
 def test_an_mpms3_that_does_not_begin_to_ramp_is_a_fault(on: MakeBench) -> None:
     bench = on("MPMS3")
     machine = bench.connect()
@@ -308,6 +319,19 @@ def test_no_state_for_long_is_an_error(on: MakeBench) -> None:
     bench.lab.cryostat.force_status(0, bench.clock.now())
     with pytest.raises(CommunicationError, match="could mean MultiVu is not running"):
         machine.temperature()
+
+
+def test_the_fault_of_one_part_takes_only_its_place_in_a_look(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.chamber.force_status(15, bench.clock.now())
+    temperature, field, chamber = machine.look()
+    assert not isinstance(temperature, Exception)
+    assert not isinstance(field, Exception)
+    assert isinstance(chamber, InstrumentFault)
+    bench.lab.faults.add("drop", "multivu", until=3600.0)
+    with pytest.raises(CommunicationError, match="no usable answer to"):
+        machine.look()
 
 
 # --- faults of the server
