@@ -61,6 +61,9 @@ class Link:
     ``hurried`` says whether somebody wants the end of what is under way: then nothing is tried again, and an
     instrument that is silent is not asked.
 
+    ``farewell`` is called before the connection is closed, for a server that counts its clients; that it
+    fails keeps nothing open.
+
     Args:
         reply_delay_s: pause between a question and the reading of its answer.
         reply_end: what the instrument ends every reply with; a reply without it was cut off.
@@ -86,6 +89,7 @@ class Link:
         self.failures = 0
         self.reopened = 0
         self.hurried: Callable[[], bool] = bool
+        self.farewell: Callable[[], object] | None = None
         self._adapter = adapter
         self._connection = getattr(adapter, "connection", None)
         self._settings: dict[str, Any] | None = None  # of a resource that can be opened anew
@@ -135,6 +139,37 @@ class Link:
             return self._receive()
         except (pyvisa.errors.Error, OSError, ValueError) as error:
             raise CommunicationError(self._told("", error)) from error
+
+    def send_bytes(self, data: bytes, what: str) -> None:
+        """Send bytes that the driver has framed, in one piece and only once; ``what`` names them in errors.
+
+        Raises:
+            CommunicationError: if they could not be sent; whether the instrument got them is not known.
+        """
+        if get_ident() != self._thread:
+            self._claim()
+        try:
+            self._adapter.write_bytes(data)
+        except (pyvisa.errors.Error, OSError) as error:
+            raise CommunicationError(self._told(what, error)) from error
+
+    def receive_bytes(self, count: int, what: str, within_s: float) -> bytes:
+        """Return exactly ``count`` bytes of what answers ``what``.
+
+        Raises:
+            CommunicationError: if they do not come within ``within_s``.
+        """
+        if get_ident() != self._thread:
+            self._claim()
+        try:
+            if self._settings is not None and self._connection is not None:
+                self._connection.timeout = max(1.0, 1e3 * within_s)  # ms
+            data = bytes(self._adapter.read_bytes(count))
+        except (pyvisa.errors.Error, OSError) as error:
+            raise CommunicationError(self._told(what, error, within_s)) from error
+        if len(data) != count:
+            raise CommunicationError(f"{self.name} sent {len(data)} of {count} bytes to answer {what!r}")
+        return data
 
     def exchange(self, message: str) -> str:
         """Send a question once and return its reply.
@@ -234,6 +269,7 @@ class Link:
             self._claim()
         if self._settings is None:
             raise CommunicationError(f"{self.name} is closed and cannot be opened anew")
+        self._take_leave()
         adapter = cast(VISAAdapter, self._adapter)
         with suppress(pyvisa.errors.Error, OSError):  # a session that is gone is as good as closed
             # Not the adapter: on some libraries closing that closes the manager which all instruments share.
@@ -251,8 +287,16 @@ class Link:
 
     def close(self) -> None:
         """Close the connection for good; it is not opened anew."""
-        self._settings = None
-        self._adapter.close()
+        try:
+            self._take_leave()
+        finally:
+            self._settings = None
+            self._adapter.close()
+
+    def _take_leave(self) -> None:
+        if self.farewell is not None and not (self.silent_since is not None and self.hurried()):
+            with suppress(OnnesError):  # a server that cannot be told finds out
+                self.farewell()
 
     def _bind(self, connection: Any) -> None:
         self._send, self._receive = connection.write, _reader(connection, self._reply_end)
@@ -342,9 +386,9 @@ class Link:
         self.last_answer, self.silent_since = self.clock.now(), None
         return found
 
-    def _told(self, message: str, error: Exception) -> str:
+    def _told(self, message: str, error: Exception, within_s: float | None = None) -> str:
         if isinstance(error, pyvisa.errors.VisaIOError) and error.error_code == StatusCode.error_timeout:
-            seconds = (self._settings or {}).get("timeout", 1e3 * DEADLINE_S) / 1e3
+            seconds = within_s or (self._settings or {}).get("timeout", 1e3 * DEADLINE_S) / 1e3
             return f"{self.name} did not answer {message!r} within {seconds:.3g} s"
         if isinstance(error, UnicodeDecodeError):
             return f"{self.name} answered {message!r} with bytes that are no text: {error.object!r}"

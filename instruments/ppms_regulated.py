@@ -48,6 +48,7 @@ class Regulated:
         was: Setpoint,
         came_from: float | None,
         lag_s: float,
+        write: Callable[[str], None],
     ) -> Setpoint:
         """Send a setpoint and return what is read back; send it again only where it was lost on the way.
 
@@ -56,6 +57,7 @@ class Regulated:
             was: what was read back before: where that still stands, the message may have been lost.
             came_from: the target before; None: it is the same, only the way there is another.
             lag_s: how long "stable" may be about the setpoint before.
+            write: sends the message once.
 
         Raises:
             InstrumentFault: if another setpoint is read back.
@@ -67,7 +69,7 @@ class Regulated:
         # the setpoint holds, until it is read back.
         before, self.came_from, self.confirmed = self.came_from, None, None
         self.doubted_until = link.clock.now() + lag_s
-        link.write(message)
+        write(message)
         self.came_from = before if came_from is None else came_from
         got = ask()
         if not matches(got):
@@ -81,11 +83,11 @@ class Regulated:
             )
         if not matches(got) and (link.failures != failures or got == was):
             link.note_resent(message, f"reads back {got}")
-            link.write(message)
+            write(message)
             got = ask()
         if not matches(got):
             raise InstrumentFault(
-                f"the PPMS was told {asked}, but reads back {got}; "
+                f"{link.name} was told {asked}, but reads back {got}; "
                 "it refused, or somebody else sets it: look at its front panel"
             )
         return got
