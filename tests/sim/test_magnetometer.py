@@ -204,6 +204,16 @@ def test_a_moment_takes_the_time_of_its_machine(name: str, scan: MomentScan, sec
     assert machine(lab).begin(scan, 100.0).done == pytest.approx(100.0 + seconds)
 
 
+def test_the_error_of_a_moment_covers_its_scatter() -> None:
+    under = {"magnetometer": {"machine": "mpms3", "background_emu": 2e-4}}
+    lab = opened("default", under=under, sample={"model": "metal"})
+    pulls = []
+    for _ in range(300):
+        fit = measured(lab, MomentScan("dc", 35.0, 10, 0.0, 0)).fixed
+        pulls.append((fit.moment_emu - 2e-4) / fit.error_emu)
+    assert math.sqrt(sum(pull**2 for pull in pulls) / 300) == pytest.approx(1.13, abs=0.15)  # t of 9
+
+
 def test_a_machine_says_how_it_can_measure() -> None:
     with pytest.raises(ValueError, match="the mpms5 measures dc, not rso"):
         machine(opened("mpms5")).begin(RSO, 0.0)
@@ -211,7 +221,7 @@ def test_a_machine_says_how_it_can_measure() -> None:
 
 def test_a_moment_that_drifts_during_a_scan_spoils_its_fit() -> None:
     lab = opened("mpms5", sample=PALLADIUM)
-    still, moving = (machine(lab).scanned(DC, pair, 100.0)[0] for pair in ((1e-3, 1e-3), (1e-3, 2e-3)))
+    still, moving = (machine(lab).read(DC, pair, 100.0).fixed for pair in ((1e-3, 1e-3), (1e-3, 2e-3)))
     assert still.quality > 0.99
     assert moving.quality < 0.95
     assert moving.moment_emu == pytest.approx(1.5e-3, rel=0.05)
