@@ -162,7 +162,20 @@ def test_a_lab_that_goes_on_after_a_kill_is_field_cooled_in_the_field_of_then() 
     assert abs(after) < 0.03 * abs(before)
 
 
-def test_history_is_kept_through_hours_in_which_nobody_reads() -> None:
+def test_a_pulse_of_hours_ago_is_still_remembered_after_the_magnet_has_forgotten_it() -> None:
+    lab = opened("mpms3")
+    temperature(lab, 5.0)
+    field(lab, 0.0)
+    field(lab, 5000.0)
+    field(lab, 0.0)
+    trapped = machine(lab).moment_emu(lab.now())
+    assert trapped > 0.1
+    wait(lab, 20_000.0)
+    field(lab, 10.0)
+    assert machine(lab).moment_emu(lab.now()) == pytest.approx(trapped, rel=0.05)
+
+
+def test_a_lab_that_slept_through_gives_what_one_that_woke_often_gives() -> None:
     moments = []
     for step_s in (20_000.0, 100.0):
         lab = opened("mpms3")
