@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from onnes.instruments.clock import Clock, VirtualClock, WallClock
+from onnes.instruments.clock import AttendedClock, Clock, VirtualClock, WallClock
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.plan import Plan
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
@@ -88,7 +88,7 @@ def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
 
     left = choice.left
 
-    def made(clock: Clock) -> VirtualLab:
+    def made(clock: AttendedClock) -> VirtualLab:
         return load_lab(
             name,
             clock,

@@ -243,6 +243,10 @@ class Cryostat:
                 shift = kelvin
         return self._stages(t)[1] - self.settings.thermometer_offset_k - shift
 
+    def kicks(self, begin: float, end: float) -> list[float]:
+        """Return the times after ``begin`` until ``end`` at which the sample jumps or starts to swing, s."""
+        return sorted(disturbance.t0 for disturbance in self._disturbances if begin < disturbance.t0 <= end)
+
     def sample_rate(self, t: float) -> float:
         """Return how fast the sample warms, K/s."""
         sensor, sample = self._stages(t)

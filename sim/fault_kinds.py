@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from onnes.sim.scpi import ERRORS
 
-Layer = Literal["wire", "front end", "wiring", "plant", "server"]
+Layer = Literal["wire", "front end", "wiring", "plant", "server", "multivu"]
 
 WireFault = Literal[
     "timeout", "latency", "garbage", "partial", "stale", "drop", "scpi_error", "wrong_idn", "busy"
@@ -39,7 +39,16 @@ ServerFault = Literal[
     "split_frame",
     "swallowed_request",
 ]
-FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault, ServerFault]
+MultiVuFault = Literal[
+    "sequence_stopped",
+    "operator_absent",
+    "file_replaced",
+    "file_truncated",
+    "partial_row",
+    "unknown_column",
+    "second_header",
+]
+FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault, ServerFault, MultiVuFault]
 
 _DAY_S: Final = 86_400.0
 
@@ -229,9 +238,9 @@ FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
     ),
 }
 
-# What was seen of the MultiVu server 3.8.0. Only a lab with such a server has them, so they are no faults
-# that a campaign may draw for any night.
-SERVER_FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
+# Only a lab with MultiVu has these, so they are no faults that a campaign may draw for any night.
+MULTIVU_FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
+    # --- what was seen of its server 3.8.0
     "connection_refused": _lasting("server", "it takes no new connection", seconds=1.0),
     "dead_client": _lasting(
         "server", "a client that dies without CLOSE keeps its slot, and no START is answered after that"
@@ -249,4 +258,18 @@ SERVER_FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
         "server", "a frame that comes in two pieces kills it: silence until the fault ends"
     ),
     "swallowed_request": _lasting("server", "a request within 5 ms of a confirmation is never looked at"),
+    # --- its sequence, its operator, its data file
+    "sequence_stopped": FaultKind("multivu", "somebody stops the sequence that runs, so no more rows come"),
+    "operator_absent": _lasting("multivu", "nobody comes to start a sequence"),
+    "file_replaced": FaultKind(
+        "multivu", "before the next row the data file is renamed, and a new one begins under its name"
+    ),
+    "file_truncated": FaultKind("multivu", "before the next row the data file loses its second half"),
+    "partial_row": FaultKind(
+        "multivu",
+        "the next row is written in two pieces, so long apart",
+        {"seconds": Quantity(20.0, 0.0, 3600.0, "s")},
+    ),
+    "unknown_column": FaultKind("multivu", "the next data file has a column that no manual names"),
+    "second_header": FaultKind("multivu", "before the next row the head of the file is written again"),
 }

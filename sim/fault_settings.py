@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from onnes.sim.fault_kinds import (
     FAULT_KINDS,
-    SERVER_FAULT_KINDS,
+    MULTIVU_FAULT_KINDS,
     FaultKind,
     FaultName,
     Quantity,
@@ -112,7 +112,7 @@ class FaultSettings(BaseModel):
     @property
     def about(self) -> FaultKind:
         """Return what the catalogue says of its kind."""
-        return FAULT_KINDS.get(self.kind) or SERVER_FAULT_KINDS[self.kind]
+        return FAULT_KINDS.get(self.kind) or MULTIVU_FAULT_KINDS[self.kind]
 
     @property
     def most(self) -> float:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from onnes.sim.device import Device
 from onnes.sim.fault_kinds import FaultName
 from onnes.sim.fault_settings import FaultSettings, Spell
+from onnes.sim.faults_multivu import begin_in_multivu
 from onnes.sim.faults_plant import begin_in_plant, end_in_plant
 from onnes.sim.journal import JournalEntry
 from onnes.sim.noise import microseconds, stream_key, uniform
+from onnes.sim.sequencer import MULTIVU
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
@@ -167,6 +169,8 @@ class Faults:
             lab.wiring.suffer(name, spell)
         elif layer == "server":
             lab.instruments[name].suffer(spell)
+        elif layer == "multivu":
+            begin_in_multivu(lab, spell)
         else:
             front_end = lab.instruments[name].front_end
             if front_end is not None:
@@ -194,6 +198,8 @@ class Faults:
             return [name for name, device in lab.instruments.items() if can_have[about.layer](device)]
         if about.layer == "wiring":
             return list(lab.wiring.loops)
+        if about.layer == "multivu":
+            return [MULTIVU] if lab.magnetometer is not None else []
         if fault.kind == "foreign_setpoint":
             parts = {"temperature_k": "cryostat", "field_oe": "magnet"}
             return [part for name, part in parts.items() if name in fault.args]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from onnes.sim.cryostat import Cryostat
     from onnes.sim.link import Link
     from onnes.sim.magnet import Magnet
+    from onnes.sim.magnetometer import Magnetometer
+    from onnes.sim.sequencer import Sequencer
+    from onnes.sim.virtual_operator import VirtualOperator
     from onnes.sim.wiring import Wiring
 
 DEVICES: Mapping[str, type[Device]] = {
@@ -76,6 +79,10 @@ class VirtualLab:
         self.resources: dict[str, Device] = {}  # canonical VISA name -> instrument
         self.links: dict[str, Link] = {}  # canonical VISA name -> the link that its sessions share
         self.origin = clock.now()
+        # Of a lab with a magnetometer; the last two only where MultiVu has folders.
+        self.magnetometer: Magnetometer | None = None
+        self.sequencer: Sequencer | None = None
+        self.operator: VirtualOperator | None = None
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._planned = 0
 

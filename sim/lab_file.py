@@ -6,13 +6,15 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from onnes.instruments.clock import Clock
+from onnes.instruments.clock import AttendedClock
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.chamber import Chamber, HeliumSettings
 from onnes.sim.cryostat import Cryostat, CryostatSettings
@@ -21,7 +23,18 @@ from onnes.sim.fault_settings import FaultSettings, WhenSettings
 from onnes.sim.lab import DEVICES, VirtualLab, canonical
 from onnes.sim.lab_layers import Layer, Loc, Problems, is_path, merged, named_layer, shipped_layer
 from onnes.sim.magnet import Magnet, MagnetSettings
-from onnes.sim.samples import Sample, check_sample, make_sample
+from onnes.sim.magnetometer import Magnetometer
+from onnes.sim.magnetometer_machines import MagnetometerSettings
+from onnes.sim.samples import (
+    MagneticSample,
+    Sample,
+    check_sample,
+    has_moment,
+    make_magnetic_sample,
+    make_sample,
+)
+from onnes.sim.sequencer import MultiVuFolders, Sequencer
+from onnes.sim.virtual_operator import VirtualOperator
 from onnes.sim.wiring import DriveSettings, ReadSettings, ReferenceSettings, Wiring
 
 M = TypeVar("M", bound=BaseModel)
@@ -49,6 +62,7 @@ class LabFile(BaseModel):
     magnet: MagnetSettings
     helium: HeliumSettings
     sample: dict[str, Any]
+    magnetometer: MagnetometerSettings | None = None
     instrument: dict[str, dict[str, Any]]
     drive: tuple[DriveSettings, ...] = ()
     read: tuple[ReadSettings, ...] = ()
@@ -56,11 +70,14 @@ class LabFile(BaseModel):
     fault: tuple[FaultSettings, ...] = ()
 
 
+MAGNETOMETER = "magnetometer"  # what the sample on it is called beside those of the wiring
+
 _TABLES: Mapping[str, type[BaseModel]] = {
     "lab": LabSettings,
     "cryostat": CryostatSettings,
     "magnet": MagnetSettings,
     "helium": HeliumSettings,
+    "magnetometer": MagnetometerSettings,
     "drive": DriveSettings,
     "read": ReadSettings,
     "reference": ReferenceSettings,
@@ -77,15 +94,18 @@ def lab_key(name_or_path: str | Path) -> str:
 
 def load_lab(
     name_or_path: str | Path,
-    clock: Clock,
+    clock: AttendedClock,
     *,
     seed: int | None = None,
     sample: Mapping[str, Any] | None = None,
     under: Mapping[str, Any] | None = None,
     start: Mapping[str, Any] | None = None,
     opened_s: float = 0.0,
+    multivu: MultiVuFolders | None = None,
 ) -> VirtualLab:
     """Make the lab of a shipped name or of a file, on ``clock``.
+
+    The clock is attended by a lab with a magnetometer: its MultiVu goes on while others sleep.
 
     The default lab lies at the bottom, ``under`` on it, the file on top; a higher layer wins key by key, and
     replaces a list of tables as a whole. A layer that names another sample ``model`` replaces ``[sample]``.
@@ -93,11 +113,15 @@ def load_lab(
     Args:
         seed: wins over that of the file.
         sample: what is mounted instead of ``[sample]``: ``{source instrument: table}`` for the loops that the
-            source drives, or one table for every loop.
+            source drives and ``{"magnetometer": table}`` for the magnetometer, or one table for all of them.
         under: tables of a lab file between the default lab and the file.
         start: tables with the state in which the lab opens, over everything else and not in its hash: that of
-            a lab whose process was killed.
-        opened_s: how much of its time had passed by then, s; faults that were over do not come again.
+            a lab whose process was killed. What a sample remembers is lost with the process: it opens as if
+            cooled through Tc in the field at the start, so that a zero-field curve that goes on is seen to be
+            wrong.
+        opened_s: how much of its time had passed by then, s: the date goes on from there, and faults that
+            were over do not come again.
+        multivu: the folders of the magnetometer's MultiVu; without them nobody runs a sequence.
 
     Raises:
         ConfigurationError: for an unknown name, a missing file, and all that is wrong in it, one problem a
@@ -122,7 +146,13 @@ def load_lab(
         file, instruments = _checked(merged(data, start), layers)
     file = file.model_copy(update={"fault": tuple(_still_to_come(file.fault, opened_s))})
     loops = _mounted(file, sample, layers)
-    return _built(file, instruments, loops, clock, sha256, Problems(layers))
+    lab = _built(file, instruments, loops, clock, sha256)
+    lab.epoch += timedelta(seconds=opened_s)
+    if file.magnetometer is not None:
+        _add_magnetometer(lab, file.magnetometer, _on_magnetometer(file, sample, layers), multivu)
+        clock.attend(partial(_let_go_on, lab))
+    _plan_faults(lab, file, Problems(layers))
+    return lab
 
 
 def _still_to_come(faults: Iterable[FaultSettings], opened_s: float) -> Iterator[FaultSettings]:
@@ -277,6 +307,8 @@ def _mounted(file: LabFile, sample: Mapping[str, Any] | None, layers: list[Layer
     if not all(isinstance(table, Mapping) for table in sample.values()):
         return {loop: make_sample(sample, "sample") for loop in loops}
     for source, table in sample.items():
+        if source == MAGNETOMETER and file.magnetometer is not None:
+            continue
         driven = [drive.loop for drive in file.drive if drive.port.partition(".")[0] == source]
         if not driven:
             ports = ", ".join(drive.port for drive in file.drive)
@@ -286,6 +318,18 @@ def _mounted(file: LabFile, sample: Mapping[str, Any] | None, layers: list[Layer
             )
         loops |= {loop: make_sample(table, f"sample at {source}") for loop in driven}
     return loops
+
+
+def _on_magnetometer(
+    file: LabFile, sample: Mapping[str, Any] | None, layers: list[Layer]
+) -> MagneticSample | None:
+    """Return the sample on the magnetometer, None if that of the lab has no moment: an empty holder."""
+    table, source = file.sample, layers[-1].source
+    if sample is not None and not all(isinstance(value, Mapping) for value in sample.values()):
+        table, source = dict(sample), "sample"
+    elif sample is not None and MAGNETOMETER in sample:
+        return make_magnetic_sample(sample[MAGNETOMETER], f"sample at {MAGNETOMETER}")
+    return make_magnetic_sample(table, source) if has_moment(table) else None
 
 
 def _hash(file: LabFile, sample: Mapping[str, Any] | None) -> str:
@@ -300,9 +344,8 @@ def _built(
     file: LabFile,
     instruments: Mapping[str, InstrumentSettings],
     loops: Mapping[str, Sample],
-    clock: Clock,
+    clock: AttendedClock,
     sha256: str,
-    problems: Problems,
 ) -> VirtualLab:
     seed = file.lab.seed
     cryostat = Cryostat(file.cryostat, seed)
@@ -322,6 +365,27 @@ def _built(
     )
     for name, settings in instruments.items():
         lab.add(name, settings)
+    return lab
+
+
+def _add_magnetometer(
+    lab: VirtualLab,
+    settings: MagnetometerSettings,
+    sample: MagneticSample | None,
+    folders: MultiVuFolders | None,
+) -> None:
+    lab.magnetometer = Magnetometer(settings, lab, sample)
+    if folders is not None:
+        lab.sequencer = Sequencer(lab, lab.magnetometer, folders)
+        lab.operator = VirtualOperator(lab, lab.sequencer, settings.operator_s)
+
+
+def _let_go_on(lab: VirtualLab) -> None:
+    with lab.lock:
+        lab.tick()
+
+
+def _plan_faults(lab: VirtualLab, file: LabFile, problems: Problems) -> None:
     for place, fault in enumerate(file.fault):
         try:
             lab.faults.plan(fault)
@@ -330,4 +394,3 @@ def _built(
                 f"fault.{place + 1}.{error}", ("fault", place, *str(error).partition(" ")[0].split("."))
             )
     problems.report()
-    return lab

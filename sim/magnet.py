@@ -247,6 +247,14 @@ class Magnet:
         """Return the field that the current of the supply stands for, without noise, Oe."""
         return self._piece_at(t).at(t)
 
+    def steps(self, begin: float, end: float) -> list[float]:
+        """Return the times after ``begin`` until ``end`` at which the true field turns or jumps, s, in order.
+
+        Between two of them it goes one way.
+        """
+        edges = {edge for spell in self._spells for edge in (spell.begin, spell.end)}
+        return sorted(t for t in {*self._starts, *edges} if begin < t <= end)
+
     def at_sample(self, t: float) -> float:
         """Return the true field at the sample in Oe: that of the supply and the flux trapped in the winding.
 

@@ -30,6 +30,7 @@ __all__ = [
     "Parameter",
     "Sample",
     "check_sample",
+    "has_moment",
     "make_magnetic_sample",
     "make_sample",
 ]
@@ -107,6 +108,11 @@ def make_magnetic_sample(table: Mapping[str, Any], source: str) -> MagneticSampl
             missing key, or a value that is no number or outside its range.
     """
     return _made(table, source, _WITH_MOMENT, "magnetic moment")
+
+
+def has_moment(table: Mapping[str, Any]) -> bool:
+    """Say whether the model that ``table`` names has a magnetic moment."""
+    return table.get("model") in _WITH_MOMENT
 
 
 def check_sample(table: Mapping[str, Any], source: str) -> None:

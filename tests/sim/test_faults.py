@@ -11,7 +11,7 @@ from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource
 
 from onnes.instruments.clock import VirtualClock
-from onnes.sim.fault_kinds import FAULT_KINDS, SERVER_FAULT_KINDS, FaultName, Quantity, Words
+from onnes.sim.fault_kinds import FAULT_KINDS, MULTIVU_FAULT_KINDS, FaultName, Quantity, Words
 from onnes.sim.fault_settings import FaultSettings
 from onnes.sim.lab_file import load_lab
 from tests.sim.conftest import METER, PPMS, SOURCE, Bench, MakeBench
@@ -33,7 +33,7 @@ def pass_time(bench: Bench, seconds: float) -> None:
 
 
 def test_the_catalogue_has_every_kind_with_defaults_inside_their_ranges() -> None:
-    kinds = {**FAULT_KINDS, **SERVER_FAULT_KINDS}
+    kinds = {**FAULT_KINDS, **MULTIVU_FAULT_KINDS}
     assert set(kinds) == set(get_args(FaultName))
     for kind, about in kinds.items():
         assert about.about
@@ -51,7 +51,7 @@ def test_the_catalogue_has_every_kind_with_defaults_inside_their_ranges() -> Non
 def test_the_page_about_lab_files_says_what_the_catalogue_says() -> None:
     rows = [line.split(" | ") for line in PAGE.splitlines() if " | `" in line]
     said = {row[1].strip("`"): (row[0].removeprefix("| "), row[2], row[3]) for row in rows if len(row) == 4}
-    kinds = {**FAULT_KINDS, **SERVER_FAULT_KINDS}
+    kinds = {**FAULT_KINDS, **MULTIVU_FAULT_KINDS}
     assert list(said) == list(kinds)
     for kind, about in kinds.items():
         layer, what, args = said[kind]
@@ -65,14 +65,20 @@ def test_the_page_about_lab_files_says_what_the_catalogue_says() -> None:
 
 def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
     blocks = re.findall(r'^```toml title="labs/(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in blocks] == ["other-film.toml", "goes-on.toml", "bad-night.toml"]
+    assert [name for name, _ in blocks] == [
+        "other-film.toml",
+        "goes-on.toml",
+        "off-centre.toml",
+        "bad-night.toml",
+    ]
     for name, body in blocks:
         (tmp_path / name).write_text(body, encoding="utf-8")
         assert load_lab(tmp_path / name, VirtualClock()).name in name
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)
-def test_a_fault_of_every_kind_with_drawn_arguments_can_be_planned(kind: Any, bench: Bench) -> None:
+def test_a_fault_of_every_kind_with_drawn_arguments_can_be_planned(kind: Any, make_bench: MakeBench) -> None:
+    bench = make_bench()
     args: dict[str, Any] = {}
     for name, argument in FAULT_KINDS[kind].args.items():
         if isinstance(argument, Quantity):
