@@ -109,7 +109,7 @@ class MomentMeasurement(Measurement):
         raise NotImplementedError
 
     def title(self) -> str:
-        """Return what is measured, in words for a person."""
+        """Return what is measured, in words for a person, without a comma: a line of MultiVu takes none."""
         raise NotImplementedError
 
     def gates(self) -> list[Gate]:
@@ -349,6 +349,16 @@ def spread(values: tuple[float, ...], unit: str) -> str:
     """Return the range of ``values``, for the name of a folder."""
     low, high = min(values) + 0.0, max(values) + 0.0  # no "-0Oe"
     return f"{low:.9g}{unit}" if low == high else f"{low:.9g}{unit}-{high:.9g}{unit}"
+
+
+def listed(values: tuple[float, ...]) -> str:
+    """Return ``values`` for a person, without a comma.
+
+    >>> listed((2.0, 5.0, 10.5))
+    '2 5 and 10.5'
+    """
+    *first, last = (f"{value:.9g}" for value in values)
+    return f"{' '.join(first)} and {last}" if first else last
 
 
 def _handed_over(program: MomentProgram, handed: HandedOver) -> Event:

@@ -5,7 +5,13 @@ from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 from onnes.procedures.experiment import JsonParameter
-from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement, spread, temperatures_of
+from onnes.procedures.moment_measurement import (
+    MomentCurve,
+    MomentMeasurement,
+    listed,
+    spread,
+    temperatures_of,
+)
 from onnes.procedures.moment_preparation import cool, take_field_away, warm
 from onnes.procedures.moment_steps import MomentSteps
 from onnes.procedures.options import numbers
@@ -112,11 +118,11 @@ class ZfcFc(MomentMeasurement):
             cool(steps, recipe, coldest_k)
 
     def title(self) -> str:
-        """Return what is measured, in words for a person."""
+        """Return what is measured, in words for a person, without a comma."""
         rising = temperatures_of(self.temperatures)
-        branches = ", ".join(name.upper() for name in _curves(self.curves))
-        fields = ", ".join(f"{field_oe:.9g}" for field_oe in _fields(self.fields_oe))
-        return f"{branches} at {fields} Oe, {rising[0]:.9g} to {rising[-1]:.9g} K"
+        branches = " ".join(name.upper() for name in _curves(self.curves))
+        fields = listed(_fields(self.fields_oe))
+        return f"{branches} at {fields} Oe from {rising[0]:.9g} to {rising[-1]:.9g} K"
 
     def label(self) -> str:
         """Return the range of fields, for the name of the folder."""
