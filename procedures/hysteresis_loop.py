@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from onnes.procedures.experiment import IntegerParameter
-from onnes.procedures.magnetization import Magnetization, fields_of
-from onnes.procedures.moment_measurement import MomentCurve, listed, temperatures_of
+from onnes.procedures.magnetization import Magnetization
+from onnes.procedures.moment_measurement import MomentCurve
 from onnes.procedures.residual_field import Residual
+from onnes.procedures.setpoint_lists import fields_of, listed, temperatures_of
 
 
 class HysteresisLoop(Magnetization):

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from onnes.procedures.magnetization import Magnetization, fields_of
-from onnes.procedures.moment_measurement import listed, temperatures_of
+from onnes.procedures.magnetization import Magnetization
+from onnes.procedures.setpoint_lists import fields_of, listed, temperatures_of
 
 
 class VirginCurve(Magnetization):
