@@ -7,7 +7,7 @@ from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApp
 from onnes.procedures.options import MagnetUse
 
 # For estimates alone: the last approach of the controllers, and the rate where the machine chooses it.
-_TEMPERATURE_APPROACH_S = 60.0  # (a)
+_TEMPERATURE_APPROACH_S = 240.0  # a fast settle was still near at 154 s (seen), and stable after that (a)
 _FIELD_APPROACH_S: dict[FieldMode, float] = {"driven": 10.0, "persistent": 120.0}  # leads, switch heater (a)
 _USUAL_RATE_OE_PER_S = 100.0  # an MPMS3 goes up to 700 Oe/s, an MPMS-XL has no rate to choose (a)
 

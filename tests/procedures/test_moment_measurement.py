@@ -148,7 +148,7 @@ def test_it_says_whether_it_waits_for_somebody_or_for_a_row_and_how_long(machine
     said.clear()
     measurement.handed_over, machine.slowness = True, 1.2
     points_of(measurement, machine)
-    assert said[1].startswith("waiting for the row at 2 K, 3.5 Oe (expected in 2")
+    assert said[1].startswith("waiting for the row at 2 K, 3.5 Oe (expected in 3")
     assert any("ago)" in text for text in said)
 
 

@@ -203,7 +203,7 @@ def test_the_rows_are_expected_as_long_as_the_whole_takes() -> None:
 
 def test_a_row_takes_its_ramp_its_wait_and_its_scans() -> None:
     rows = zfc_fc(temperature_rate_k_per_min=2.0, wait_s=20.0, point_s=45.0).program().moments()
-    assert rows[1].expected_s == pytest.approx(18.0 / 2.0 * 60.0 + 60.0 + 20.0 + 45.0)
+    assert rows[1].expected_s == pytest.approx(18.0 / 2.0 * 60.0 + 240.0 + 20.0 + 45.0)
 
 
 def test_a_program_is_named_by_its_kind_and_label_or_by_the_caller() -> None:
