@@ -1,0 +1,234 @@
+"""The end of a ``.dat`` file that MultiVu writes: what has come since the last look."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from onnes.instruments.errors import StorageError
+from onnes.instruments.qd_columns import Kind, chosen_fit, kinds_of, resolve, unknown_columns
+from onnes.instruments.qd_file import (
+    BOM,
+    DATA,
+    HEADER,
+    ColumnRow,
+    QdHeader,
+    decode,
+    number,
+    read_columns,
+    read_header,
+)
+
+# How much of the beginning, and of what was read last, is compared at each look: a header says when the file
+# was opened within its first lines, and the last 1024 bytes hold a whole row of an MPMS3, 300 to 800 bytes,
+# with its time stamp.
+_HEAD_BYTES, _MARK_BYTES = 512, 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DatRow:
+    """One row: ``values`` by our names (:mod:`onnes.instruments.qd_columns`), without what was not measured.
+
+    ``line`` counts from 1. Of a dc row ``moment_emu`` is the fit that
+    :func:`~onnes.instruments.qd_columns.chosen_fit` names.
+    """
+
+    line: int
+    values: Mapping[str, float]
+    comment: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class DatNews:
+    """What has come since the last look.
+
+    ``remarks`` are things worth an event: another file in the place of the first, an unknown column. ``size``
+    is the size of the file, bytes; 0 where there is none.
+    """
+
+    rows: tuple[DatRow, ...]
+    remarks: tuple[str, ...]
+    size: int
+    exists: bool
+
+
+class DatTail:
+    """Follows a growing file; whole lines only, each row once, whatever becomes of the file.
+
+    The file is opened anew for each look and never locked: MultiVu goes on writing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None  # None: not seen yet, or gone
+        self._given: set[str] = set()  # the rows given, by time stamp
+        self._before: set[str] = set()  # of them those that stood in the file before this one
+        self._repeated = 0
+        self._said: set[str] = set()
+        self._remarks: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Go to the start of the file."""
+        self._offset = self._line = 0
+        self._head = self._mark = b""
+        self._utf8 = False
+        self._above: list[str] | None = []  # the header so far; None: below the column row
+        self._awaits_columns = False
+        self._header = QdHeader()
+        self._columns: ColumnRow | None = None
+
+    @property
+    def header(self) -> QdHeader:
+        """Return the header of the file; an empty one until it is complete."""
+        return self._header
+
+    def poll(self) -> DatNews:
+        """Return what has come since the last look; never waits.
+
+        Raises:
+            StorageError: if the file is there and cannot be read.
+        """
+        try:
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                self._look_for_another(file, (status.st_dev, status.st_ino), status.st_size)
+                rows = tuple(self._rows(self._news(file)))
+        except FileNotFoundError:
+            return self._gone()
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {self._path}: {error.strerror or error}; "
+                "bring the drive back, or close the program that keeps others from reading it"
+            ) from error
+        if self._repeated:
+            self._remarks.append(f"{self._path.name}: {self._repeated} rows had been read before")
+            self._repeated = 0
+        return DatNews(rows, self._told(), status.st_size, exists=True)
+
+    def _gone(self) -> DatNews:
+        if self._identity is not None:
+            self._identity = None
+            self._remarks.append(f"{self._path.name} is gone")
+            self._anew()
+        return DatNews((), self._told(), 0, exists=False)
+
+    def _told(self) -> tuple[str, ...]:
+        told, self._remarks = tuple(self._remarks), []
+        return told
+
+    def _look_for_another(self, file: BinaryIO, identity: tuple[int, int], size: int) -> None:
+        """Go back to the start where this is not the file of the last look, or no longer what it was."""
+        known, self._identity = self._identity, identity
+        if known is None:
+            return
+        if known != identity or not self._head.startswith(file.read(len(self._head))):
+            what = "another file has taken its place"
+        elif size < self._offset:
+            what = f"it has become shorter, {size} bytes where {self._offset} were read"
+        elif not self._same_mark(file):
+            what = "rows that were read have been written over"
+        else:
+            return
+        self._remarks.append(f"{self._path.name}: {what}; it is read anew from its start")
+        self._anew()
+
+    def _same_mark(self, file: BinaryIO) -> bool:
+        file.seek(self._offset - len(self._mark))
+        return file.read(len(self._mark)) == self._mark
+
+    def _anew(self) -> None:
+        self._before = set(self._given)
+        self._begin()
+
+    def _news(self, file: BinaryIO) -> list[bytes]:
+        """Return the whole lines that are new; behind the last newline stands what is being written."""
+        file.seek(self._offset)
+        content = file.read()
+        content = content[: content.rfind(b"\n") + 1]
+        if not content:
+            return []
+        if not self._offset and content.startswith(BOM):
+            self._utf8 = True
+        self._head += content[: _HEAD_BYTES - len(self._head)]
+        self._mark = (self._mark + content[-_MARK_BYTES:])[-_MARK_BYTES:]
+        first, self._offset = not self._offset, self._offset + len(content)
+        return content.removeprefix(BOM if first else b"").split(b"\n")[:-1]
+
+    def _rows(self, lines: list[bytes]) -> Iterator[DatRow]:
+        for raw in lines:
+            self._line += 1
+            line = decode(raw, utf8=self._utf8).rstrip("\r")
+            if not line.strip():
+                continue
+            mark = line.strip()
+            if mark == HEADER:
+                if self._above is None:
+                    self._say(f"line {self._line}: a second header")
+                self._above, self._awaits_columns = [], False
+            elif mark == DATA:
+                if self._above:
+                    self._header = read_header(self._above)
+                self._above, self._awaits_columns = None, True
+            elif self._awaits_columns:
+                self._take_columns(line)
+            elif self._above is not None:
+                self._above.append(line)
+            elif self._columns is not None and (row := self._row(line, self._columns)) is not None:
+                yield row
+
+    def _take_columns(self, line: str) -> None:
+        self._awaits_columns = False
+        columns = read_columns(line, self._header.option)
+        if self._columns is not None and columns != self._columns:
+            self._say(f"the columns are others from line {self._line} on")
+        self._columns = columns
+        self._places = resolve(columns.names, self._header.option)
+        self._kinds = kinds_of(self._header.option)
+        for name in unknown_columns(columns.names, self._header.option):
+            self._say(f"unknown column {name!r}; it is left out")
+
+    def _row(self, line: str, columns: ColumnRow) -> DatRow | None:
+        cells = columns.cells(line)
+        comment = "" if columns.comment is None else cells[columns.comment].strip()
+        remark = columns.is_remark(cells)
+        values = {} if remark else self._values(cells, columns.names)
+        key = str(values.get("time_stamp_s", line))
+        if key in self._before:
+            self._repeated += 1
+            return None
+        self._given.add(key)
+        return DatRow(self._line, values, comment, "remark" if remark else self._kind(values))
+
+    def _values(self, cells: list[str], names: tuple[str, ...]) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for name, (factor, places) in self._places.items():
+            for place in places:
+                value = number(cells[place])
+                if value is None:
+                    self._say(
+                        f"line {self._line}: {names[place]} = {cells[place].strip()!r} is no number; left out"
+                    )
+                elif not math.isnan(value):
+                    values[name] = value * factor if factor != 1.0 else value
+                    break
+        fixed, free = values.get("moment_fixed_emu", math.nan), values.get("moment_free_emu", math.nan)
+        if not (math.isnan(fixed) and math.isnan(free)):
+            fits = values.get("fit_fixed", math.nan), values.get("fit_free", math.nan)
+            used = chosen_fit(*fits, fixed, free)
+            values["moment_emu"] = values[f"moment_{used}_emu"]
+            if (error := values.get(f"moment_{used}_error_emu")) is not None:
+                values["moment_error_emu"] = error
+        return values
+
+    def _kind(self, values: Mapping[str, float]) -> Kind:
+        return next((kind for kind, marks in self._kinds if any(mark in values for mark in marks)), "other")
+
+    def _say(self, what: str) -> None:
+        text = f"{self._path.name}: {what}"
+        if text not in self._said:
+            self._said.add(text)
+            self._remarks.append(text)
