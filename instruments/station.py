@@ -15,6 +15,7 @@ from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
 from onnes.instruments.link import DEADLINE_S, Retry
+from onnes.instruments.moments import Magnetometer
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import (
     Chamber,
@@ -27,10 +28,13 @@ from onnes.instruments.protocols import (
     Thermostat,
 )
 from onnes.instruments.resistance_bridge import ReversalBridge
-from onnes.instruments.station_file import InstrumentEntry, StationFile
+from onnes.instruments.station_file import DRIVERS, InstrumentEntry, StationFile
 from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
 from onnes.instruments.toml_file import one_of
 from onnes.instruments.visa import library_provenance, open_adapter, open_library
+
+_ANY_K = Limits(0.0, math.inf, "K", "absolute zero")  # where no instrument of ours sets a temperature
+_ANY_K_PER_MIN = Limits(0.0, math.inf, "K/min", "nobody")
 
 # The level falls by about 1 % in an hour at most, and a reply costs the bus as much as a temperature (a).
 _HELIUM_EVERY_S = 60.0
@@ -83,14 +87,19 @@ class Station:
         self._clock = clock
         self._instruments = instruments
         roles = file.roles
-        self.thermostat: Thermostat = cast(Thermostat, instruments[roles.thermostat])
+        self.thermostat = cast(Thermostat | None, instruments.get(roles.thermostat or ""))
         self.magnet = cast(Magnet | None, instruments.get(roles.magnet or ""))
         self.chamber = cast(Chamber | None, instruments.get(roles.chamber or ""))
         self.helium_gauge = cast(HeliumGauge | None, instruments.get(roles.helium_gauge or ""))
         one_does_both = roles.thermostat == roles.magnet
-        self._both = cast(Cryostat, instruments[roles.thermostat]) if one_does_both else None
+        self._both = cast(Cryostat | None, self.thermostat) if one_does_both else None
         is_sealed = one_does_both and roles.thermostat == roles.chamber
-        self._sealed = cast(SealedCryostat, instruments[roles.thermostat]) if is_sealed else None
+        self._sealed = cast(SealedCryostat | None, self.thermostat) if is_sealed else None
+        self._magnetometers = {
+            name: cast(Magnetometer, instruments[name])
+            for name, entry in file.instruments.items()
+            if "magnetometer" in DRIVERS[entry.driver]
+        }
         self._bridges: dict[str, ReversalBridge] = {}
         self.last: tuple[Reading, Reading | None] | None = None  # what the last snapshot found
         self._helium: HeliumLevel | OnnesError | None = None
@@ -118,16 +127,37 @@ class Station:
         )
         return self._bridges.setdefault(wiring, bridge)
 
+    def magnetometer(self, name: str = "") -> Magnetometer:
+        """Return the magnetometer of that name; default the one that ``[roles]`` names.
+
+        Raises:
+            ConfigurationError: if the station has none, or no such one.
+        """
+        known = self._magnetometers
+        wanted = name or self.file.roles.magnetometer
+        if wanted in known:
+            return known[wanted]
+        if wanted is None or not known:
+            raise ConfigurationError(
+                f"{self.file.path}: the station has no magnetometer; name one under [roles]"
+            )
+        raise ConfigurationError(f"{self.file.path}: no magnetometer {wanted!r}{one_of(wanted, known)}")
+
     def snapshot(self) -> tuple[Reading, Reading | None]:
         """Read temperature and field; in one transaction where one instrument is both.
 
         Raises:
+            ConfigurationError: if the station has no thermostat.
             InstrumentFault: in a fault state.
             CommunicationError: if an instrument gives no usable answer.
         """
         found: tuple[Reading, Reading | None]
         if self._both is not None:
             found = self._both.snapshot()
+        elif self.thermostat is None:
+            raise ConfigurationError(
+                f"{self.file.path}: the station has no thermostat; its temperature cannot be read"
+            )
         else:
             found = self.thermostat.temperature(), self.magnet.field() if self.magnet else None
         self.last = found
@@ -138,8 +168,14 @@ class Station:
         table, thermostat, magnet = self.file.limits, self.thermostat, self.magnet
         narrowed = self.file.narrowed
         return StationLimits(
-            temperature=narrowed(thermostat.temperature_limits, *(table.temperature or (None, None))),
-            temperature_rate=narrowed(thermostat.temperature_rate_limits, None, table.temperature_rate),
+            temperature=narrowed(
+                thermostat.temperature_limits if thermostat else _ANY_K, *(table.temperature or (None, None))
+            ),
+            temperature_rate=narrowed(
+                thermostat.temperature_rate_limits if thermostat else _ANY_K_PER_MIN,
+                None,
+                table.temperature_rate,
+            ),
             field=narrowed(magnet.field_limits, *(table.field or (None, None))) if magnet else None,
             field_rate=narrowed(magnet.field_rate_limits, None, table.field_rate) if magnet else None,
         )
@@ -180,8 +216,8 @@ class Station:
         each setpoint and each source, and one a minute for the helium level.
         """
         temperature, field, chamber = self._look_around()
-        magnet, now = self.magnet, self._clock.now()
-        temperature_setpoint = or_error(self.thermostat.temperature_setpoint)
+        thermostat, magnet, now = self.thermostat, self.magnet, self._clock.now()
+        temperature_setpoint = or_error(thermostat.temperature_setpoint) if thermostat else None
         field_setpoint = or_error(magnet.field_setpoint) if magnet else None
         return StationReadings(
             time=now,
@@ -222,14 +258,18 @@ class Station:
         Raises:
             CommunicationError: if a setpoint cannot be read.
         """
-        magnet = self.magnet
+        thermostat, magnet = self.thermostat, self.magnet
         return list(
-            self._foreign(self.thermostat.temperature_setpoint(), magnet.field_setpoint() if magnet else None)
+            self._foreign(
+                thermostat.temperature_setpoint() if thermostat else None,
+                magnet.field_setpoint() if magnet else None,
+            )
         )
 
     def accept_setpoints(self) -> None:
         """Take no setpoint for ours any more: an operator accepts what somebody else set."""
-        self.thermostat.forget_setpoints()
+        if self.thermostat is not None:
+            self.thermostat.forget_setpoints()
         if self.magnet is not None:
             self.magnet.forget_setpoints()
 
@@ -289,12 +329,12 @@ class Station:
 
     def _look_around(
         self,
-    ) -> tuple[Reading | OnnesError, Reading | OnnesError | None, str | OnnesError | None]:
+    ) -> tuple[Reading | OnnesError | None, Reading | OnnesError | None, str | OnnesError | None]:
         if self._sealed is not None:
             found = or_error(self._sealed.look)
             return (found, found, found) if isinstance(found, OnnesError) else found
         return (
-            or_error(self.thermostat.temperature),
+            or_error(self.thermostat.temperature) if self.thermostat else None,
             or_error(self.magnet.field) if self.magnet else None,
             or_error(self.chamber.chamber_state) if self.chamber else None,
         )
@@ -308,10 +348,10 @@ class Station:
         return self._helium
 
     def _foreign(
-        self, temperature: float | OnnesError, field: float | OnnesError | None
+        self, temperature: float | OnnesError | None, field: float | OnnesError | None
     ) -> tuple[ForeignSetpoint, ...]:
         found: list[ForeignSetpoint] = []
-        ours = self.thermostat.confirmed_temperature()
+        ours = self.thermostat.confirmed_temperature() if self.thermostat else None
         if isinstance(temperature, float) and ours is not None and temperature != ours:
             found.append(ForeignSetpoint("temperature", "K", ours, temperature))
         ours = self.magnet.confirmed_field() if self.magnet else None

@@ -18,7 +18,9 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.spelling import nearest
 from onnes.instruments.toml_file import Problem, line_of, load_toml, one_of, read_text
 
-Capability = Literal["thermostat", "magnet", "chamber", "helium_gauge", "current_source", "nanovoltmeter"]
+Capability = Literal[
+    "thermostat", "magnet", "chamber", "helium_gauge", "magnetometer", "current_source", "nanovoltmeter"
+]
 
 DRIVERS: Mapping[str, frozenset[Capability]] = {
     "ppms": frozenset({"thermostat", "magnet", "chamber", "helium_gauge"}),
@@ -54,12 +56,13 @@ class InstrumentEntry(_Table):
 
 
 class Roles(_Table):
-    """Which instrument has which capability."""
+    """Which instrument has which capability; a thermostat or a magnetometer there must be."""
 
-    thermostat: str
+    thermostat: str | None = None
     magnet: str | None = None
     chamber: str | None = None
     helium_gauge: str | None = None
+    magnetometer: str | None = None
 
 
 class LimitsTable(_Table):
@@ -249,6 +252,10 @@ def _across_tables(file: StationFile) -> Iterator[Problem]:
     for role, instrument in file.roles:
         if instrument is not None:
             yield from _can_be(file, ("roles", role), instrument, role)
+    if file.roles.thermostat is None and file.roles.magnetometer is None:
+        yield Problem(
+            ("roles",), "roles names neither a thermostat nor a magnetometer; a station needs one of them"
+        )
     for name, wiring in file.wiring.items():
         yield from _wiring(file, ("wiring", name), wiring)
     if file.helium is not None and not 0 < file.helium.minimum < 1:

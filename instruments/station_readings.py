@@ -30,8 +30,8 @@ class StationReadings:
     """
 
     time: float
-    temperature: Reading | OnnesError
-    temperature_setpoint: float | OnnesError
+    temperature: Reading | OnnesError | None
+    temperature_setpoint: float | OnnesError | None
     field: Reading | OnnesError | None
     field_setpoint: float | OnnesError | None
     chamber: str | OnnesError | None

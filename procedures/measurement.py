@@ -17,7 +17,7 @@ from onnes.instruments.station import Station, open_station
 from onnes.instruments.station_file import load_station_file
 from onnes.procedures.experiment import Parameter, Procedure
 from onnes.procedures.take_up import TakeUp
-from onnes.procedures.watch import MeasuringStation, Watch
+from onnes.procedures.watch import MeasuringStation, Waits
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Measurement(Procedure):
 
     clock: Clock
     station: Station | None = None
-    watch: Watch | None = None  # of the points() under way: what it waits for is there to read
+    watch: Waits | None = None  # of the points() under way: what it waits for is there to read
     status: int
     _metadata: dict[str, Any]
 

@@ -11,7 +11,14 @@ from dataclasses import replace
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, SettleTimeout
 from onnes.instruments.limits import Limits
-from onnes.instruments.protocols import FieldApproach, FieldMode, Magnet, Reading, TemperatureApproach
+from onnes.instruments.protocols import (
+    FieldApproach,
+    FieldMode,
+    Magnet,
+    Reading,
+    TemperatureApproach,
+    Thermostat,
+)
 from onnes.instruments.records import Event
 from onnes.procedures.options import Settle
 from onnes.procedures.programs import Sweep
@@ -47,12 +54,13 @@ def set_temperature(
     """Start a ramp to ``kelvin`` and return its rate, K/min: by default 10 K/min or the station's limit.
 
     Raises:
+        ConfigurationError: if the station has no thermostat.
         LimitError: if temperature or rate is outside the station's limits; nothing was sent.
     """
-    limits = station.limits()
+    thermostat, limits = thermostat_of(station), station.limits()
     limits.temperature.check("temperature", kelvin)
     rate = _rate("temperature rate", limits.temperature_rate, rate_k_per_min, USUAL_RATE_K_PER_MIN)
-    station.thermostat.set_temperature(kelvin, rate, approach)
+    thermostat.set_temperature(kelvin, rate, approach)
     return rate
 
 
@@ -216,6 +224,20 @@ def hold_temperature(
     return None if found.waited_s == 0 else settled_event(found, after="a disturbance")
 
 
+def thermostat_of(station: MeasuringStation) -> Thermostat:
+    """Return the thermostat.
+
+    Raises:
+        ConfigurationError: if the station has none.
+    """
+    if station.thermostat is None:
+        raise ConfigurationError(
+            "the station has no thermostat; name one under [roles] in the station file, or let the sequence "
+            "of the magnetometer set the temperature"
+        )
+    return station.thermostat
+
+
 def magnet_of(station: MeasuringStation) -> tuple[Magnet, Limits, Limits]:
     """Return the magnet with the limits of its field, Oe, and rate, Oe/s.
 
@@ -229,11 +251,15 @@ def magnet_of(station: MeasuringStation) -> tuple[Magnet, Limits, Limits]:
 
 
 def regulated_temperature(station: MeasuringStation, watch: Watch) -> Regulated:
-    """Return the temperature as something to wait for."""
+    """Return the temperature as something to wait for.
+
+    Raises:
+        ConfigurationError: if the station has no thermostat.
+    """
     return Regulated(
         track=watch.temperature,
         read=lambda: watch.snapshot()[0],
-        setpoint=station.thermostat.temperature_setpoint,
+        setpoint=thermostat_of(station).temperature_setpoint,
         leave_deadline_s=LEAVE_DEADLINE_S["temperature"],
     )
 

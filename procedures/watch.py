@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from onnes.instruments.limits import Limits
+from onnes.instruments.moments import Magnetometer
 from onnes.instruments.protocols import Magnet, Reading, ResistanceBridge, Thermostat
 from onnes.procedures.settling import Track
 
@@ -28,11 +29,11 @@ class SetpointLimits(Protocol):
 
 
 class MeasuringStation(Protocol):
-    """A thermostat, perhaps a magnet, and bridges by the name of the wiring."""
+    """Perhaps a thermostat and a magnet, bridges by the name of the wiring, magnetometers by their own."""
 
     @property
-    def thermostat(self) -> Thermostat:
-        """Return what regulates the temperature."""
+    def thermostat(self) -> Thermostat | None:
+        """Return what regulates the temperature, None where it cannot be set from here."""
 
     @property
     def magnet(self) -> Magnet | None:
@@ -41,11 +42,21 @@ class MeasuringStation(Protocol):
     def bridge(self, wiring: str) -> ResistanceBridge:
         """Return what measures the resistance of ``wiring``."""
 
+    def magnetometer(self, name: str = "") -> Magnetometer:
+        """Return the magnetometer of that name; without one, the station's."""
+
     def snapshot(self) -> tuple[Reading, Reading | None]:
         """Read temperature and field, in one transaction where one instrument is both."""
 
     def limits(self) -> SetpointLimits:
         """Return the allowed setpoints and rates."""
+
+
+class Waits(Protocol):
+    """Says what a measurement under way waits for."""
+
+    def waiting(self) -> str:
+        """Return it in words; ``""`` if it waits for nothing."""
 
 
 class Watch:

@@ -73,7 +73,8 @@ class Controls:
             OnnesError: what setting and waiting fail with.
         """
         station = self._station
-        kelvin = station.snapshot()[0].value  # nothing is sent to a cryostat in a fault state
+        # Nothing is sent to a cryostat in a fault state.
+        kelvin = math.nan if station.thermostat is None else station.snapshot()[0].value
         target = finish.temperature_k
         if target is None and ran_away_from is not None and not math.isnan(kelvin):
             target = min(max(round(kelvin, 2), ran_away_from.low), ran_away_from.high)

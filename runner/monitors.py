@@ -191,7 +191,8 @@ class Monitors:
     def _look(self, now: float) -> None:
         self._next_poll = now + POLL_S
         last = self._station.last
-        if last is None or now - last[0].time >= POLL_S:
+        is_old = last is None or now - last[0].time >= POLL_S
+        if is_old and self._station.thermostat is not None:
             with self._failures_told_elsewhere():
                 self._station.snapshot()
         if now >= self._next_row:
@@ -221,7 +222,8 @@ class Monitors:
     def _judge(self, temperature: Reading, field: Reading | None) -> None:
         if field is not None:
             self._record.saw_field(field.value)
-        rate = self._station.thermostat.commanded_rate_k_per_min()
+        thermostat = self._station.thermostat
+        rate = 0.0 if thermostat is None else thermostat.commanded_rate_k_per_min()
         self._act(self._interlocks.readings(temperature, field, rate))
 
     def _environment(self) -> None:

@@ -26,6 +26,7 @@ _BYTES_PER_SETPOINT, _BYTES_PER_ROW, _LEAST_BYTES = 100, 200, 5_000_000
 _WARN_BELOW, _REFUSE_BELOW = 10, 2  # times the planned data, L072
 
 _OTHER_NIGHTS_DAYS = 30  # a night that crashed longer ago has been seen by somebody
+_ROOM_K = 295.0  # where a night may begin whose temperature cannot be read; for estimates only (a)
 _FILES_AHEAD = timedelta(days=1)  # a server's clock and time zone may differ from ours by less
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -60,19 +61,25 @@ def preflight(
     # Before the station looks at it: what it has seen of the level it keeps for a minute.
     level = fresh_level(gauge) if gauge is not None and minimum is not None else None
     found = station.look()
-    temperature, chamber = _read(found.temperature), found.chamber
+    temperature = None if found.temperature is None else _read(found.temperature)
+    chamber = found.chamber
     field = None if found.field is None else _read(found.field)
     chamber = None if chamber is None else _read(chamber)
     setpoint = None if found.field_setpoint is None else _read(found.field_setpoint)
     planned = planned_time(
-        plan, station.limits(), kelvin=temperature.value, field_oe=setpoint or 0.0, now=clock.datetime()
+        plan,
+        station.limits(),
+        kelvin=_ROOM_K if temperature is None else temperature.value,
+        field_oe=setpoint or 0.0,
+        now=clock.datetime(),
     )
     if level is not None and minimum is not None:
         use = None if station.file.helium is None else station.file.helium.use
         messages += helium_messages(*level, minimum, use, planned)
     messages += _disk(plan, planned, runs)
     interlocks = Interlocks(station.file.interlocks, station.limits())
-    messages += map(_tripped, interlocks.readings(temperature, field, 0.0))
+    if temperature is not None:
+        messages += map(_tripped, interlocks.readings(temperature, field, 0.0))
     if chamber is not None:
         messages += _chamber(station, chamber, planned)
     messages += _clock(runs, wall)

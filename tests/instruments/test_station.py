@@ -202,7 +202,7 @@ def test_replies_that_stay_bad_are_a_communication_error(
 def test_a_setpoint_that_the_controller_refuses_is_a_fault(station: Station, lab: VirtualLab) -> None:
     lab.cryostat.settings = lab.cryostat.settings.model_copy(update={"highest_k": 320.0})
     with pytest.raises(InstrumentFault, match="was told temperature 330 K at 5 K/min, fast_settle, but"):
-        station.thermostat.set_temperature(330.0, 5.0)
+        ppms_of(station).set_temperature(330.0, 5.0)
 
 
 @pytest.mark.parametrize(("code", "text"), [(3, "unknown temperature status 3"), (15, "general failure")])

@@ -53,6 +53,14 @@ def test_the_shipped_stations_are_good(name: str, backend: str) -> None:
     assert file.helium.use.ramping == 0.01
 
 
+def test_a_station_without_thermostat_and_magnetometer_is_refused(tmp_path: Path) -> None:
+    path = changed(tmp_path, ('thermostat = "ppms"\n', ""))
+    assert errors_of(path) == [
+        f"ppms9.toml:{line(path, '[roles]')}:1: roles names neither a thermostat nor a magnetometer; "
+        "a station needs one of them"
+    ]
+
+
 def test_what_is_written_but_not_enforced_is_said_with_its_line(tmp_path: Path) -> None:
     path = changed(tmp_path)
     residual = line(path, "[residual_field]")

@@ -8,6 +8,7 @@ import pytest
 
 from onnes.instruments.clock import virtual_time
 from onnes.instruments.records import Event
+from onnes.procedures import ramping
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
@@ -31,7 +32,7 @@ def broken_off_once(
         magnet = bench.station.magnet
         assert magnet is not None
         magnet.set_field(leave_oe, 150.0)
-        bench.station.thermostat.set_temperature(leave_k, 10.0)
+        ramping.set_temperature(bench.station, leave_k, 10.0)
         bench.clock.sleep(300.0)
         take_up = measurement.take_up(stored(before))
         items = list(measurement.points(bench.station, bench.clock, take_up))
