@@ -248,7 +248,7 @@ class MultiVu(RegulatedCryostat):
                 f"mode = 'persistent' is not allowed by the MultiVu server of the {name}, which only drives "
                 "the magnet; write driven; nothing was sent"
             )
-        super().set_field(field_oe, rate_oe_per_s, approach, mode)
+        super().set_field(float(field_oe), float(rate_oe_per_s), approach, mode)
 
     def forget_setpoints(self) -> None:
         """Take no setpoint for ours any more: an operator accepts what somebody else set."""
@@ -288,8 +288,9 @@ class MultiVu(RegulatedCryostat):
                 return
             if clock.now() >= until:
                 raise InstrumentFault(
-                    f"{self.name} was told field {field_oe:.9g} Oe, but {_RAMP_SHOWS_WITHIN_S:g} s later is at "
-                    f"{now.value:.9g} Oe ({now.state}); it refused, or somebody else sets it: look at MultiVu"
+                    f"{self.name} was told field {field_oe:.9g} Oe, but {_RAMP_SHOWS_WITHIN_S:g} s later is "
+                    f"at {now.value:.9g} Oe ({now.state}); it refused, or somebody else sets it: "
+                    "look at MultiVu"
                 )
             clock.sleep(_LOOK_EVERY_S)
 

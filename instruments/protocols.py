@@ -154,6 +154,7 @@ class Resistance:
     """One four-probe resistance with all that is needed to judge it.
 
     Voltages in V, currents in A, resistances in ohm. ``readings`` are the raw voltages in the order taken,
+    ``signs`` the sign of the current at each of them, empty where it is not known;
     ``emf`` the part of the voltage that does not reverse with the current, ``emf_drift`` its slope in V/s.
     ``flags`` names what spoils the point (``compliance``, ``over_range``); empty for a good one.
     """
@@ -166,6 +167,7 @@ class Resistance:
     emf_drift: float
     readings: tuple[float, ...]
     flags: tuple[str, ...] = ()
+    signs: tuple[float, ...] = ()
 
 
 @runtime_checkable

@@ -243,6 +243,7 @@ def _resistance(
         emf_drift=_slope([triple.times[1] for triple in triples], emfs),
         readings=volts,
         flags=flags,
+        signs=_SIGNS * n,
     )
 
 

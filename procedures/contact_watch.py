@@ -3,10 +3,12 @@
 A steep transition is no open contact: what changes within a point then changes between points as well, and
 what a thermometer's noise makes of it stays a small part of the voltage. Each test allows for both. A change
 that explains a point explains it once: after a transition the voltages are as equal as they were before it.
+And no change explains a voltage against the current: a resistance falls to zero and not below.
 """
 
+import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from statistics import quantiles
 
 from onnes.instruments.protocols import Resistance
@@ -52,7 +54,7 @@ class ContactWatch:
         # The change since the last point bounds what a change within this one makes of noise and asymmetry.
         changed_v = 0.0 if self._last is None else abs(found.resistance - self._last.resistance)
         changed_v *= 2.0 * found.current
-        reason = self._reason(found, time, changed_v) if knows else ""
+        reason = self._against(found, time) or (self._reason(found, time, changed_v) if knows else "")
         if not reason and not found.flags:
             self._last = found
             if knows and self._reason(found, time, 0.0):
@@ -61,6 +63,22 @@ class ContactWatch:
                 self._explained = 0
                 self._remember(found, time)
         return reason + self._doubts() if reason else ""
+
+    def _against(self, found: Resistance, time: float) -> str:
+        """Return a reason if the voltage goes against the current, as noise of an open input does."""
+        if not found.signs or found.flags:
+            return ""
+        if self._usual is None:
+            emf, known_v = found.emf, _OF_VOLTAGE * max(map(abs, found.readings))
+        else:  # what the point itself has for an EMF is spoilt where its resistance changes
+            then, last = self._usual
+            emf, known_v = last.emf, _TIMES_USUAL * _usual(self._emf_rates) * (time - then)
+            known_v = max(known_v, _TIMES_USUAL * _usual(self._noise) * math.sqrt(len(found.readings)))
+        against_v = [sign * (emf - v) for sign, v in zip(found.signs, found.readings, strict=True)]
+        # All of them against it are those of leads that were swapped, which costs a sign and no point.
+        if max(against_v) <= max(_EMF_STEP_V, known_v) or min(against_v) > 0:
+            return ""
+        return f"the voltage is up to {max(against_v):.3g} V against the current, which no resistance does"
 
     def _doubts(self) -> str:
         count = self._explained
@@ -107,5 +125,5 @@ class ContactWatch:
         return ""
 
 
-def _usual(values: Iterable[float]) -> float:
-    return quantiles(values, n=4)[2]
+def _usual(values: Collection[float]) -> float:
+    return quantiles(values, n=4)[2] if len(values) > 1 else max(values, default=0.0)

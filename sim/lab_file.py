@@ -21,7 +21,7 @@ from onnes.sim.fault_settings import FaultSettings, WhenSettings
 from onnes.sim.lab import DEVICES, VirtualLab, canonical
 from onnes.sim.lab_layers import Layer, Loc, Problems, is_path, merged, named_layer, shipped_layer
 from onnes.sim.magnet import Magnet, MagnetSettings
-from onnes.sim.samples import Sample, make_sample
+from onnes.sim.samples import Sample, check_sample, make_sample
 from onnes.sim.wiring import DriveSettings, ReadSettings, ReferenceSettings, Wiring
 
 M = TypeVar("M", bound=BaseModel)
@@ -249,12 +249,12 @@ def _not_finite(data: object, loc: Loc = ()) -> Iterator[Loc]:
         yield loc
 
 
-_HERE = "sample"  # what make_sample says before its own words
+_HERE = "sample"  # what check_sample says before its own words
 
 
 def _check_sample(table: Mapping[str, Any], problems: Problems) -> None:
     try:
-        make_sample(table, _HERE)
+        check_sample(table, _HERE)
     except ConfigurationError as error:
         text = str(error).removeprefix(f"{_HERE}: ")
         # The key that the message names first is the one it is about; in quotes if it is an unknown one.

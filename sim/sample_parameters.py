@@ -22,7 +22,7 @@ class Parameter:
     ``mark`` says whether a paper prints the default or we assume it. ``default`` is None where a named row of
     the model fills the key: ``rows`` has {row: (value, mark)}; no row and no default: it must be given.
     ``kinds`` names the kinds of the model that have the key; empty for all. ``low`` and ``high`` are the
-    allowed range, ends included.
+    allowed range, ends included. A parameter with ``choices`` is one of these words instead of a number.
     """
 
     name: str
@@ -34,10 +34,13 @@ class Parameter:
     high: float = math.inf
     kinds: tuple[str, ...] = ()
     rows: Mapping[str, tuple[float, Mark]] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
 
     @property
     def range(self) -> str:
-        """Return unit and allowed range for a message."""
+        """Return unit and allowed range, or the allowed words, for a message."""
+        if self.choices:
+            return f"[{', '.join(self.choices)}]"
         return f"[{self.low:.9g}, {self.high:.9g}]" + (f" {self.unit}" if self.unit else "")
 
 
@@ -51,6 +54,28 @@ def geometry(thickness: str, default: float, mark: Mark) -> tuple[Parameter, ...
         Parameter("width_mm", "mm", 1.0, "assumed", "across the current", small, large),
         Parameter(thickness, unit, default, mark, "of the film or bar", small * scale, large * scale),
     )
+
+
+def body(length: float, width: float, thickness: float, mark: Mark) -> tuple[Parameter, ...]:
+    """Return the parameters of a piece whose size in mm gives its volume."""
+    small, large = _SMALLEST_MM, _LARGEST_MM
+    return (
+        Parameter(
+            "length_mm", "mm", length, mark, "of the whole piece; contacts, if any, at its ends", small, large
+        ),
+        Parameter("width_mm", "mm", width, mark, "of the whole piece", small, large),
+        Parameter("thickness_mm", "mm", thickness, mark, "of the whole piece", small, large),
+    )
+
+
+def volume_cm3(values: Mapping[str, float]) -> float:
+    """Return length times width times thickness in cm^3."""
+    return values["length_mm"] * values["width_mm"] * values["thickness_mm"] * 1e-3
+
+
+def ohm_per_ohm_cm(values: Mapping[str, float]) -> float:
+    """Return length over cross-section in 1/cm."""
+    return 10.0 * values["length_mm"] / (values["width_mm"] * values["thickness_mm"])
 
 
 def check_keys(table: Mapping[str, Any], parameters: Sequence[Parameter], model: str, source: str) -> None:
@@ -89,10 +114,34 @@ def checked(parameter: Parameter, value: object, source: str) -> float:
     return float(value)
 
 
+def chosen(table: Mapping[str, Any], parameters: Sequence[Parameter], source: str) -> dict[str, str]:
+    """Return {name: word} of the parameters with choices: from the table, else the default, if there is one.
+
+    Raises:
+        ConfigurationError: if it is none of the words, with the nearest one.
+    """
+    words: dict[str, str] = {}
+    for parameter in parameters:
+        if not parameter.choices:
+            continue
+        word = table.get(parameter.name, parameter.default)
+        if word in parameter.choices:
+            words[parameter.name] = str(word)
+        elif parameter.name in table:
+            near = difflib.get_close_matches(str(word), parameter.choices, n=1)
+            hint = f"; did you mean {near[0]!r}" if near else ""
+            raise ConfigurationError(
+                f"{source}: {parameter.name} = {word!r} is none of {', '.join(parameter.choices)}{hint}"
+            )
+    return words
+
+
 def resolved(
     table: Mapping[str, Any], parameters: Sequence[Parameter], row: str, kind: str, source: str
 ) -> dict[str, float]:
     """Return {name: number} of the parameters of ``kind``: from the table, else its row, else the default.
+
+    Parameters with choices are left to :func:`chosen`.
 
     Raises:
         ConfigurationError: for a key of another kind, a missing key, or a bad value.
@@ -100,6 +149,8 @@ def resolved(
     values: dict[str, float] = {}
     missing: list[Parameter] = []
     for parameter in parameters:
+        if parameter.choices:
+            continue
         applies = not parameter.kinds or kind in parameter.kinds
         if parameter.name in table:
             if not applies:

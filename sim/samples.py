@@ -1,19 +1,38 @@
 """What a sample is to the lab, and the one table of every parameter of every model.
 
-``make_sample`` turns the table ``[sample]`` of a lab file, or the ``[virtual]`` and ``[geometry]`` of a
-sample file, into a sample.
+``make_sample`` and ``make_magnetic_sample`` turn the table ``[sample]`` of a lab file, or the ``[virtual]``
+and ``[geometry]`` of a sample file, into a sample; each refuses a model that lacks what is asked of it.
 """
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys
 from onnes.sim.samples_bilayer import BILAYER_PARAMETERS, make_bilayer
+from onnes.sim.samples_bodies import (
+    HOLDER_PARAMETERS,
+    PALLADIUM_PARAMETERS,
+    TYPE_I_PARAMETERS,
+    make_holder,
+    make_palladium,
+    make_type_i,
+)
 from onnes.sim.samples_generic import METAL_PARAMETERS, make_metal
+from onnes.sim.samples_nanocomposite import NANOCOMPOSITE_PARAMETERS, make_nanocomposite
+from onnes.sim.samples_twostep import TWOSTEP_PARAMETERS, make_twostep
 
-__all__ = ["PARAMETERS", "Mark", "Parameter", "Sample", "make_sample"]
+__all__ = [
+    "PARAMETERS",
+    "MagneticSample",
+    "Mark",
+    "Parameter",
+    "Sample",
+    "check_sample",
+    "make_magnetic_sample",
+    "make_sample",
+]
 
 
 class Sample(Protocol):
@@ -25,13 +44,48 @@ class Sample(Protocol):
         """Return the voltage between the voltage contacts in V, at lab time ``time_s`` in s."""
 
 
+class MagneticSample(Protocol):
+    """A body with a magnetic moment that may depend on its history; it starts without flux at zero field."""
+
+    @property
+    def tc_k(self) -> float | None:
+        """Return the temperature in K whose crossings are to be visited, None if the body has no history."""
+
+    def update(self, temperature_k: float, field_oe: float, t: float) -> None:
+        """Go in one monotone segment to temperature in K and applied field in Oe, reached at ``t`` in s.
+
+        Whoever moves the body visits every turning point of temperature and field, every crossing of
+        ``tc_k``, and every reading; what happens between them does not matter.
+        """
+
+    def moment_emu(self) -> float:
+        """Return the moment in emu after the last update, 0 before the first."""
+
+
 PARAMETERS: Final[Mapping[str, tuple[Parameter, ...]]] = {
     "bilayer": BILAYER_PARAMETERS,
     "metal": METAL_PARAMETERS,
+    "nanocomposite": NANOCOMPOSITE_PARAMETERS,
+    "twostep": TWOSTEP_PARAMETERS,
+    "type_i": TYPE_I_PARAMETERS,
+    "palladium": PALLADIUM_PARAMETERS,
+    "holder": HOLDER_PARAMETERS,
 }
-_MAKERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Sample]]] = {
+_Made = TypeVar("_Made")
+_Makers = Mapping[str, Callable[[Mapping[str, Any], str], _Made]]
+_WITH_CONTACTS: Final[_Makers[Sample]] = {
     "bilayer": make_bilayer,
     "metal": make_metal,
+    "nanocomposite": make_nanocomposite,
+    "twostep": make_twostep,
+}
+_WITH_MOMENT: Final[_Makers[MagneticSample]] = {
+    "bilayer": make_bilayer,
+    "nanocomposite": make_nanocomposite,
+    "twostep": make_twostep,
+    "type_i": make_type_i,
+    "palladium": make_palladium,
+    "holder": make_holder,
 }
 
 
@@ -39,15 +93,50 @@ def make_sample(table: Mapping[str, Any], source: str) -> Sample:
     """Return the sample that ``table`` describes; ``source`` (a file, perhaps with a line) opens each error.
 
     Raises:
-        ConfigurationError: for an unknown model or key (with the nearest one), a missing key, or a value that
-            is no number or outside its range.
+        ConfigurationError: for an unknown model or key (with the nearest one), a model without contacts, a
+            missing key, or a value that is no number or outside its range.
     """
-    model = table.get("model")
-    if not isinstance(model, str) or model not in PARAMETERS:
-        near = difflib.get_close_matches(str(model), PARAMETERS, n=1)
-        hint = f"; did you mean {near[0]!r}" if near else ""
+    return _made(table, source, _WITH_CONTACTS, "contacts")
+
+
+def make_magnetic_sample(table: Mapping[str, Any], source: str) -> MagneticSample:
+    """Return the sample that ``table`` describes, with its history yet to come; ``source`` opens each error.
+
+    Raises:
+        ConfigurationError: for an unknown model or key (with the nearest one), a model without a moment, a
+            missing key, or a value that is no number or outside its range.
+    """
+    return _made(table, source, _WITH_MOMENT, "magnetic moment")
+
+
+def check_sample(table: Mapping[str, Any], source: str) -> None:
+    """Refuse a ``table`` that describes no sample, whatever is to be measured on it.
+
+    Raises:
+        ConfigurationError: as for ``make_sample``, but for contacts.
+    """
+    if _model(table, source) in _WITH_CONTACTS:
+        make_sample(table, source)
+    else:
+        make_magnetic_sample(table, source)
+
+
+def _made(table: Mapping[str, Any], source: str, makers: _Makers[_Made], what: str) -> _Made:
+    model = _model(table, source)
+    if model not in makers:
         raise ConfigurationError(
-            f"{source}: there is no sample model {model!r}{hint}; the models are {', '.join(PARAMETERS)}"
+            f"{source}: the sample model {model!r} has no {what}; those that have are {', '.join(makers)}"
         )
     check_keys(table, PARAMETERS[model], model, source)
-    return _MAKERS[model](table, source)
+    return makers[model](table, source)
+
+
+def _model(table: Mapping[str, Any], source: str) -> str:
+    model = table.get("model")
+    if isinstance(model, str) and model in PARAMETERS:
+        return model
+    near = difflib.get_close_matches(str(model), PARAMETERS, n=1)
+    hint = f"; did you mean {near[0]!r}" if near else ""
+    raise ConfigurationError(
+        f"{source}: there is no sample model {model!r}{hint}; the models are {', '.join(PARAMETERS)}"
+    )

@@ -11,14 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from onnes.instruments.errors import ConfigurationError
-from onnes.sim.phonons import phonons
-from onnes.sim.sample_parameters import Mark, Parameter, Value, geometry, resolved
+from onnes.sim.film_moment import ORIENTATIONS, FilmMoment
+from onnes.sim.resistivity import TENTH, NormalState, ResistiveTransition, smooth_step
+from onnes.sim.sample_parameters import Mark, Parameter, Value, chosen, geometry, resolved
 from onnes.sim.samples_generic import OhmicSample
 
-_DEBYE_K: Final = 880.0  # (a), with exponent 3
 _MINIMUM_K: Final = 112.0  # the resistance minimum that paper 000 prints for gamma_t = 0.06
 _SCALING_BELOW_K: Final = 6.0
-_TENTH: Final = 0.195799  # S(0.195799) = 0.1 to five digits
 _TANGENT: Final = 5.0 / 6.0  # where the steepest tangent of S reaches 1
 _SC, _QBS = ("sc",), ("qbs",)
 
@@ -69,6 +68,10 @@ BILAYER_PARAMETERS: Final = (
     _of_row("magnetic_width_k", "K", "width of the magnetic transition, of the moment", 0.01, 100.0,
             _rows(0.8, 2.0, 6.0, 15.0, 18.0), default=10.0),
     Parameter("lateral_mm", "mm", 5.0, "assumed", "edge of the square film, of the moment", 0.01, 100.0),
+    Parameter("substrate_mm", "mm", 0.5, "assumed", "sapphire under the film, of the moment; 0 for none",
+              0.0, 10.0),
+    Parameter("orientation", "", "perpendicular", "assumed", "of the field to the film, of the moment: "
+              "perpendicular or parallel", choices=ORIENTATIONS),
     _of_row("hc_oe", "Oe", "critical field, where the isotherms cross", 1.0, 1e6,
             _rows(None, None, None, 33000.0, 32000.0, printed=("0.12", "0.06")), _QBS),
     Parameter("z_nu", "", 7.0 / 3.0, "printed", "critical exponent z times nu", 0.1, 20.0, _QBS),
@@ -89,41 +92,24 @@ BILAYER_PARAMETERS: Final = (
 _PARAMETER: Final = {parameter.name: parameter for parameter in BILAYER_PARAMETERS}
 
 
-def smooth_step(x: float) -> float:
-    """Return S(x) = x^2 (3 - 2x), x clipped to [0, 1].
-
-    >>> round(smooth_step(0.195799), 5)
-    0.1
-    """
-    x = min(max(x, 0.0), 1.0)
-    return x * x * (3.0 - 2.0 * x)
-
-
-class _NormalState:
-    """rho40 g(T)/g(40), g = 1 + a BG(T) + C ln(300/max(T, 1)), where C puts the minimum at 112 K."""
-
-    def __init__(self, rho40: float, a: float, *, has_minimum: bool) -> None:
-        self._lattice = phonons(_DEBYE_K, 3)
-        self._a = a
-        self._upturn = a * _MINIMUM_K * self._lattice.slope(_MINIMUM_K) if has_minimum else 0.0
-        self._scale = 1.0
-        self._scale = rho40 / self(40.0)
-
-    def __call__(self, T: float) -> float:
-        g = 1.0 + self._a * self._lattice(T)
-        if self._upturn:
-            g += self._upturn * math.log(300.0 / max(T, 1.0))
-        return self._scale * g
-
-
 class Bilayer(OhmicSample):
-    """A bilayer film; the subclass knows its resistivity, this class the departures and the geometry.
+    """A bilayer film; the subclass knows its resistivity, this class departures, geometry and moment.
 
-    ``named`` is what of the parameters is no number: the kind, and ``gamma_t`` as given.
+    ``named`` is what of the parameters is no number: the kind, the orientation, and ``gamma_t`` as given.
     """
 
     def __init__(self, values: Mapping[str, float], named: Mapping[str, Value]) -> None:
         super().__init__({**values, **named})
+        self.tc_k = values["tc_k"]
+        self._film = FilmMoment(
+            tc_k=values["tc_k"],
+            volume_fraction=values["volume_fraction"],
+            width_k=values["magnetic_width_k"],
+            lateral_cm=values["lateral_mm"] * 0.1,
+            thickness_cm=values["thickness_nm"] * 1e-7,
+            substrate_cm=values["substrate_mm"] * 0.1,
+            orientation=str(named["orientation"]),
+        )
         self._ohm_per_ohm_cm = values["length_mm"] / (values["width_mm"] * values["thickness_nm"] * 1e-7)
         self._background = values["background_per_k"]
         self._magnetoresistance = values["magnetoresistance_per_t2"] * 1e-8
@@ -144,6 +130,15 @@ class Bilayer(OhmicSample):
         ohm = self.resistivity(temperature_k, field_oe) * self._ohm_per_ohm_cm
         return ohm * (1.0 + self._gain_drift_per_s * time_s) + self._hall * field_oe
 
+    def update(self, temperature_k: float, field_oe: float, t: float) -> None:
+        """Bring the history of the moment to temperature in K and field in Oe; ``t`` does nothing."""
+        del t
+        self._film.update(temperature_k, field_oe)
+
+    def moment_emu(self) -> float:
+        """Return the moment of film and substrate in emu after the last update."""
+        return self._film.emu
+
     def _ideal(self, T: float, H: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} has no resistivity")
 
@@ -153,18 +148,14 @@ class Superconducting(Bilayer):
 
     def __init__(self, values: Mapping[str, float], named: Mapping[str, Value]) -> None:
         super().__init__(values, named)
-        self._normal = _NormalState(values["rho40_ohm_cm"], values["a"], has_minimum=False)
-        self._width = values["w0_k"] - 0.05
-        self._broadening = self._width * values["b"]
-        self._t10 = values["tc_k"] - (_TANGENT - _TENTH) * values["w0_k"]
-        self._h2 = values["h2_oe"]
-        self._power = 1.0 / (1.0 + values["alpha"])
+        self._normal = NormalState(values["rho40_ohm_cm"], 40.0, values["a"])
+        t10_k = values["tc_k"] - (_TANGENT - TENTH) * values["w0_k"]
+        self._transition = ResistiveTransition(
+            t10_k, values["h2_oe"], values["alpha"], values["w0_k"] - 0.05, values["b"]
+        )
 
     def _ideal(self, T: float, H: float) -> float:
-        h = abs(H) / self._h2
-        width = self._width + self._broadening * h + 0.05
-        t10 = self._t10 * (1.0 - h**self._power)
-        return self._normal(T) * smooth_step((T - t10 + _TENTH * width) / width)
+        return self._normal(T) * self._transition(T, H)
 
 
 class Breakdown(Bilayer):
@@ -172,7 +163,7 @@ class Breakdown(Bilayer):
 
     def __init__(self, values: Mapping[str, float], named: Mapping[str, Value]) -> None:
         super().__init__(values, named)
-        self._normal = _NormalState(values["rho40_ohm_cm"], values["a"], has_minimum=True)
+        self._normal = NormalState(values["rho40_ohm_cm"], 40.0, values["a"], _MINIMUM_K)
         self._ln_rho40 = math.log(values["rho40_ohm_cm"])
         self._tc = values["tc_k"]
         self._hc = values["hc_oe"]
@@ -218,7 +209,7 @@ def make_bilayer(table: Mapping[str, Any], source: str) -> Bilayer:
     wanted = [parameter for parameter in BILAYER_PARAMETERS if parameter.name != "gamma_t"]
     given = {key: value for key, value in table.items() if key != "gamma_t"}
     values = resolved(given, wanted, row, kind, source)
-    named: dict[str, Value] = {"kind": kind}
+    named: dict[str, Value] = {"kind": kind, **chosen(table, BILAYER_PARAMETERS, source)}
     if "gamma_t" in table:
         named["gamma_t"] = table["gamma_t"]
     return Breakdown(values, named) if kind == "qbs" else Superconducting(values, named)

@@ -2,15 +2,19 @@
 
 import math
 import random
+from collections import deque
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from onnes.instruments.clock import virtual_time
+from onnes.instruments.errors import ContactError
 from onnes.instruments.protocols import Resistance
 from onnes.procedures.contact_watch import ContactWatch
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
+from onnes.procedures.transport import ResistancePoint
 from tests.procedures.conftest import MakeBench
 
 CURRENT_A = 1e-4
@@ -133,3 +137,34 @@ def test_isotherms_of_the_demo_raise_no_alarm(make_bench: MakeBench, seed: int) 
         wiring="film", current_a=1e-4, average=4, temperatures=[2.0, 3.0], field_program=program
     )
     assert not any(p.flags for p in make_bench(2.0, seed=seed).points(measurement))
+
+
+def test_swapped_voltage_leads_are_no_open_contact() -> None:
+    watch, dice = watching(count=0)
+    for n in range(25):
+        assert watch.judge(resistance(-10.0, dice, signs=(1, -1, 1)), float(n)) == ""
+
+
+def test_a_voltage_against_the_current_is_a_contact_from_the_first_point_on() -> None:
+    watch, dice = watching(count=0)
+    found = resistance(10.0, dice, readings=(1e-3, 9e-4, 1e-3), signs=(1, -1, 1), emf=5e-5)
+    assert watch.judge(found, 0.0) == (
+        "the voltage is up to 0.00085 V against the current, which no resistance does"
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("opens_s", [0.0, 245.0])
+def test_no_point_of_an_open_voltage_contact_counts(make_bench: MakeBench, seed: int, opens_s: float) -> None:
+    opens_s += 0.4 * seed  # within a point, and between two
+    fault = {"kind": "contact_open", "target": "I", "at": opens_s, "args": {"contacts": "voltage"}}
+    program = {"sweep_k": [24.0, 20.0], "rate_k_per_min": 2.0, "every_s": 5.0}
+    bench = make_bench(24.0, seed=seed, fault=[fault])
+    measurement = ResistanceVsTemperature(
+        wiring="film", current_a=1e-4, average=12, temperature_program=program
+    )
+    taken: list[Any] = []
+    with virtual_time(bench.clock), pytest.raises(ContactError, match="contact of wiring 'film' has opened"):
+        deque(map(taken.append, measurement.points(bench.station, bench.clock)))
+    good = [item for item in taken if isinstance(item, ResistancePoint) and not item.rejected]
+    assert all(abs(point.resistance - 13.0) < 0.5 for point in good), "the film is at 13 ohm here"

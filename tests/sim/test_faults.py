@@ -11,7 +11,7 @@ from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource
 
 from onnes.instruments.clock import VirtualClock
-from onnes.sim.fault_kinds import FAULT_KINDS, FaultName, Quantity, Words
+from onnes.sim.fault_kinds import FAULT_KINDS, SERVER_FAULT_KINDS, FaultName, Quantity, Words
 from onnes.sim.fault_settings import FaultSettings
 from onnes.sim.lab_file import load_lab
 from tests.sim.conftest import METER, PPMS, SOURCE, Bench, MakeBench
@@ -33,13 +33,16 @@ def pass_time(bench: Bench, seconds: float) -> None:
 
 
 def test_the_catalogue_has_every_kind_with_defaults_inside_their_ranges() -> None:
-    assert set(FAULT_KINDS) == set(get_args(FaultName))
-    for kind, about in FAULT_KINDS.items():
+    kinds = {**FAULT_KINDS, **SERVER_FAULT_KINDS}
+    assert set(kinds) == set(get_args(FaultName))
+    for kind, about in kinds.items():
         assert about.about
         assert (about.layer == "plant") == bool(about.part or about.needs), kind
         for argument in about.args.values():
             if isinstance(argument, Words):
-                assert argument.default is None or argument.choices in ((), ("current", "voltage"))
+                assert (
+                    argument.default is None or argument.default in argument.choices or not argument.choices
+                )
             elif argument.default is not None:
                 assert argument.low <= argument.default <= argument.high
                 assert not argument.allowed or argument.default in argument.allowed

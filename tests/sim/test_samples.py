@@ -1,7 +1,7 @@
 """Samples: check values computed apart from the code, the departures, the table of parameters."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,13 @@ import pytest
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.phonons import phonons
-from onnes.sim.samples import PARAMETERS, make_sample
-from onnes.sim.samples_bilayer import Bilayer, Breakdown, Superconducting, smooth_step
+from onnes.sim.resistivity import smooth_step
+from onnes.sim.samples import PARAMETERS, check_sample, make_magnetic_sample, make_sample
+from onnes.sim.samples_bilayer import Bilayer, Breakdown, Superconducting
 from onnes.sim.samples_generic import Metal
 
 ROWS: tuple[float | str, ...] = ("pristine", 0.54, 0.30, 0.12, 0.06)
+CONTACTED = ("sc", "qbs", "metal", "nanocomposite", "twostep")
 FULL_SC: Mapping[str, Any] = {"rho40_ohm_cm": 1e-5, "a": 1.0, "tc_k": 30.0, "w0_k": 1.0}
 FULL_QBS: Mapping[str, Any] = {
     "rho40_ohm_cm": 2e-4,
@@ -264,8 +266,8 @@ def test_every_parameter_has_a_unit_a_mark_a_meaning_and_a_range_around_its_defa
 def test_the_keys_of_the_bilayer_are_those_of_the_reference() -> None:
     keys = (
         "length_mm width_mm thickness_nm gamma_t rho40_ohm_cm a tc_k w0_k volume_fraction magnetic_width_k "
-        "lateral_mm hc_oe z_nu amplitude u0 w h2_oe alpha b background_per_k magnetoresistance_per_t2 "
-        "hc_spread_oe gain_drift_per_h hall_pickup_ohm_per_t"
+        "lateral_mm substrate_mm orientation hc_oe z_nu amplitude u0 w h2_oe alpha b "
+        "background_per_k magnetoresistance_per_t2 hc_spread_oe gain_drift_per_h hall_pickup_ohm_per_t"
     )
     assert {parameter.name for parameter in PARAMETERS["bilayer"]} == set(keys.split())
 
@@ -277,23 +279,45 @@ def test_a_row_of_the_table_fills_the_rest_and_what_is_given_wins(gamma_t: float
     assert isinstance(film(gamma_t), Breakdown if gamma_t in (0.12, 0.06) else Superconducting)
 
 
-@pytest.mark.parametrize("kind", ["sc", "qbs", "metal"])
+@pytest.mark.parametrize(
+    "kind", ["sc", "qbs", "metal", "nanocomposite", "twostep", "type_i", "palladium", "holder"]
+)
 def test_every_key_can_be_set(kind: str) -> None:
-    model = "metal" if kind == "metal" else "bilayer"
-    base = {"sc": FULL_SC, "qbs": FULL_QBS, "metal": {}}[kind]
+    model = "bilayer" if kind in ("sc", "qbs") else kind
+    base = {"sc": FULL_SC, "qbs": FULL_QBS, "type_i": {"element": "Sn"}}.get(kind, {})
+    make: Callable[..., Any] = make_sample if kind in CONTACTED else make_magnetic_sample
     for parameter in PARAMETERS[model]:
         if parameter.kinds and kind not in parameter.kinds:
             continue
         known = parameter.default if isinstance(parameter.default, float) else 20.0
-        value = min(max(known * 1.01, parameter.low), parameter.high)
-        sample = make_sample({"model": model, **base, parameter.name: value}, "lab.toml")
+        number = min(max(known * 1.01, parameter.low), parameter.high)
+        value = parameter.choices[-1] if parameter.choices else number
+        sample = make({"model": model, **base, parameter.name: value}, "lab.toml")
         assert sample.values[parameter.name] == value
+
+
+@pytest.mark.parametrize("model", ["palladium", "type_i", "holder"])
+def test_a_body_without_contacts_is_refused_where_a_voltage_is_wanted(model: str) -> None:
+    text = (
+        f"^lab.toml: the sample model '{model}' has no contacts; those that have are bilayer, metal, "
+        "nanocomposite, twostep$"
+    )
+    with pytest.raises(ConfigurationError, match=text):
+        make_sample({"model": model}, "lab.toml")
+
+
+def test_a_check_takes_every_model_and_refuses_what_it_says_wrong() -> None:
+    check_sample({"model": "palladium"}, "lab.toml")
+    check_sample({"model": "metal"}, "lab.toml")
+    for model in ("palladium", "metal"):
+        with pytest.raises(ConfigurationError, match=f"'{model}' has no key 'hc'"):
+            check_sample({"model": model, "hc": 3.0}, "lab.toml")
 
 
 @pytest.mark.parametrize(
     ("table", "text"),
     [
-        ({}, r"lab.toml: there is no sample model None; the models are bilayer, metal"),
+        ({}, r"lab.toml: there is no sample model None; the models are bilayer, metal, nano"),
         ({"model": "bilayr"}, r"no sample model 'bilayr'; did you mean 'bilayer'"),
         (
             {"model": "metal", "rr": 3.0},
