@@ -13,9 +13,12 @@ from onnes.instruments.qd_file import Option
 Kind = Literal["dc", "vsm", "rso", "ac", "remark", "other"]
 FitUsed = Literal["fixed", "free"]
 
-# Below it the fit at the given centre is poor; seen: 0.71 where a sample sat 1.1 mm off, with 4.5 % of the
-# moment missing and 0.97 for the fit at a free centre.
-_POOR_FIT = 0.9
+POOR_FIT = 0.9
+"""Below it the fit at the given centre is poor.
+
+Seen: 0.71 where a sample sat 1.1 mm off, with 4.5 % of the moment missing and 0.97 for the fit at a free
+centre.
+"""
 
 _MM_IN_CM = 0.1
 
@@ -187,7 +190,8 @@ def unknown_columns(names: Sequence[str], option: Option) -> list[str]:
 def chosen_fit(fixed: float, free: float, moment_fixed: float, moment_free: float) -> FitUsed:
     """Return which fit of a dc scan gives the moment.
 
-    The one at the given centre, unless it is poor and the one at a free centre is better, or it gave nothing.
+    The one at the given centre, unless it is poor and the one at a free centre is better, or nothing is known
+    of it or of how well it fits.
 
     Args:
         fixed, free: how well they fit, 1 for exactly.
@@ -195,6 +199,6 @@ def chosen_fit(fixed: float, free: float, moment_fixed: float, moment_free: floa
     """
     if math.isnan(moment_free):
         return "fixed"
-    if math.isnan(moment_fixed) or (fixed < _POOR_FIT and free > fixed):
-        return "free"
-    return "fixed"
+    unknown = math.isnan(fixed) and not math.isnan(free)
+    better = fixed < POOR_FIT and free > fixed
+    return "free" if math.isnan(moment_fixed) or unknown or better else "fixed"

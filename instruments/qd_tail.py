@@ -22,8 +22,9 @@ from onnes.instruments.qd_file import (
 )
 
 # How much of the beginning, and of what was read last, is compared at each look: a header says when the file
-# was opened within its first lines, and a row has its time stamp.
-_HEAD_BYTES, _MARK_BYTES = 512, 64
+# was opened within its first lines, and the last 1024 bytes hold a whole row of an MPMS3, 300 to 800 bytes,
+# with its time stamp.
+_HEAD_BYTES, _MARK_BYTES = 512, 1024
 
 
 @dataclass(frozen=True, slots=True)

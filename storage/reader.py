@@ -23,7 +23,7 @@ from onnes.storage.table import ATTEMPT, REJECTED, header_length, onnes_entries,
 
 # Before 3.1 pandas could lose the last digit of a float by default; from then on asking for it is deprecated.
 _OLD = tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
-_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _OLD else {}
+EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _OLD else {}
 
 CURVE = "Curve"
 """Label of the column that numbers the curves of a run, from 1; 0 is a reference point between them."""
@@ -211,7 +211,7 @@ def read_table(path: Path, kinds: dict[str, str]) -> pd.DataFrame:
             dtype={label: _DTYPES[kind] for label, kind in kinds.items() if label in labels},
             keep_default_na=False,  # in a text column "nan" and "NA" are words
             na_values={label: ["nan", ""] for label in labels if kinds.get(label) != "text"},
-            **_EXACT,
+            **EXACT,
             skip_blank_lines=False,
         )
     except ValueError as error:  # pandas' own errors derive from it
