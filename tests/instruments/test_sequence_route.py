@@ -224,6 +224,15 @@ def test_rows_come_as_they_are_written_and_each_once(
     assert temperatures(mpms.poll()) == [3.0]
 
 
+def test_remarks_in_the_file_are_passed_over(mpms: Mpms3, folder: Folder) -> None:
+    mpms.follow(program())
+    folder.text(program().name, "ZFC 5 Oe" + 12 * "," + "\r\n")
+    folder.text(program().name, "ZFC 5 Oe,3900000001.0" + 11 * "," + "\r\n")
+    folder.row(program().name, 2.0, 5.0, vsm=1e-5)
+    streamed = mpms.poll()
+    assert (temperatures(streamed), streamed.remarks) == ([2.0], ())
+
+
 def test_a_missing_row_is_said_and_the_step_left_out(mpms: Mpms3, folder: Folder) -> None:
     mpms.follow(program())
     folder.row(program().name, 2.0, 5.0, vsm=1e-5)
