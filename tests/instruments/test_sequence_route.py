@@ -320,6 +320,20 @@ def test_a_moment_at_the_end_of_the_range_is_flagged(mpms: Mpms3, folder: Folder
     assert mpms.poll().moments[0].flags == ("range",)
 
 
+def test_a_start_that_nobody_has_used_is_withdrawn_with_its_night(mpms: Mpms3, folder: Folder) -> None:
+    start = mpms.hand_over([program()]).start
+    mpms.follow(program())
+    mpms.let_go(ended=False)
+    assert not start.exists()
+    assert start.with_suffix(".withdrawn").exists()
+    assert mpms.masters == ("n_0001_zfc-fc_a1.seq",)  # somebody may have loaded it all the same
+    again = mpms.hand_over([program("n_0001_zfc-fc_a2")]).start
+    folder.row("n_0001_zfc-fc_a2", 2.0, 5.0, vsm=1e-5)
+    mpms.follow(program("n_0001_zfc-fc_a2"))
+    mpms.let_go(ended=False)
+    assert again.exists()
+
+
 # --- one master
 
 
