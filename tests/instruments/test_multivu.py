@@ -266,6 +266,17 @@ def test_a_ramp_that_nobody_here_began_has_no_setpoint(on: MakeBench) -> None:
         machine.field_setpoint()
 
 
+def test_a_magnet_at_rest_in_persistent_mode_is_given_the_time_of_its_leads(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.magnet.command(bench.clock.now(), 60_000.0, 700.0, 0, 0)
+    bench.clock.sleep(600.0)
+    assert machine.field().state == "persistent"
+    machine.set_field(0.0, 700.0)  # the leads take 11 s, without a state of their own
+    bench.clock.sleep(600.0)
+    assert machine.field().value == pytest.approx(0.0, abs=1.0)
+
+
 def test_an_mpms3_that_does_not_begin_to_ramp_is_a_fault(on: MakeBench) -> None:
     bench = on("MPMS3")
     machine = bench.connect()
@@ -308,6 +319,19 @@ def test_no_state_for_long_is_an_error(on: MakeBench) -> None:
     bench.lab.cryostat.force_status(0, bench.clock.now())
     with pytest.raises(CommunicationError, match="could mean MultiVu is not running"):
         machine.temperature()
+
+
+def test_the_fault_of_one_part_takes_only_its_place_in_a_look(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.chamber.force_status(15, bench.clock.now())
+    temperature, field, chamber = machine.look()
+    assert not isinstance(temperature, Exception)
+    assert not isinstance(field, Exception)
+    assert isinstance(chamber, InstrumentFault)
+    bench.lab.faults.add("drop", "multivu", until=3600.0)
+    with pytest.raises(CommunicationError, match="no usable answer to"):
+        machine.look()
 
 
 # --- faults of the server
@@ -465,3 +489,33 @@ def test_a_server_that_is_silent_for_long_is_an_error_with_the_remedy(on: MakeBe
     ):
         machine.temperature()
     assert machine.link.silent_since is not None
+
+
+def test_a_connection_that_the_server_closed_is_opened_anew(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    machine.link.send_bytes(b"\x00\x05hello", "rubbish")
+    with pytest.raises(CommunicationError, match="mpms failed at 'rubbish': VI_ERROR_CONN_LOST"):
+        machine.link.send_bytes(b"more", "rubbish")
+    assert machine.temperature().state == "stable"
+    assert machine.link.reopened == 1
+
+
+def test_closing_leaves_a_silent_server_without_a_word_where_somebody_is_in_a_hurry(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.faults.add("drop", "multivu", until=3600.0)
+    with pytest.raises(CommunicationError):
+        machine.answer()
+    machine.link.hurried = lambda: True
+    before = bench.clock.now()
+    machine.link.close()
+    assert bench.clock.now() == before
+
+
+def test_a_link_that_cannot_say_farewell_is_closed_all_the_same(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.faults.add("drop", "multivu", "CLOSE")
+    machine.link.close()
+    assert bench.open().connect().startswith("Quantum Design MPMS3")

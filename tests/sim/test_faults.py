@@ -51,8 +51,9 @@ def test_the_catalogue_has_every_kind_with_defaults_inside_their_ranges() -> Non
 def test_the_page_about_lab_files_says_what_the_catalogue_says() -> None:
     rows = [line.split(" | ") for line in PAGE.splitlines() if " | `" in line]
     said = {row[1].strip("`"): (row[0].removeprefix("| "), row[2], row[3]) for row in rows if len(row) == 4}
-    assert list(said) == list(FAULT_KINDS)
-    for kind, about in FAULT_KINDS.items():
+    kinds = {**FAULT_KINDS, **SERVER_FAULT_KINDS}
+    assert list(said) == list(kinds)
+    for kind, about in kinds.items():
         layer, what, args = said[kind]
         assert layer == ", ".join(filter(None, (about.layer, about.part)))
         assert what == about.about

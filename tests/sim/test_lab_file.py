@@ -213,7 +213,7 @@ args = { seconds = 3 }
         "7:1: magnet.max_oe = 'big': should be a valid number",
         "8:1: unknown key 'max_oee' in [magnet]; expected one of ",
         "10:1: the sample model 'bilayer' has no key 'hc_eo'; did you mean 'hc_oe'",
-        "12:1: there is no instrument model 'k2400'; there are ppms6000, k6221, k2182a",
+        "12:1: there is no instrument model 'k2400'; there are ppms6000, multivu, k6221, k2182a",
         "15:1: 'NOPE' is no VISA name; write for example 'GPIB0::15::INSTR'",
         "15:1: GPIB0::7::INSTR is given to both 'k6221' and 'k2182a'",
         "20:1: read.2.port = 'bad': ",

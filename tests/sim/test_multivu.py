@@ -29,7 +29,6 @@ class Wire:
     def __init__(self, bench: Bench) -> None:
         self.clock = bench.clock
         self.resource: MessageBasedResource = bench.open(SERVER, timeout=5000)
-        self.resource.write_termination = self.resource.read_termination = None
         self._number = 0
 
     def request(self, action: str, query: str = "") -> bytes:
@@ -87,9 +86,11 @@ def wire(mpms: Bench) -> Wire:
 # --- frames
 
 
-def test_a_request_is_confirmed_and_then_completed_byte_by_byte(mpms: Bench) -> None:
+def test_a_request_is_confirmed_and_then_completed_byte_by_byte(
+    mpms: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resource = Wire(mpms).resource
-    mpms.lab.cryostat.reading = lambda _: 300.0  # type: ignore[method-assign]
+    monkeypatch.setattr(mpms.lab.cryostat, "reading", lambda _: 300.0)
     asked = {"id": "0f0e0d0c-0000-4000-8000-000000000001", "action": "TEMP?", "query": "", "result": ""}
     resource.write_raw(frame(asked))
     first = (
