@@ -16,6 +16,9 @@ from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
 from onnes.instruments.link import DEADLINE_S, Retry
 from onnes.instruments.moments import Magnetometer
+from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
+from onnes.instruments.mpms_open import open_mpms
+from onnes.instruments.multivu import MultiVu
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import (
     Chamber,
@@ -28,21 +31,21 @@ from onnes.instruments.protocols import (
     Thermostat,
 )
 from onnes.instruments.resistance_bridge import ReversalBridge
-from onnes.instruments.station_file import DRIVERS, InstrumentEntry, StationFile
+from onnes.instruments.station_file import StationFile
 from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
 from onnes.instruments.toml_file import one_of
 from onnes.instruments.visa import library_provenance, open_adapter, open_library
 
-_ANY_K = Limits(0.0, math.inf, "K", "absolute zero")  # where no instrument of ours sets a temperature
-_ANY_K_PER_MIN = Limits(0.0, math.inf, "K/min", "nobody")
-
 # The level falls by about 1 % in an hour at most, and a reply costs the bus as much as a temperature (a).
 _HELIUM_EVERY_S = 60.0
 
-Instrument = PPMS | Keithley6221 | Keithley2182A
+Instrument = PPMS | MultiVu | Mpms | Keithley6221 | Keithley2182A
 
 CLASSES: Mapping[str, type[Instrument]] = {
     "ppms": PPMS,
+    "multivu": MultiVu,
+    "mpms3": Mpms3,
+    "mpms_xl": MpmsXl,
     "keithley6221": Keithley6221,
     "keithley2182a": Keithley2182A,
 }
@@ -59,7 +62,10 @@ class SafeStep:
 
 @dataclass(frozen=True, slots=True)
 class StationLimits:
-    """The narrowest of what instruments and station file allow; of the field None without a magnet."""
+    """The narrowest of what instruments and station file allow; of the field None where nothing sets it.
+
+    Where only the sequences of a magnetometer set temperature and field, what those may set.
+    """
 
     temperature: Limits
     temperature_rate: Limits
@@ -96,10 +102,9 @@ class Station:
         is_sealed = one_does_both and roles.thermostat == roles.chamber
         self._sealed = cast(SealedCryostat | None, self.thermostat) if is_sealed else None
         self._magnetometers = {
-            name: cast(Magnetometer, instruments[name])
-            for name, entry in file.instruments.items()
-            if "magnetometer" in DRIVERS[entry.driver]
+            name: instrument for name, instrument in instruments.items() if isinstance(instrument, Mpms)
         }
+        self._links = {name: link for name, one in instruments.items() if (link := one.link) is not None}
         self._bridges: dict[str, ReversalBridge] = {}
         self.last: tuple[Reading, Reading | None] | None = None  # what the last snapshot found
         self._helium: HeliumLevel | OnnesError | None = None
@@ -165,17 +170,19 @@ class Station:
 
     def limits(self) -> StationLimits:
         """Return the narrowest of what the instruments and the station file allow."""
-        table, thermostat, magnet = self.file.limits, self.thermostat, self.magnet
-        narrowed = self.file.narrowed
+        thermostat, magnet = self.thermostat, self.magnet
+        if thermostat is None:  # its magnetometer's sequences set temperature and field
+            of_machine = self._magnetometers[self.file.roles.magnetometer or ""].limits
+            return StationLimits(
+                of_machine.temperature,
+                of_machine.temperature_rate,
+                of_machine.field,
+                of_machine.field_rate,
+            )
+        table, narrowed = self.file.limits, self.file.narrowed
         return StationLimits(
-            temperature=narrowed(
-                thermostat.temperature_limits if thermostat else _ANY_K, *(table.temperature or (None, None))
-            ),
-            temperature_rate=narrowed(
-                thermostat.temperature_rate_limits if thermostat else _ANY_K_PER_MIN,
-                None,
-                table.temperature_rate,
-            ),
+            temperature=narrowed(thermostat.temperature_limits, *(table.temperature or (None, None))),
+            temperature_rate=narrowed(thermostat.temperature_rate_limits, None, table.temperature_rate),
             field=narrowed(magnet.field_limits, *(table.field or (None, None))) if magnet else None,
             field_rate=narrowed(magnet.field_rate_limits, None, table.field_rate) if magnet else None,
         )
@@ -183,20 +190,20 @@ class Station:
     def retries(self) -> list[Retry]:
         """Return the questions that were asked again since the last call, in order of time."""
         found: list[Retry] = []
-        for instrument in self._instruments.values():
-            found += instrument.link.retries
-            instrument.link.retries.clear()
+        for link in self._links.values():
+            found += link.retries
+            link.retries.clear()
         return sorted(found, key=lambda retry: retry.time)
 
     def link_ages(self) -> dict[str, float]:
         """Return how long ago each instrument gave its last usable answer, s; at first since its opening."""
         now = self._clock.now()
-        return {name: now - instrument.link.last_answer for name, instrument in self._instruments.items()}
+        return {name: now - link.last_answer for name, link in self._links.items()}
 
     def hurry(self, hurried: Callable[[], bool]) -> None:
         """Let instruments that do not answer keep nobody waiting while ``hurried`` says so."""
-        for instrument in self._instruments.values():
-            instrument.link.hurried = hurried
+        for link in self._links.values():
+            link.hurried = hurried
 
     def silent(self) -> dict[str, str]:
         """Ask every instrument a question that changes nothing; return {who does not answer: why}.
@@ -204,9 +211,7 @@ class Station:
         A resource is opened anew where it must be. One that stays silent is asked less and less often, at
         last every 30 s; between, what it was silent for is told again.
         """
-        asked = {
-            name: instrument.link.probe(instrument.answer) for name, instrument in self._instruments.items()
-        }
+        asked = {name: link.probe(self._instruments[name].answer) for name, link in self._links.items()}
         return {name: why for name, why in asked.items() if why}
 
     def look(self) -> StationReadings:
@@ -235,9 +240,9 @@ class Station:
             },
             link_ages=self.link_ages(),
             silent={
-                name: self._clock.now() - instrument.link.silent_since
-                for name, instrument in self._instruments.items()
-                if instrument.link.silent_since is not None
+                name: self._clock.now() - link.silent_since
+                for name, link in self._links.items()
+                if link.silent_since is not None
             },
             foreign=self._foreign(temperature_setpoint, field_setpoint),
         )
@@ -259,10 +264,12 @@ class Station:
             CommunicationError: if a setpoint cannot be read.
         """
         thermostat, magnet = self.thermostat, self.magnet
+        # An MPMS3 does not tell where a field goes that nobody here set.
+        has_set = magnet is not None and magnet.confirmed_field() is not None
         return list(
             self._foreign(
                 thermostat.temperature_setpoint() if thermostat else None,
-                magnet.field_setpoint() if magnet else None,
+                magnet.field_setpoint() if magnet is not None and has_set else None,
             )
         )
 
@@ -370,7 +377,7 @@ def _made_safe(
     try:
         if isinstance(instrument, Keithley6221):
             done = instrument.safe_state(_rate_to_zero(file, name, abort=abort))
-        elif temperature and isinstance(instrument, PPMS):
+        elif temperature and isinstance(instrument, PPMS | MultiVu | Mpms):
             done = instrument.hold(temperature=True)
         else:
             done = instrument.safe_state()
@@ -390,7 +397,8 @@ def _close_all(instruments: Mapping[str, Instrument]) -> None:
     for instrument in instruments.values():
         # Whatever happens at one, the others are closed too; a link that is gone is as good as closed.
         with suppress(Exception):
-            instrument.link.close()
+            if instrument.link is not None:
+                instrument.link.close()
 
 
 def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> Station:
@@ -409,8 +417,8 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
     opened: dict[str, Instrument] = {}
     identities: dict[str, str] = {}
     try:
-        for name, entry in file.instruments.items():
-            opened[name] = open_instrument(manager, name, entry, clock)
+        for name in file.instruments:
+            opened[name] = open_instrument(manager, file, name, clock)
             identities[name] = opened[name].connect()
         provenance = {**library_provenance(manager), "instruments": identities}
         return Station(file, clock, opened, provenance)
@@ -425,18 +433,23 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
 
 
 def open_instrument(
-    manager: pyvisa.ResourceManager, name: str, entry: InstrumentEntry, clock: Clock
+    manager: pyvisa.ResourceManager, file: StationFile, name: str, clock: Clock
 ) -> Instrument:
     """Open one instrument of a station file; nothing is sent.
 
     Raises:
-        ConfigurationError: if its resource is no VISA name, or the interface is not installed.
+        ConfigurationError: if its resource is no VISA name, the interface is not installed, or the template
+            of its sequences cannot be used.
         CommunicationError: if no instrument is found there, or another program holds it.
     """
+    entry = file.instruments[name]
     kind = CLASSES[entry.driver]
+    if issubclass(kind, Mpms | MultiVu):
+        remote = MultiVu.open(manager, entry.address, name, clock) if entry.address else None
+        return remote if remote and issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
     adapter = open_adapter(
         manager,
-        entry.resource or "",
+        entry.address,
         name=name,
         deadline_s=DEADLINE_S if entry.timeout is None else float(entry.timeout),
         reply_termination=kind.reply_termination,

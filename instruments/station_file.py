@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from onnes.instruments import quantities
+from onnes.instruments.instrument_entry import DRIVERS, Capability, InstrumentEntry, instrument_problems
 from onnes.instruments.interlock_table import (
     InterlockEntry,
     InterlockLevel,
@@ -15,19 +16,8 @@ from onnes.instruments.interlock_table import (
     interlock_problems,
 )
 from onnes.instruments.limits import Limits
-from onnes.instruments.spelling import nearest
+from onnes.instruments.multivu_files import MultiVuFiles
 from onnes.instruments.toml_file import Problem, line_of, load_toml, one_of, read_text
-
-Capability = Literal[
-    "thermostat", "magnet", "chamber", "helium_gauge", "magnetometer", "current_source", "nanovoltmeter"
-]
-
-DRIVERS: Mapping[str, frozenset[Capability]] = {
-    "ppms": frozenset({"thermostat", "magnet", "chamber", "helium_gauge"}),
-    "keithley6221": frozenset({"current_source"}),
-    "keithley2182a": frozenset({"nanovoltmeter"}),
-}
-"""The names that ``driver`` may have, and what each driver can be; ``station.py`` has the classes."""
 
 # What a wiring needs of source and meter, by method. The others of the specification are refused by name, so
 # that nobody takes their absence for a typing error.
@@ -44,15 +34,6 @@ class Twin(_Table):
 
     lab: str = "default"
     seed: int | None = None
-
-
-class InstrumentEntry(_Table):
-    """One instrument: driver by name, and where it is found."""
-
-    driver: str
-    resource: str | None = None
-    via: str | None = None
-    timeout: quantities.Time | None = None
 
 
 class Roles(_Table):
@@ -188,6 +169,22 @@ class StationFile(_Table):
         """Return the folder of the runs, which the file names relative to itself."""
         return self._path.parent / self.runs
 
+    def multivu_files(self, name: str | None = None) -> MultiVuFiles | None:
+        """Return where the files of a magnetometer's MultiVu are; None where there is no such magnetometer.
+
+        Args:
+            name: of the instrument; default the one that ``[roles]`` names.
+        """
+        entry = self.instruments.get(name or self.roles.magnetometer or "")
+        if entry is None or entry.template is None or entry.data is None:
+            return None
+        folder = self._path.parent
+        return MultiVuFiles(
+            template=folder / entry.template,
+            data=folder / entry.data,
+            sequences=folder / (entry.sequences or entry.data),
+        )
+
     @property
     def lab(self) -> str:
         """Return the virtual lab by name, or by a path that does not depend on the present folder."""
@@ -212,9 +209,10 @@ class StationFile(_Table):
     def not_enforced(self) -> tuple[str, ...]:
         """Return ``file:line:column: text`` for each key that is recorded, but that nothing acts on yet."""
         unwatched = None if self.roles.helium_gauge else self.helium
+        uncorrected = None if self.roles.magnetometer else self.residual_field
         given = [
             (("helium", "minimum"), unwatched, "name a helium_gauge in [roles], or watch the level yourself"),
-            (("residual_field",), self.residual_field, "correct fields near zero yourself"),
+            (("residual_field",), uncorrected, "correct fields near zero yourself"),
         ]
         return tuple(
             f"{self._path}:{line_of(self._text, place)}:1: "
@@ -247,8 +245,8 @@ def load_station_file(path: Path) -> StationFile:
 
 
 def _across_tables(file: StationFile) -> Iterator[Problem]:
-    for name, entry in file.instruments.items():
-        yield from _instrument(file, name, entry)
+    for name in file.instruments:
+        yield from instrument_problems(file.instruments, name)
     for role, instrument in file.roles:
         if instrument is not None:
             yield from _can_be(file, ("roles", role), instrument, role)
@@ -272,37 +270,17 @@ def _across_tables(file: StationFile) -> Iterator[Problem]:
             yield Problem(("safe_state", name), f"no instrument {name!r}{one_of(name, file.instruments)}")
 
 
-def _instrument(file: StationFile, name: str, entry: InstrumentEntry) -> Iterator[Problem]:
-    table = ("instruments", name)
-    if entry.driver not in DRIVERS:
-        known = f"; there are {', '.join(DRIVERS)}"
-        yield Problem(
-            (*table, "driver"), f"no driver {entry.driver!r}{nearest(entry.driver, DRIVERS)}{known}"
-        )
-    if entry.via is not None and entry.via not in file.instruments:
-        yield Problem((*table, "via"), f"no instrument {entry.via!r}{one_of(entry.via, file.instruments)}")
-    elif entry.via is not None:
-        yield Problem(
-            (*table, "via"),
-            f"{name} behind the serial relay of {entry.via} is for method = 'delta', which cannot be built "
-            "yet: a reversal would send each reading over the serial line and hold the source meanwhile; "
-            "give the meter's own address as resource",
-        )
-    elif entry.resource is None:
-        yield Problem(table, f"{name} has no address; expected resource = 'GPIB0::15::INSTR' or the like")
-    if entry.timeout is not None and not entry.timeout > 0:
-        yield Problem((*table, "timeout"), f"timeout = {entry.timeout} s must be above zero")
-
-
 def _can_be(file: StationFile, place: tuple[str, ...], instrument: str, needed: str) -> Iterator[Problem]:
     entry = file.instruments.get(instrument)
     if entry is None:
         yield Problem(place, f"no instrument {instrument!r}{one_of(instrument, file.instruments)}")
-    elif entry.driver in DRIVERS and needed not in DRIVERS[entry.driver]:
-        can = ", ".join(sorted(DRIVERS[entry.driver])).replace("_", " ")
+    elif entry.driver in DRIVERS and needed not in entry.can_be:
+        can = ", ".join(sorted(entry.can_be)).replace("_", " ")
+        hint = "; give it a host" if needed in DRIVERS[entry.driver] else ""
         yield Problem(
             place,
-            f"{instrument} (driver {entry.driver!r}) cannot be a {needed.replace('_', ' ')}; it is {can}",
+            f"{instrument} (driver {entry.driver!r}) cannot be a {needed.replace('_', ' ')}; "
+            f"it is {can}{hint}",
         )
 
 

@@ -13,10 +13,13 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.errors import OnnesError
 from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.mpms import Mpms
+from onnes.instruments.mpms_remote import RemoteMpms3
+from onnes.instruments.multivu import MultiVu
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.station import Instrument, open_instrument
-from onnes.instruments.station_file import InstrumentEntry, StationFile
+from onnes.instruments.station_file import StationFile
 from onnes.instruments.visa import open_library
 
 _FRESH = "fresh"
@@ -62,16 +65,15 @@ def survey_station(file: StationFile, clock: Clock, *, lab_key: str | None = Non
         ConfigurationError: if the VISA library is not the one that the file asks for.
     """
     manager = open_library(file.backend, lab_key or file.lab)
-    return [_surveyed(manager, file, name, entry, clock) for name, entry in file.instruments.items()]
+    return [_surveyed(manager, file, name, clock) for name in file.instruments]
 
 
-def _surveyed(
-    manager: pyvisa.ResourceManager, file: StationFile, name: str, entry: InstrumentEntry, clock: Clock
-) -> Surveyed:
+def _surveyed(manager: pyvisa.ResourceManager, file: StationFile, name: str, clock: Clock) -> Surveyed:
+    entry = file.instruments[name]
     identity, problems = "", []
     readings: list[SurveyedReading] = []
     try:
-        instrument = open_instrument(manager, name, entry, clock)
+        instrument = open_instrument(manager, file, name, clock)
     except OnnesError as error:
         problems.append(str(error))
     else:
@@ -86,12 +88,13 @@ def _surveyed(
         except OnnesError as error:
             problems.append(str(error))
         finally:
-            instrument.link.close()
+            if instrument.link is not None:
+                instrument.link.close()
     return Surveyed(
         instrument=name,
         roles=tuple(_roles(file, name)),
         driver=entry.driver,
-        resource=entry.resource or "",
+        resource=entry.address or entry.data or "",
         identity=identity,
         readings=tuple(readings),
         problem="; ".join(dict.fromkeys(problems)),
@@ -115,25 +118,32 @@ _Question = tuple[str, str, Callable[[], _Asked]]
 def _questions(instrument: Instrument) -> list[_Question]:
     """Return (quantity, unit, how to read it) of all that an instrument tells without being set."""
     if isinstance(instrument, PPMS):
-        return _of_ppms(instrument)
+        return [*_of_cryostat(instrument), *_of_helium(instrument)]
+    if isinstance(instrument, MultiVu | RemoteMpms3):
+        return _of_cryostat(instrument)
+    if isinstance(instrument, Mpms):
+        return []
     return _of_source(instrument) if isinstance(instrument, Keithley6221) else _of_meter(instrument)
 
 
-def _of_ppms(ppms: PPMS) -> list[_Question]:
+def _of_cryostat(cryostat: PPMS | MultiVu | RemoteMpms3) -> list[_Question]:
     def regulated(reading: Reading) -> _Asked:
         return reading.value, reading.state, _FRESH
 
+    return [
+        ("temperature", "K", lambda: regulated(cryostat.temperature())),
+        ("temperature setpoint", "K", lambda: (cryostat.temperature_setpoint(), "", _FRESH)),
+        ("field", "Oe", lambda: regulated(cryostat.field())),
+        ("field setpoint", "Oe", lambda: (cryostat.field_setpoint(), "", _FRESH)),
+        ("chamber", "", lambda: (cryostat.chamber_state(), "", _FRESH)),
+    ]
+
+
+def _of_helium(ppms: PPMS) -> list[_Question]:
     def helium(level: HeliumLevel) -> _Asked:
         return level.percent, "", level.age
 
-    return [
-        ("temperature", "K", lambda: regulated(ppms.temperature())),
-        ("temperature setpoint", "K", lambda: (ppms.temperature_setpoint(), "", _FRESH)),
-        ("field", "Oe", lambda: regulated(ppms.field())),
-        ("field setpoint", "Oe", lambda: (ppms.field_setpoint(), "", _FRESH)),
-        ("chamber", "", lambda: (ppms.chamber_state(), "", _FRESH)),
-        ("helium", "%", lambda: helium(ppms.helium_level())),
-    ]
+    return [("helium", "%", lambda: helium(ppms.helium_level()))]
 
 
 def _of_source(source: Keithley6221) -> list[_Question]:

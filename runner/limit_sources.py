@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from onnes.instruments.limits import Limits
+from onnes.instruments.mpms import Mpms
 from onnes.instruments.station import CLASSES
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.toml_file import line_of, read_text
@@ -21,6 +22,16 @@ def driver_limits(station: StationFile) -> PlanLimits:
         *((wiring.source, "current") for wiring in station.wiring.values()),
     ]
     limits = PlanLimits()
+    if roles.magnetometer is not None:
+        machine = CLASSES[station.instruments[roles.magnetometer].driver]
+        if issubclass(machine, Mpms):
+            allowed = machine.model.limits
+            limits = PlanLimits(
+                temperature=allowed.temperature,
+                temperature_rate=allowed.temperature_rate,
+                field=allowed.field,
+                field_rate=allowed.field_rate,
+            )
     for instrument, kind in known:
         driver = CLASSES[station.instruments[instrument].driver] if instrument is not None else None
         found = getattr(driver, f"{kind}_limits", None)

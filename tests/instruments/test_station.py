@@ -378,7 +378,8 @@ def test_every_driver_of_the_registry_can_be_opened(tmp_path: Path, open_it: Ope
     path = tmp_path / "copy.toml"
     path.write_text(text, encoding="utf-8")
     drivers = {entry.driver for entry in open_it(load_station_file(path)).file.instruments.values()}
-    assert drivers == set(station_module.CLASSES)
+    magnetometry = {"multivu", "mpms3", "mpms_xl"}  # which are opened in the tests of theirs
+    assert drivers == set(station_module.CLASSES) - magnetometry
 
 
 def test_all_are_closed_also_when_one_hangs(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

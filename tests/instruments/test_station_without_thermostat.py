@@ -1,33 +1,34 @@
 """A station whose temperature and field only somebody else's software sets: the older MPMS."""
 
-from collections.abc import Callable, MutableMapping
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
+from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.moments import Magnetometer, MomentProgram, Scan
 from onnes.instruments.station import Station
-from onnes.instruments.station_file import DRIVERS, load_station_file
+from onnes.instruments.station_file import StationFile, load_station_file
+from onnes.instruments.survey import survey_station
 from onnes.procedures import ramping
+from onnes.sim.lab import VirtualLab
 
-SHIPPED = Path(__file__).parents[2] / "examples" / "stations" / "ppms9-sim.toml"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "stations"
 Open = Callable[..., Station]
 
 
 @pytest.fixture
-def bare(tmp_path: Path, open_it: Open, monkeypatch: pytest.MonkeyPatch) -> Station:
-    """Return a station of which one instrument counts as a magnetometer, and nothing as a thermostat."""
-    can_be = frozenset({"magnetometer", "nanovoltmeter"})
-    monkeypatch.setitem(cast(MutableMapping[str, object], DRIVERS), "keithley2182a", can_be)
-    text = SHIPPED.read_text(encoding="utf-8")
-    roles = text[text.index("[roles]") : text.index("[limits]")]
-    without = text.replace(roles, '[roles]\nmagnetometer = "k2182a"\n\n')
-    for table, after in (("[helium]", "[interlocks]"), ("helium = {", "reference_drift")):
-        without = without[: without.index(table)] + without[without.index(after) :]
-    path = tmp_path / "bare.toml"
-    path.write_text(without, encoding="utf-8")
-    return open_it(load_station_file(path))
+def bare_file(tmp_path: Path) -> StationFile:
+    folder = tmp_path / "stations"
+    shutil.copytree(EXAMPLES, folder)
+    return load_station_file(folder / "mpms-xl-sim.toml")
+
+
+@pytest.fixture
+def bare(bare_file: StationFile, open_it: Open) -> Station:
+    return open_it(bare_file)
 
 
 def test_a_look_at_it_finds_no_temperature_and_no_error(bare: Station) -> None:
@@ -51,16 +52,69 @@ def test_its_setpoints_are_nobodys_and_accepting_them_is_no_trouble(bare: Statio
     assert bare.foreign_setpoints() == []
 
 
-def test_it_can_be_held_and_made_safe(bare: Station) -> None:
-    assert all(step.confirmed for step in [*bare.hold(temperature=True), *bare.safe_state()])
+def test_it_has_no_link_to_age_or_to_be_silent(bare: Station) -> None:
+    assert bare.link_ages() == {}
+    assert bare.silent() == {}
+    assert bare.retries() == []
 
 
-def test_the_limits_of_the_station_file_count_all_the_same(bare: Station) -> None:
+def test_it_can_be_held_and_made_safe_without_anything_sent(bare: Station, lab: VirtualLab) -> None:
+    for step in [*bare.hold(temperature=True), *bare.safe_state()]:
+        assert step.confirmed
+        assert step.message.startswith("nothing to make safe: no source")
+    assert lab.journal == []
+
+
+def test_its_sequences_are_limited_by_machine_and_station_file(bare: Station) -> None:
     limits = bare.limits()
-    assert (limits.temperature.low, limits.temperature.high) == (1.9, 350.0)
-    assert limits.field is None
+    assert (limits.temperature.low, limits.temperature.high) == (1.9, 390.0)
+    assert limits.field is not None
+    assert (limits.field.high, limits.field.set_by) == (50_000.0, "mpms-xl-sim.toml")
+    assert limits.field_rate is None
+
+
+def test_its_magnetometer_is_found_by_role_and_by_name(bare: Station) -> None:
+    found = bare.magnetometer()
+    assert isinstance(found, Magnetometer)
+    assert bare.magnetometer("mpms") is found
+    assert not found.flags.can_set
+    with pytest.raises(ConfigurationError, match="no magnetometer 'mpsm'; did you mean 'mpms'"):
+        bare.magnetometer("mpsm")
 
 
 def test_a_station_without_magnetometer_says_so(station: Station) -> None:
     with pytest.raises(ConfigurationError, match="the station has no magnetometer; name one under"):
         station.magnetometer()
+
+
+def test_the_folders_of_a_simulated_station_are_made(bare: Station) -> None:
+    files = bare.file.multivu_files()
+    assert files is not None
+    assert files.data.is_dir()
+    assert files.sequences.is_dir()
+
+
+def test_a_survey_says_what_the_magnetometer_is_and_reads_nothing(
+    bare_file: StationFile, lab: VirtualLab, clock: VirtualClock, request: pytest.FixtureRequest
+) -> None:
+    del lab
+    (found,) = survey_station(bare_file, clock, lab_key=request.node.name)
+    assert (found.problem, found.readings, found.roles) == ("", (), ("magnetometer",))
+    assert found.identity.startswith("MPMS-XL SIMULATED, followed through the files of MultiVu in ")
+
+
+def test_a_template_that_lacks_a_placeholder_is_found_when_the_station_opens(
+    bare_file: StationFile, open_it: Open
+) -> None:
+    files = bare_file.multivu_files()
+    assert files is not None
+    text = files.template.read_text(encoding="cp1252")
+    files.template.write_text(text.replace("{temperature} ", "5.0 "), encoding="cp1252")
+    with pytest.raises(ConfigurationError, match=r"mpms-xl-sim\.seq:4:.* stands without \{temperature\}"):
+        open_it(bare_file)
+
+
+def test_a_program_for_a_mode_that_the_machine_lacks_is_refused(bare: Station) -> None:
+    program = MomentProgram("p", "t", (), Scan(mode="vsm"), 10.0)
+    with pytest.raises(ConfigurationError, match="cannot scan in mode 'vsm'; expected one of dc, rso"):
+        bare.magnetometer().check(program)

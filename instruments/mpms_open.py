@@ -1,0 +1,44 @@
+"""A magnetometer as the station file describes it."""
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.magnetometer_machines import MachineLimits
+from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
+from onnes.instruments.mpms_remote import RemoteMpms3
+from onnes.instruments.multivu import MultiVu
+from onnes.instruments.station_file import StationFile
+
+
+def open_mpms(file: StationFile, name: str, remote: MultiVu | None, clock: Clock) -> Mpms:
+    """Return a magnetometer of a station file; its limits are the narrowest of machine and station.
+
+    Of a simulated station MultiVu's folders are made where they are not there.
+
+    Args:
+        remote: the connection to its MultiVu, where there is one.
+
+    Raises:
+        ConfigurationError: if the template cannot be used.
+    """
+    entry, files = file.instruments[name], file.multivu_files(name)
+    kind = MpmsXl if entry.driver == "mpms_xl" else Mpms3
+    if files is None:
+        raise ConfigurationError(f"{file.path}: {name} has no template and data of its MultiVu")
+    simulated = file.backend == "simulated"
+    if simulated:  # of a real machine they are MultiVu's own
+        for folder in (files.data, files.sequences):
+            folder.mkdir(parents=True, exist_ok=True)
+    limits = _narrowed(file, kind.model.limits)
+    if remote is not None:
+        return RemoteMpms3(remote, name, files, limits, clock, simulated=simulated)
+    return kind(name, files, limits, clock, simulated=simulated)
+
+
+def _narrowed(file: StationFile, limits: MachineLimits) -> MachineLimits:
+    table, rate = file.limits, limits.field_rate
+    return MachineLimits(
+        temperature=file.narrowed(limits.temperature, *(table.temperature or (None, None))),
+        temperature_rate=file.narrowed(limits.temperature_rate, None, table.temperature_rate),
+        field=file.narrowed(limits.field, *(table.field or (None, None))),
+        field_rate=None if rate is None else file.narrowed(rate, None, table.field_rate),
+    )
