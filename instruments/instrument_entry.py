@@ -29,6 +29,7 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
 _ROUTE = "multivu_sequence"
 _ROUTES_TO_COME = ("edc", "ole", "multipyvu")
 _OF_MULTIVU = ("route", "host", "template", "data", "sequences")
+_THROUGH_MULTIVU = ("multivu", "mpms3", "mpms_xl")
 _PORT = 27183  # of the MultiVu server (seen)
 _HOST = re.compile(r"[\w.-]+(:\d{1,5})?")
 
@@ -97,7 +98,9 @@ def instrument_problems(instruments: Mapping[str, InstrumentEntry], name: str) -
 
 
 def _timeout(table: tuple[str, str], entry: InstrumentEntry) -> Iterator[Problem]:
-    if entry.timeout is not None and not entry.timeout > 0:
+    if entry.timeout is not None and entry.driver in _THROUGH_MULTIVU:
+        yield Problem((*table, "timeout"), "timeout: a MultiVu server has deadlines of its own; take it out")
+    elif entry.timeout is not None and not entry.timeout > 0:
         yield Problem((*table, "timeout"), f"timeout = {entry.timeout} s must be above zero")
 
 

@@ -95,7 +95,7 @@ def chamber_code(words: str) -> int:
 def _known(table: Mapping[str, int], part: str, words: str) -> int:
     if words not in table:
         raise InstrumentFault(f"unknown {part} state {words!r}; look at the {part} before going on")
-    return table[words]
+    return int(table[words])
 
 
 def temperature_setpoint(result: str) -> TemperatureSetpoint:

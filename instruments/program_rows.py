@@ -51,7 +51,7 @@ class ProgramRows:
         moments: list[Moment] = []
         remarks: list[str] = []
         for row in rows:
-            if row.kind == "remark":
+            if row.kind == "remark" or (row.kind == "other" and row.comment):  # the latter has a time stamp
                 continue
             planned, said = self._place(row)
             remarks += said

@@ -33,8 +33,7 @@ _FIELD_STEP_OE, _FIELD_RATE_STEP, _TEMPERATURE_STEP_K, _TEMPERATURE_RATE_STEP = 
 # The status word lags a command by up to 5 s (seen on a Model 6000), so a "stable" that never left is
 # believed only when these have passed, s. In persistent mode the leads first run to the magnet's current, for
 # up to 30 s and without a code of their own.
-LAG_OF_FIELD_S = 5.0
-_LAG_OF_TEMPERATURE_S, _LAG_OF_LEADS_S = 15.0, 40.0
+LAG_OF_FIELD_S, LAG_OF_LEADS_S, _LAG_OF_TEMPERATURE_S = 5.0, 40.0, 15.0
 
 
 class RegulatedCryostat:
@@ -238,7 +237,7 @@ class RegulatedCryostat:
             f"field {field_oe:.9g} Oe at {rate:.9g} Oe/s, {approach}, {mode}",
             was=before,
             came_from=None if before.field_oe == field_oe else before.field_oe,
-            lag_s=_LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else LAG_OF_FIELD_S,
+            lag_s=LAG_OF_LEADS_S if "persistent" in (before.mode, mode) else LAG_OF_FIELD_S,
             write=self._tell,
         )
         self._field.confirmed = now.field_oe

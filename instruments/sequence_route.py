@@ -1,6 +1,7 @@
 """Moments through sequences of MultiVu: written, started by a person, followed by the file that grows."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from onnes.instruments.clock import Clock
@@ -66,6 +67,8 @@ class SequenceRoute:
         self._clock = clock
         self._simulated = simulated
         self._open: dict[str, MomentProgram] = {}  # handed over, and not known to have ended
+        self._start: Path | None = None
+        self._followed = ""
         self._tail: DatTail | None = None
         self._rows: ProgramRows | None = None
         self._data: Path | None = None
@@ -169,6 +172,7 @@ class SequenceRoute:
         self._refuse_existing([*contents, *(self._data_of(program) for program in programs)])
         self._write(contents)
         self._open = {program.name: program for program in programs}
+        self._start = start
         return HandedOver(
             start=start,
             runbook=book,
@@ -202,9 +206,18 @@ class SequenceRoute:
         )
 
     def let_go(self, *, ended: bool) -> None:
-        """Stop following; ``ended`` says that all its rows have come, so that its sequence is over."""
+        """Stop following; ``ended`` says that all its rows have come, so that its sequence is over.
+
+        A start file that no data have come of yet is renamed to ``.withdrawn``: started later, by somebody
+        who does not know, it would keep MultiVu from what is handed over then.
+        """
         if ended:
             self._open.pop(self._followed, None)
+        elif self._start is not None and not any(self._data_of(one).exists() for one in self._open.values()):
+            with suppress(
+                OSError
+            ):  # a share that is gone: the sequence counts as one that may go on in any case
+                self._start.replace(self._start.with_suffix(".withdrawn"))
         self._tail = self._rows = self._data = None
 
     # -- writing

@@ -151,7 +151,7 @@ def _read(path: Path) -> str:
 def _recorded(number: int, line: str, lines: dict[str, tuple[int, str]]) -> Iterator[_Found]:
     """Yield what is wrong with a line outside the measuring section; note it where it is one of the known."""
     names = _PLACEHOLDER.findall(line)
-    keys = [name for name in _MAY_HAVE if name in names]
+    keys = [name for name in names if name in _MAY_HAVE]
     if not names:
         yield _Found(
             number,

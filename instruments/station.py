@@ -444,15 +444,14 @@ def open_instrument(
     """
     entry = file.instruments[name]
     kind = CLASSES[entry.driver]
-    deadline_s = DEADLINE_S if entry.timeout is None else float(entry.timeout)
     if issubclass(kind, Mpms | MultiVu):
-        remote = MultiVu.open(manager, entry.address, name, clock, deadline_s) if entry.address else None
+        remote = MultiVu.open(manager, entry.address, name, clock) if entry.address else None
         return remote if remote and issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
     adapter = open_adapter(
         manager,
         entry.address,
         name=name,
-        deadline_s=deadline_s,
+        deadline_s=DEADLINE_S if entry.timeout is None else float(entry.timeout),
         reply_termination=kind.reply_termination,
         hint=kind.hint,
     )

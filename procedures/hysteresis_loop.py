@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from onnes.procedures.experiment import IntegerParameter
-from onnes.procedures.magnetization import Magnetization, fields_of
-from onnes.procedures.moment_measurement import MomentCurve, temperatures_of
+from onnes.procedures.magnetization import Magnetization
+from onnes.procedures.moment_measurement import MomentCurve
 from onnes.procedures.residual_field import Residual
+from onnes.procedures.setpoint_lists import fields_of, listed, temperatures_of
 
 
 class HysteresisLoop(Magnetization):
@@ -37,7 +38,7 @@ class HysteresisLoop(Magnetization):
         return self.known_residual() if curve.branch == "virgin" else None
 
     def title(self) -> str:
-        """Return what is measured, in words for a person."""
-        kelvins = " ".join(f"{kelvin:.9g}" for kelvin in temperatures_of(self.temperatures))
+        """Return what is measured, in words for a person, without a comma."""
+        kelvins = listed(temperatures_of(self.temperatures))
         high = fields_of(self.fields_oe)[-1]
         return f"loops of {self.quadrants} quarters between -{high:.9g} and {high:.9g} Oe at {kelvins} K"

@@ -1,26 +1,13 @@
 """What virgin curve and loop share: fields from 0 up at several temperatures, each from a fresh history."""
 
-import json
 from itertools import pairwise
 
 from onnes.procedures.experiment import JsonParameter
-from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement, spread, temperatures_of
+from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement
 from onnes.procedures.moment_preparation import cool, take_field_away
 from onnes.procedures.moment_steps import MomentSteps
-from onnes.procedures.options import numbers
 from onnes.procedures.residual_field import Gate, gate
-
-
-def fields_of(text: str) -> tuple[float, ...]:
-    """Return the fields, Oe, that the JSON text lists.
-
-    Raises:
-        ValueError: if it is anything but a list of numbers.
-    """
-    found = json.loads(text)
-    if isinstance(found, dict):
-        raise ValueError(f"fields_oe is {text}; a moment is measured at setpoints: give a list of them, Oe")
-    return numbers("fields_oe", found)
+from onnes.procedures.setpoint_lists import fields_of, spread, temperatures_of
 
 
 class Magnetization(MomentMeasurement):

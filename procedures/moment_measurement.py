@@ -1,6 +1,5 @@
 """What the measurements of a moment share: a program that the machine's own software runs, and its rows."""
 
-import json
 import math
 import re
 from collections.abc import Generator, Iterator
@@ -20,7 +19,7 @@ from onnes.procedures.moment_point import MomentPoint
 from onnes.procedures.moment_preparation import moment_recipe
 from onnes.procedures.moment_steps import MomentSteps
 from onnes.procedures.moment_stream import MomentStream
-from onnes.procedures.options import MagnetUse, Prepare, numbers
+from onnes.procedures.options import MagnetUse, Prepare
 from onnes.procedures.preparation import Recipe
 from onnes.procedures.ramping import USUAL_RATE_K_PER_MIN
 from onnes.procedures.residual_field import Gate, Residual
@@ -33,18 +32,6 @@ _BIG_CHANGE_OE, _AFTER_BIG_S = 1e3 * (1.0 + 1e-9), 300.0
 # A row off its setpoint is another point, one at the end of the range is no reading. A poor fit still counts:
 # above the transition there is nothing to fit.
 _SPOILING = ("off_setpoint", "range")
-
-
-def temperatures_of(text: str) -> tuple[float, ...]:
-    """Return the temperatures, K, that the JSON text lists.
-
-    Raises:
-        ValueError: if it is anything but a list of numbers.
-    """
-    found = json.loads(text)
-    if isinstance(found, dict):
-        raise ValueError(f"temperatures is {text}; a moment is measured at setpoints: give a list of them, K")
-    return numbers("temperatures", found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +96,7 @@ class MomentMeasurement(Measurement):
         raise NotImplementedError
 
     def title(self) -> str:
-        """Return what is measured, in words for a person."""
+        """Return what is measured, in words for a person, without a comma: a line of MultiVu takes none."""
         raise NotImplementedError
 
     def gates(self) -> list[Gate]:
@@ -343,12 +330,6 @@ class MomentMeasurement(Measurement):
     def remaining_s(self, take_up: TakeUp | None) -> float:
         """Return about how long it takes from ``take_up`` to the end, preparation included, s."""
         return self._steps(1 if take_up is None else take_up.curve).total_s
-
-
-def spread(values: tuple[float, ...], unit: str) -> str:
-    """Return the range of ``values``, for the name of a folder."""
-    low, high = min(values) + 0.0, max(values) + 0.0  # no "-0Oe"
-    return f"{low:.9g}{unit}" if low == high else f"{low:.9g}{unit}-{high:.9g}{unit}"
 
 
 def _handed_over(program: MomentProgram, handed: HandedOver) -> Event:

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from onnes.procedures.magnetization import Magnetization, fields_of
-from onnes.procedures.moment_measurement import temperatures_of
+from onnes.procedures.magnetization import Magnetization
+from onnes.procedures.setpoint_lists import fields_of, listed, temperatures_of
 
 
 class VirginCurve(Magnetization):
@@ -16,6 +16,6 @@ class VirginCurve(Magnetization):
         return [("virgin", "rising", fields_of(self.fields_oe))]
 
     def title(self) -> str:
-        """Return what is measured, in words for a person."""
-        kelvins = " ".join(f"{kelvin:.9g}" for kelvin in temperatures_of(self.temperatures))
+        """Return what is measured, in words for a person, without a comma."""
+        kelvins = listed(temperatures_of(self.temperatures))
         return f"virgin curves up to {fields_of(self.fields_oe)[-1]:.9g} Oe at {kelvins} K"

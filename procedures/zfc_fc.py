@@ -5,19 +5,15 @@ from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 from onnes.procedures.experiment import JsonParameter
-from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement, spread, temperatures_of
+from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement
 from onnes.procedures.moment_preparation import cool, take_field_away, warm
 from onnes.procedures.moment_steps import MomentSteps
-from onnes.procedures.options import numbers
 from onnes.procedures.residual_field import Gate, gate
+from onnes.procedures.setpoint_lists import fields_of, listed, spread, temperatures_of
 
 Branch = Literal["zfc", "fcc", "fcw"]
 
 _AFTER_FIELD_S = 60.0  # without overshoot the field creeps in for about a minute (a)
-
-
-def _fields(text: str) -> tuple[float, ...]:
-    return numbers("fields_oe", json.loads(text))
 
 
 def _curves(text: str) -> tuple[Branch, ...]:
@@ -41,7 +37,7 @@ class ZfcFc(MomentMeasurement):
 
     kind: ClassVar[str] = "zfc-fc"
 
-    fields_oe: str = JsonParameter("Fields", _fields, default=[5000.0])
+    fields_oe: str = JsonParameter("Fields", fields_of, default=[5000.0])
     temperatures: str = JsonParameter("Temperatures", temperatures_of, default=[5.0])
     curves: str = JsonParameter("Curves", _curves, default=["zfc", "fcc"])
 
@@ -66,14 +62,14 @@ class ZfcFc(MomentMeasurement):
         Raises:
             ValueError: if it does not let one through.
         """
-        return [gate(self.known_residual(), field_oe) for field_oe in _fields(self.fields_oe)]
+        return [gate(self.known_residual(), field_oe) for field_oe in fields_of(self.fields_oe)]
 
     def planned(self) -> list[MomentCurve]:
         """Return all curves in the order measured: those of the first field, then those of the next."""
         rising = temperatures_of(self.temperatures)
         branches = _curves(self.curves)
         found: list[MomentCurve] = []
-        for field_oe in _fields(self.fields_oe):
+        for field_oe in fields_of(self.fields_oe):
             for branch in branches:
                 number = len(found) + 1
                 kelvins = rising[::-1] if branch == "fcc" else rising
@@ -112,12 +108,12 @@ class ZfcFc(MomentMeasurement):
             cool(steps, recipe, coldest_k)
 
     def title(self) -> str:
-        """Return what is measured, in words for a person."""
+        """Return what is measured, in words for a person, without a comma."""
         rising = temperatures_of(self.temperatures)
         branches = " ".join(name.upper() for name in _curves(self.curves))
-        fields = " ".join(f"{field_oe:.9g}" for field_oe in _fields(self.fields_oe))
+        fields = listed(fields_of(self.fields_oe))
         return f"{branches} at {fields} Oe from {rising[0]:.9g} to {rising[-1]:.9g} K"
 
     def label(self) -> str:
         """Return the range of fields, for the name of the folder."""
-        return spread(_fields(self.fields_oe), "Oe")
+        return spread(fields_of(self.fields_oe), "Oe")

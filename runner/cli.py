@@ -9,6 +9,7 @@ import click
 from onnes.runner.cli_answer import JSON, REAL_TIME, print_answer, print_json, refused
 from onnes.runner.cli_campaign import campaign
 from onnes.runner.cli_night import NIGHT_COMMANDS
+from onnes.runner.cli_sim import sim
 from onnes.runner.cli_station import STATION_COMMANDS
 
 if TYPE_CHECKING:
@@ -99,26 +100,8 @@ def analyse(folder: str, sample: str | None, as_json: bool) -> int:
     return print_answer(as_json, answer)
 
 
-for _command in (*NIGHT_COMMANDS, *STATION_COMMANDS, campaign):
+for _command in (*NIGHT_COMMANDS, *STATION_COMMANDS, campaign, sim):
     cli.add_command(_command)
-
-
-@cli.group()
-def sim() -> None:
-    """Look into the virtual lab."""
-
-
-@sim.command()
-@JSON
-def samples(as_json: bool) -> int:
-    """List the sample models with every parameter, its unit, default and mark."""
-
-    def answer() -> "Answer":
-        from onnes.runner.sample_models import sample_models
-
-        return sample_models()
-
-    return print_answer(as_json, answer)
 
 
 def main() -> None:

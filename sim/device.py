@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from onnes.sim.faults_front_end import FrontEnd
 
 if TYPE_CHECKING:
+    from onnes.sim.fault_settings import Spell
     from onnes.sim.lab import VirtualLab
+    from onnes.sim.link import Link
 
 
 class InstrumentSettings(BaseModel):
@@ -39,6 +41,16 @@ class Deferred:
 Reply = str | bytes | Deferred | None
 
 
+class Conversation(Protocol):
+    """One connection to an instrument that frames its own bytes."""
+
+    def receive(self, data: bytes, t: float) -> None:
+        """Take bytes, in whatever pieces they come, and obey what is complete."""
+
+    def close(self, t: float) -> None:
+        """Note that the other end has closed the connection."""
+
+
 class Device:
     """One instrument on the wire.
 
@@ -52,6 +64,7 @@ class Device:
     terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
     drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
     has_error_queue: ClassVar[bool] = False
+    is_server: ClassVar[bool] = False  # a program of its own, which can go wrong in its own ways
     write_latency_s: ClassVar[float] = 1e-3  # assumed
     query_latency_s: ClassVar[float] = 4e-3  # assumed
 
@@ -65,6 +78,19 @@ class Device:
     def execute(self, message: str, t: float) -> Reply:
         """Obey one framed message, without its terminator, and return the reply if it asks for one."""
         raise NotImplementedError(f"{type(self).__name__} understands no message yet")
+
+    def converse(self, link: "Link") -> Conversation | None:
+        """Return who takes the bytes of a new connection; None where messages are lines."""
+        del link
+        return None
+
+    def accepts(self, t: float) -> bool:
+        """Say whether it takes a new connection."""
+        del t
+        return True
+
+    def suffer(self, spell: "Spell") -> None:
+        """Take a fault of a server upon it (only where ``is_server``)."""
 
     def clear(self, t: float) -> None:
         """Forget a half-done message, as a device clear asks; settings stay."""

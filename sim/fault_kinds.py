@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from onnes.sim.scpi import ERRORS
 
-Layer = Literal["wire", "front end", "wiring", "plant", "multivu"]
+Layer = Literal["wire", "front end", "wiring", "plant", "server", "multivu"]
 
 WireFault = Literal[
     "timeout", "latency", "garbage", "partial", "stale", "drop", "scpi_error", "wrong_idn", "busy"
@@ -30,6 +30,15 @@ PlantFault = Literal[
     "chamber_leak",
     "foreign_setpoint",
 ]
+ServerFault = Literal[
+    "connection_refused",
+    "dead_client",
+    "late_confirmation",
+    "server_version",
+    "set_ignored",
+    "split_frame",
+    "swallowed_request",
+]
 MultiVuFault = Literal[
     "sequence_stopped",
     "operator_absent",
@@ -39,7 +48,7 @@ MultiVuFault = Literal[
     "unknown_column",
     "second_header",
 ]
-FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault, MultiVuFault]
+FaultName = Literal[WireFault, FrontEndFault, WiringFault, PlantFault, ServerFault, MultiVuFault]
 
 _DAY_S: Final = 86_400.0
 
@@ -227,7 +236,29 @@ FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
         },
         needs=("temperature_k", "field_oe"),
     ),
-    # --- MultiVu: its sequence, its operator, its data file
+}
+
+# Only a lab with MultiVu has these, so they are no faults that a campaign may draw for any night.
+MULTIVU_FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
+    # --- what was seen of its server 3.8.0
+    "connection_refused": _lasting("server", "it takes no new connection", seconds=1.0),
+    "dead_client": _lasting(
+        "server", "a client that dies without CLOSE keeps its slot, and no START is answered after that"
+    ),
+    "late_confirmation": _lasting(
+        "server", "a reply that is not confirmed within 3 s kills it: silence until the fault ends"
+    ),
+    "server_version": _lasting("server", "START tells another version", {"text": Words("3.7.1")}),
+    "set_ignored": _lasting(
+        "server",
+        "it says something to a setpoint, which MultiVu does not take",
+        {"says": Words("unconfirmed", ("unconfirmed", "nothing", "received"))},
+    ),
+    "split_frame": _lasting(
+        "server", "a frame that comes in two pieces kills it: silence until the fault ends"
+    ),
+    "swallowed_request": _lasting("server", "a request within 5 ms of a confirmation is never looked at"),
+    # --- its sequence, its operator, its data file
     "sequence_stopped": FaultKind("multivu", "somebody stops the sequence that runs, so no more rows come"),
     "operator_absent": _lasting("multivu", "nobody comes to start a sequence"),
     "file_replaced": FaultKind(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from onnes.sim.fault_kinds import FAULT_KINDS, FaultKind, FaultName, Quantity, Words
+from onnes.sim.fault_kinds import (
+    FAULT_KINDS,
+    MULTIVU_FAULT_KINDS,
+    FaultKind,
+    FaultName,
+    Quantity,
+    Words,
+)
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
@@ -74,11 +81,11 @@ class WhenSettings(BaseModel):
 
 
 class FaultSettings(BaseModel):
-    """The table ``[[fault]]`` of a lab file; :data:`onnes.sim.fault_kinds.FAULT_KINDS` lists the kinds.
+    """The table ``[[fault]]`` of a lab file; :mod:`onnes.sim.fault_kinds` lists the kinds.
 
-    ``target`` is a glob on the name of the instrument (wire, front end), of the loop (wiring) or of the part
-    of the plant; ``match`` one on the message (wire only; case does not count). Times are lab time in s, or
-    text such as ``"2h15m"``.
+    ``target`` is a glob on the name of the instrument (wire, front end, server), of the loop (wiring) or of
+    the part of the plant; ``match`` one on the message (wire only; case does not count). Times are lab time,
+    s, or text such as ``"2h15m"``.
 
     A fault of the wire strikes the messages from ``at`` until ``until``; with ``every`` at most one in each
     such interval. Any other one strikes at ``at``, and with ``every`` again and again until ``until``. With
@@ -105,7 +112,7 @@ class FaultSettings(BaseModel):
     @property
     def about(self) -> FaultKind:
         """Return what the catalogue says of its kind."""
-        return FAULT_KINDS[self.kind]
+        return FAULT_KINDS.get(self.kind) or MULTIVU_FAULT_KINDS[self.kind]
 
     @property
     def most(self) -> float:

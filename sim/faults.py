@@ -167,6 +167,8 @@ class Faults:
             begin_in_plant(lab, name, spell)
         elif layer == "wiring":
             lab.wiring.suffer(name, spell)
+        elif layer == "server":
+            lab.instruments[name].suffer(spell)
         elif layer == "multivu":
             begin_in_multivu(lab, spell)
         else:
@@ -190,6 +192,7 @@ class Faults:
         can_have: dict[str, Callable[[Device], bool]] = {
             "wire": lambda device: device.has_error_queue or fault.kind != "scpi_error",
             "front end": lambda device: device.front_end is not None,
+            "server": lambda device: device.is_server,
         }
         if about.layer in can_have:
             return [name for name, device in lab.instruments.items() if can_have[about.layer](device)]

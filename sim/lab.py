@@ -15,6 +15,7 @@ from onnes.sim.device_k2182a import K2182A
 from onnes.sim.device_k6221 import K6221
 from onnes.sim.faults import Faults
 from onnes.sim.journal import JournalEntry
+from onnes.sim.multivu import MultiVuServer
 from onnes.sim.ppms import Ppms6000
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from onnes.sim.virtual_operator import VirtualOperator
     from onnes.sim.wiring import Wiring
 
-DEVICES: Mapping[str, type[Device]] = {device.model: device for device in (Ppms6000, K6221, K2182A)}
+DEVICES: Mapping[str, type[Device]] = {
+    device.model: device for device in (Ppms6000, MultiVuServer, K6221, K2182A)
+}
 
 
 class VirtualLab:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -118,7 +119,8 @@ def load_lab(
             a lab whose process was killed. What a sample remembers is lost with the process: it opens as if
             cooled through Tc in the field at the start, so that a zero-field curve that goes on is seen to be
             wrong.
-        opened_s: how much of its time had passed by then, s; faults that were over do not come again.
+        opened_s: how much of its time had passed by then, s: the date goes on from there, and faults that
+            were over do not come again.
         multivu: the folders of the magnetometer's MultiVu; without them nobody runs a sequence.
 
     Raises:
@@ -145,6 +147,7 @@ def load_lab(
     file = file.model_copy(update={"fault": tuple(_still_to_come(file.fault, opened_s))})
     loops = _mounted(file, sample, layers)
     lab = _built(file, instruments, loops, clock, sha256)
+    lab.epoch += timedelta(seconds=opened_s)
     if file.magnetometer is not None:
         _add_magnetometer(lab, file.magnetometer, _on_magnetometer(file, sample, layers), multivu)
         clock.attend(partial(_let_go_on, lab))

@@ -29,6 +29,7 @@ class ReadEnd(Enum):
     TERMINATOR = auto()
     COUNT = auto()
     TIMEOUT = auto()
+    LOST = auto()  # the instrument has closed the connection
 
 
 class _Pending:
@@ -45,7 +46,9 @@ class Link:
     """One way to an instrument. All sessions on one GPIB address share one; each TCP connection has its own.
 
     ``has_end`` says that the bus marks the last byte of a message (GPIB); a serial line or a socket does not.
-    ``byte_s`` is the time that one byte takes on a serial line, s.
+    ``byte_s`` is the time that one byte takes on a serial line, s. ``pace`` is how many s of lab time pass in
+    1 s of whoever is at the other end: the patience of a foreign process does not scale with the lab's clock.
+    ``is_lost`` says that the instrument has closed the connection.
     """
 
     def __init__(self, lab: "VirtualLab", device: Device, *, has_end: bool = True) -> None:
@@ -53,6 +56,9 @@ class Link:
         self.device = device
         self.has_end = has_end
         self.byte_s = 0.0
+        self.pace = 1.0
+        self.is_lost = False
+        self._conversation = device.converse(self)
         self._input = b""
         self._queue: deque[_Pending] = deque()
         self._last_reply = b""
@@ -69,6 +75,9 @@ class Link:
         lab.clock.sleep(self.device.write_latency_s + len(data) * self.byte_s)
         with lab.lock:
             t = lab.tick()
+            if self._conversation is not None:
+                self._conversation.receive(data, t)
+                return
             closes = end and self.has_end
             if closes and not self._input:  # nearly always one whole message
                 message = data.decode("latin-1").strip(_BLANKS)
@@ -93,7 +102,7 @@ class Link:
         """
         lab, queue = self.lab, self._queue
         deadline = lab.clock.now() - lab.origin + min(timeout_s, _FOREVER_S)
-        asked_in_vain = False
+        asked_in_vain = self._conversation is not None
         got = b""
         while True:
             try:
@@ -104,6 +113,10 @@ class Link:
                 with lab.lock:
                     self.device.unterminated(lab.tick())
                 asked_in_vain = True
+            if ready_at == _NEVER and self._conversation is not None:
+                if self.is_lost:
+                    return got, ReadEnd.LOST
+                ready_at = lab.next_event() or _NEVER  # which may bring what nobody asked for
             lab.clock.sleep_until(min(ready_at, deadline) + lab.origin)
             with lab.lock:
                 t = lab.tick() + _EPSILON_S
@@ -128,6 +141,30 @@ class Link:
             self._input = b""
             self._queue.clear()
             self.device.clear(t)
+
+    def close(self) -> None:
+        """Let the instrument know that the connection is closed."""
+        with self.lab.lock:
+            t = self.lab.tick()
+            if self._conversation is not None and not self.is_lost:
+                self._conversation.close(t)
+
+    def hang_up(self) -> None:
+        """Close the connection from the side of the instrument; what it has sent still arrives."""
+        self.is_lost = True
+
+    def due_s(self) -> float:
+        """Return how much lab time passes until the next bytes are ready, s; infinity if none will be."""
+        return max(0.0, self._queue[0].ready_at - self.lab.now()) if self._queue else _NEVER
+
+    def take_ready(self) -> bytes:
+        """Return all bytes that can be read now; none if there are none."""
+        data = b""
+        with self.lab.lock:
+            t = self.lab.tick() + _EPSILON_S
+            while self._queue and self._queue[0].ready_at <= t:
+                data += self._queue.popleft().data
+        return data
 
     def discard_input(self) -> None:
         """Throw away the replies that wait on this side of the line."""
@@ -185,16 +222,23 @@ class Link:
         if self._queue and device.drops_unread:
             self._queue.clear()
             device.interrupted(t)
-        faults = self.lab.faults
-        if faults.armed:
-            fault = faults.strike(device, message, t, arriving=True)
-            if fault is not None:
-                if fault.kind == "scpi_error":
-                    device.refuse(int(fault.number("code")), t, message)
-                return
-        reply = device.execute(message, t)
-        if reply is None:
+        if not self.arrives(message, t):
             return
+        reply = device.execute(message, t)
+        if reply is not None:
+            self.reply(reply, message, t)
+
+    def arrives(self, message: str, t: float) -> bool:
+        """Say whether ``message`` gets through to the instrument in one piece."""
+        faults = self.lab.faults
+        fault = faults.strike(self.device, message, t, arriving=True) if faults.armed else None
+        if fault is not None and fault.kind == "scpi_error":
+            self.device.refuse(int(fault.number("code")), t, message)
+        return fault is None
+
+    def reply(self, reply: str | bytes | Deferred, message: str, t: float) -> None:
+        """Send the reply to ``message`` back, with what goes wrong on its way."""
+        device, faults = self.device, self.lab.faults
         fault = faults.strike(device, message, t, arriving=False) if faults.armed else None
         if fault is None and isinstance(reply, str):  # nearly always
             self._last_reply = data = reply.encode("latin-1") + device.terminator
@@ -207,6 +251,10 @@ class Link:
             self._answer(reply, t, None)
         elif fault.kind != "timeout":
             self._answer(reply, t, fault)
+
+    def push(self, data: bytes, ready_at: float) -> None:
+        """Send bytes that answer no message; nothing goes wrong with them."""
+        self._queue.append(_Pending(ready_at, data))
 
     def _answer(self, reply: str | bytes | Deferred, t: float, fault: FaultSettings | None) -> None:
         latency = self.device.query_latency_s

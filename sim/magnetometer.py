@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +49,17 @@ class MomentScan:
     scans: int
     frequency_hz: float
     cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class OneScan:
+    """Both fits of one scan (a VSM has one), the range it was made in, its lowest and highest voltage."""
+
+    fixed: DipoleFit
+    free: DipoleFit
+    range_number: int
+    lowest_v: float
+    highest_v: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,53 +167,48 @@ class Magnetometer:
         """Return temperature in K and field in Oe as the machine reports them."""
         return self._lab.cryostat.reading(t), self._lab.magnet.reading(t)
 
-    def sigma_emu(self, moment_emu: float, t: float) -> float:
+    def _sigma_emu(self, moment_emu: float, t: float) -> float:
         """Return the noise of a moment of three scans, or of 2 s of a VSM, emu."""
         settings = self.settings
         of_field = settings.noise_emu_per_oe * self._lab.magnet.supply(t)
         return math.hypot(settings.noise_emu, settings.noise_fraction * moment_emu, of_field)
 
-    def vibrated(self, scan: MomentScan, moment_emu: float, t: float) -> tuple[DipoleFit, int, float]:
-        """Return what a VSM reads of a true moment, the range, and the size of the signal, V."""
-        share = vibrating(0.5 * scan.length_mm * _CM_PER_MM, self.settings.centre_mm * _CM_PER_MM)
-        sigma = self.sigma_emu(moment_emu, t) * math.sqrt(_NOISE_OF_S / self.scan_s(scan))
-        read = share * moment_emu + sigma * white(self._common, microseconds(t))
-        number, emu_per_v = self._range(abs(moment_emu))
-        if abs(read) > FULL_SCALE_V * emu_per_v:
-            read = math.copysign(FULL_SCALE_V * emu_per_v, read)
-        return DipoleFit(read, sigma, share, 0.0, 0.0), number, abs(read) / emu_per_v
-
-    def scanned(
-        self, scan: MomentScan, moments_emu: tuple[float, float], t: float
-    ) -> tuple[DipoleFit, DipoleFit, int, float, float]:
-        """Return both fits of a scan that ends at ``t``, the range, and the lowest and highest voltage, V.
+    def read(self, scan: MomentScan, moments_emu: tuple[float, float], t: float) -> "OneScan":
+        """Return what one scan that ends at ``t``, s, gives.
 
         ``moments_emu`` are the true moments as it begins and ends; between them it drifts evenly.
         """
-        timing, is_rso = self.timing(scan), scan.mode == "rso"
-        length_cm, points = scan.length_mm * _CM_PER_MM, timing.points
+        return (self._vibrated if scan.mode == "vsm" else self._scanned)(scan, moments_emu, t)
+
+    def _vibrated(self, scan: MomentScan, moments_emu: tuple[float, float], t: float) -> "OneScan":
+        moment_emu = 0.5 * sum(moments_emu)
+        share = vibrating(0.5 * scan.length_mm * _CM_PER_MM, self.settings.centre_mm * _CM_PER_MM)
+        sigma = self._sigma_emu(moment_emu, t) * math.sqrt(_NOISE_OF_S / self.scan_s(scan))
+        number, emu_per_v = self._range(abs(moment_emu))
+        volts = (share * moment_emu + sigma * white(self._common, microseconds(t))) / emu_per_v
+        volts = max(-FULL_SCALE_V, min(FULL_SCALE_V, volts))  # as the SQUID's output does
+        fit = DipoleFit(volts * emu_per_v, sigma, share, 0.0, 0.0)
+        return OneScan(fit, fit, number, -abs(volts), abs(volts))
+
+    def _scanned(self, scan: MomentScan, moments_emu: tuple[float, float], t: float) -> "OneScan":
+        points, is_rso = self.timing(scan).points, scan.mode == "rso"
+        length_cm = scan.length_mm * _CM_PER_MM
         z = positions(length_cm, points, oscillating=is_rso)
         begin, end = moments_emu
-        sigma = self.sigma_emu(0.5 * (begin + end), t) * math.sqrt(_NOISE_OF_SCANS)
+        sigma = self._sigma_emu(0.5 * (begin + end), t) * math.sqrt(_NOISE_OF_SCANS)
         common = sigma * math.sqrt(1.0 - _WHITE_SHARE**2) * white(self._common, microseconds(t))
         alike = _WHITE_SHARE * sigma / fit_error_per_volt(length_cm, points, oscillating=is_rso)
         # One counter each microsecond: the scans of a night are seconds apart, their points are fewer.
         counters = microseconds(t) + np.arange(points, dtype=np.int64)
         drift = self.settings.drift_emu_per_s * self.scan_s(scan) * white(self._drift, microseconds(t))
         progress = np.linspace(0.0, 1.0, points)
-        signal = (begin + (end - begin) * progress + common) * response(
-            z - self.settings.centre_mm * _CM_PER_MM
-        )
+        moment = begin + (end - begin) * progress + common
+        signal = moment * response(z - self.settings.centre_mm * _CM_PER_MM)
         signal += alike * white_array(self._white, counters) + drift * progress
         number, emu_per_v = self._range(float(np.abs(signal).max()))
-        volts = np.clip(signal / emu_per_v, -FULL_SCALE_V, FULL_SCALE_V)  # as the SQUID's output does
-        return (
-            fit_fixed(z, volts, emu_per_v),
-            fit_free(z, volts, emu_per_v),
-            number,
-            float(volts.min()),
-            float(volts.max()),
-        )
+        volts = np.clip(signal / emu_per_v, -FULL_SCALE_V, FULL_SCALE_V)
+        fixed, free = fit_fixed(z, volts, emu_per_v), fit_free(z, volts, emu_per_v)
+        return OneScan(fixed, free, number, float(volts.min()), float(volts.max()))
 
     def _range(self, emu: float) -> tuple[int, float]:
         """Return the number of the range that suits this signal, and its scale, emu/V."""
@@ -240,38 +245,30 @@ class MomentUnderWay:
         """Return the moment, once all edges were looked at."""
         scan, true, machine = self._scan, self._true, self._machine
         timing = machine.timing(scan)
-        made = partial(
-            MeasuredMoment,
-            scan,
-            timing.points,
-            machine.scan_s(scan),
-            scan.frequency_hz or timing.frequency_hz,
-            tuple(kelvin for kelvin, _ in self._readings),
-            tuple(oersted for _, oersted in self._readings),
-        )
-        pairs = [(*both, t) for both, t in zip(pairwise(true), self.edges[1:], strict=True)]
-        if scan.mode == "vsm":
-            read = [machine.vibrated(scan, 0.5 * (begin + end), t) for begin, end, t in pairs]
-            mean = _mean([fit for fit, _, _ in read])
-            volts = max(volt for _, _, volt in read)
-            return made(mean, mean, _spread([fit for fit, _, _ in read]), read[-1][1], -volts, volts)
-        scans = [machine.scanned(scan, (begin, end), t) for begin, end, t in pairs]
-        fixed = [one[0] for one in scans]
-        return made(
-            _mean(fixed),
-            _mean([one[1] for one in scans]),
-            _spread(fixed),
-            scans[-1][2],
-            min(one[3] for one in scans),
-            max(one[4] for one in scans),
+        scans = [machine.read(scan, both, t) for both, t in zip(pairwise(true), self.edges[1:], strict=True)]
+        return MeasuredMoment(
+            scan=scan,
+            points=timing.points,
+            scan_s=machine.scan_s(scan),
+            frequency_hz=scan.frequency_hz or timing.frequency_hz,
+            temperatures_k=tuple(kelvin for kelvin, _ in self._readings),
+            fields_oe=tuple(oersted for _, oersted in self._readings),
+            fixed=_mean([one.fixed for one in scans]),
+            free=_mean([one.free for one in scans]),
+            spread_emu=_spread([one.fixed for one in scans]),
+            range_number=scans[-1].range_number,
+            lowest_v=min(one.lowest_v for one in scans),
+            highest_v=max(one.highest_v for one in scans),
         )
 
 
 def _mean(fits: list[DipoleFit]) -> DipoleFit:
+    """Return the mean of some fits; its error that of the fits, or of their scatter if larger."""
     n = len(fits)
+    of_fits = math.sqrt(math.fsum(fit.error_emu**2 for fit in fits)) / n
     return DipoleFit(
         math.fsum(fit.moment_emu for fit in fits) / n,
-        math.sqrt(math.fsum(fit.error_emu**2 for fit in fits)) / n,
+        max(of_fits, _spread(fits) / math.sqrt(n)),
         math.fsum(fit.quality for fit in fits) / n,
         math.fsum(fit.centre_cm for fit in fits) / n,
         math.fsum(fit.drift for fit in fits) / n,

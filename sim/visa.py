@@ -182,6 +182,9 @@ class OnnesVisaLibrary(VisaLibraryBase):
             self._fail(session, StatusCode.error_resource_not_found)
         resource = rname.ResourceName.from_string(name)
         if resource.resource_class == "SOCKET":
+            with lab.lock:
+                if not device.accepts(lab.tick()):
+                    self._fail(session, StatusCode.error_resource_not_found)  # as of a refused connection
             link = Link(lab, device, has_end=False)  # each connection has its own
         else:
             is_marked = resource.interface_type != "ASRL"
@@ -192,7 +195,9 @@ class OnnesVisaLibrary(VisaLibraryBase):
 
     def close(self, session: VISASession | VISAEventContext | VISARMSession) -> StatusCode:
         """Close a session; the instrument stays as it is."""
-        self._sessions.pop(session, None)
+        at = self._sessions.pop(session, None)
+        if at is not None and at.values[ResourceAttribute.resource_class] == "SOCKET":
+            at.link.close()
         return self._done(session)
 
     def list_resources(self, session: VISARMSession, query: str = "?*::INSTR") -> tuple[str, ...]:
@@ -205,6 +210,8 @@ class OnnesVisaLibrary(VisaLibraryBase):
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes."""
         at = self._sessions.get(session) or self._session(session)
+        if at.link.is_lost:
+            self._fail(session, StatusCode.error_connection_lost)
         at.link.write(data, at.send_end)
         self._last_status = self._last_status_in_session[session] = StatusCode.success
         return len(data), StatusCode.success
@@ -215,6 +222,8 @@ class OnnesVisaLibrary(VisaLibraryBase):
         data, end = at.link.read(count, at.timeout_s, at.terminator)
         if end is ReadEnd.TIMEOUT:
             self._fail(session, StatusCode.error_timeout)
+        if end is ReadEnd.LOST:
+            self._fail(session, StatusCode.error_connection_lost)
         if end is ReadEnd.END and at.terminator is not None and data[-1:] != bytes([at.terminator]):
             at.note_terminator()
         status = self._last_status = self._last_status_in_session[session] = _STATUS[end]

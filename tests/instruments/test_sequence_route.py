@@ -150,11 +150,11 @@ def test_what_cannot_be_written_leaves_nothing_behind(
     mpms: Mpms3, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, f"No space left on device for {self} as {target}")
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", full)
-        with pytest.raises(StorageError, match="No space left on device; nothing was handed over"):
+        with pytest.raises(StorageError, match=r"No space left on device .*; nothing was handed over"):
             mpms.hand_over([program()])
     assert list(folder.files.sequences.iterdir()) == []
     assert mpms.masters == ()
@@ -195,9 +195,7 @@ def test_a_folder_that_is_not_there_is_named_with_its_key(mpms: Mpms3, folder: F
 def test_a_machine_without_a_rate_takes_none(folder: Folder, clock: VirtualClock) -> None:
     xl = MpmsXl("mpms", folder.files, MPMS_XL.limits, clock, simulated=False)
     dc = replace(program("p", SetField(5.0)), scan=Scan("dc"))
-    with pytest.raises(
-        ConfigurationError, match=r"has \{field_rate\}, and the MPMS-XL has no rate to choose"
-    ):
+    with pytest.raises(ConfigurationError, match=r"has \{field_rate\}, and the MPMS-XL has no rate to"):
         xl.check(dc)
     text = folder.files.template.read_text(encoding="cp1252").replace("{field_rate}", "150.0")
     folder.files.template.write_text(text, encoding="cp1252")
@@ -224,6 +222,15 @@ def test_rows_come_as_they_are_written_and_each_once(
     assert mpms.poll().moments == ()
     folder.text(planned.name, "01,5.0,2e-5\r\n")
     assert temperatures(mpms.poll()) == [3.0]
+
+
+def test_remarks_in_the_file_are_passed_over(mpms: Mpms3, folder: Folder) -> None:
+    mpms.follow(program())
+    folder.text(program().name, "ZFC 5 Oe" + 12 * "," + "\r\n")
+    folder.text(program().name, "ZFC 5 Oe,3900000001.0" + 11 * "," + "\r\n")
+    folder.row(program().name, 2.0, 5.0, vsm=1e-5)
+    streamed = mpms.poll()
+    assert (temperatures(streamed), streamed.remarks) == ([2.0], ())
 
 
 def test_a_missing_row_is_said_and_the_step_left_out(mpms: Mpms3, folder: Folder) -> None:
@@ -260,7 +267,7 @@ def test_steps_closer_than_the_tolerance_are_told_apart(mpms: Mpms3, folder: Fol
     ("kelvin", "columns", "text"),
     [
         (2.0, {"vsm": 1e-5}, "repeats 2 K, 5 Oe (zfc), where 3 K, 5 Oe (zfc) is next"),
-        (3.0, {"fixed": 1e-5}, "is of kind dc, and vsm is measured"),
+        (3.0, {"fixed": 1e-5}, "is a row of kind dc, and vsm is measured"),
     ],
 )
 def test_a_row_of_no_step_is_a_remark(
@@ -281,7 +288,7 @@ def test_a_row_after_the_last_is_a_remark(mpms: Mpms3, folder: Folder) -> None:
         folder.row(program().name, kelvin, 5.0, vsm=1e-5)
     streamed = mpms.poll()
     assert len(streamed.moments) == 4
-    assert "comes after all 4 planned rows" in streamed.remarks[0]
+    assert "comes after all 4 rows of the program" in streamed.remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -311,6 +318,20 @@ def test_a_moment_at_the_end_of_the_range_is_flagged(mpms: Mpms3, folder: Folder
     mpms.follow(program())
     folder.row(program().name, 2.0, 5.0, vsm=-10.0)
     assert mpms.poll().moments[0].flags == ("range",)
+
+
+def test_a_start_that_nobody_has_used_is_withdrawn_with_its_night(mpms: Mpms3, folder: Folder) -> None:
+    start = mpms.hand_over([program()]).start
+    mpms.follow(program())
+    mpms.let_go(ended=False)
+    assert not start.exists()
+    assert start.with_suffix(".withdrawn").exists()
+    assert mpms.masters == ("n_0001_zfc-fc_a1.seq",)  # somebody may have loaded it all the same
+    again = mpms.hand_over([program("n_0001_zfc-fc_a2")]).start
+    folder.row("n_0001_zfc-fc_a2", 2.0, 5.0, vsm=1e-5)
+    mpms.follow(program("n_0001_zfc-fc_a2"))
+    mpms.let_go(ended=False)
+    assert again.exists()
 
 
 # --- one master

@@ -64,7 +64,7 @@ def test_the_shipped_templates_are_good(path: Path) -> None:
         ("{field_rate}", "{field_rat}", "5:19: unknown placeholder {field_rat}; did you mean 'field_rate'?"),
         ("{field_rate}", "{scans}", "5:19: {scans} does not belong in the line with {field}"),
         ("{cycles}", "{wait}", "{wait} does not belong between `REM onnes measure` and `REM onnes end`"),
-        ("CHN {chain}", "CHN {chain} {comment}", "7:13: {comment} and {chain} stand in one line"),
+        ("CHN {chain}", "CHN {chain} {comment}", "7:13: {chain} and {comment} stand in one line"),
         ("CHN {chain}", "BEP BEEP 1 440", "7:1: 'BEP BEEP 1 440' has no placeholder; put a line that"),
         ("CHN {chain}", "TMP TEMP {temperature}", "7:10: {temperature} stands in line 4 too"),
         ("REM onnes end\n", "", "8:1: `REM onnes measure` without `REM onnes end` after it"),
@@ -134,9 +134,7 @@ def test_numbers_have_no_exponent(tmp_path: Path) -> None:
 
 def test_what_a_template_does_not_say_must_be_one_value(tmp_path: Path) -> None:
     template = load_template(written(tmp_path, ("{field_approach}", "0")))
-    with pytest.raises(
-        ConfigurationError, match=r"no \{field_approach\}, and night_.* linear, oscillate; put"
-    ):
+    with pytest.raises(ConfigurationError, match=r"no \{field_approach\}, .* linear, oscillate; put"):
         check_program(template, program())
     alone = program(SetField(5.0), Wait(1.0))
     check_program(template, alone)

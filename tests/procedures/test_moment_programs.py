@@ -214,8 +214,17 @@ def test_a_program_is_named_by_its_kind_and_label_or_by_the_caller() -> None:
 
 def test_the_title_says_what_is_measured() -> None:
     assert zfc_fc().program().title == "ZFC FCC FCW at 5 Oe from 2 to 45 K"
-    assert virgin().program().title == "virgin curves up to 20 Oe at 5 10 K"
-    assert loop().program().title == "loops of 5 quarters between -1000 and 1000 Oe at 5 10 K"
+    assert virgin().program().title == "virgin curves up to 20 Oe at 5 and 10 K"
+    assert loop().program().title == "loops of 5 quarters between -1000 and 1000 Oe at 5 and 10 K"
+
+
+@pytest.mark.parametrize("measurement", [zfc_fc(fields_oe=[5.0, -5.0, 10.0]), virgin(), loop()])
+def test_no_text_of_a_program_has_what_a_line_of_multivu_does_not_take(
+    measurement: MomentMeasurement,
+) -> None:
+    program = measurement.program()
+    texts = [step.text for step in program.steps if isinstance(step, Remark)]
+    assert not any(set(text) & set('",{}') for text in [program.name, program.title, *texts])
 
 
 @pytest.mark.parametrize(

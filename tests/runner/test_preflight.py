@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onnes.instruments.clock import VirtualClock, WallClock
+from onnes.instruments.clock import AttendedClock, VirtualClock, WallClock
 from onnes.instruments.errors import (
     CommunicationError,
     ConfigurationError,
@@ -60,7 +60,7 @@ class Evening:
     steps: str = AT_ZERO_FIELD
     helium: str = ""
     spoil: Callable[[VirtualLab], None] = lambda _: None
-    lab_clock: VirtualClock | WallClock = field(default_factory=VirtualClock)
+    lab_clock: AttendedClock = field(default_factory=VirtualClock)
     wall: VirtualClock = field(default_factory=lambda: VirtualClock(datetime(2027, 1, 10, 18, tzinfo=UTC)))
     station_text: Callable[[str], str] = lambda text: text
     backend: str = "simulated"

@@ -39,7 +39,8 @@ def volts(lab: VirtualLab, kelvin: float, field_oe: float) -> float:
 def test_the_shipped_labs_load(name: str) -> None:
     lab = load_lab(name, VirtualClock())
     assert (lab.name, lab.seed, lab.line_hz, lab.strict) == (name, 7, 50.0, False)
-    assert sorted(lab.instruments) == ["k2182a", "k6221", "ppms"]
+    servers = ["multivu"] if name == "mpms3" else []
+    assert sorted(lab.instruments) == ["k2182a", "k6221", *servers, "ppms"]
     assert lab.epoch.isoformat() == "2026-01-01T00:00:00+00:00"
     assert len(lab.sha256) == 64
 
@@ -213,7 +214,7 @@ args = { seconds = 3 }
         "7:1: magnet.max_oe = 'big': should be a valid number",
         "8:1: unknown key 'max_oee' in [magnet]; expected one of ",
         "10:1: the sample model 'bilayer' has no key 'hc_eo'; did you mean 'hc_oe'",
-        "12:1: there is no instrument model 'k2400'; there are ppms6000, k6221, k2182a",
+        "12:1: there is no instrument model 'k2400'; there are ppms6000, multivu, k6221, k2182a",
         "15:1: 'NOPE' is no VISA name; write for example 'GPIB0::15::INSTR'",
         "15:1: GPIB0::7::INSTR is given to both 'k6221' and 'k2182a'",
         "20:1: read.2.port = 'bad': ",

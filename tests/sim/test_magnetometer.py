@@ -162,7 +162,20 @@ def test_a_lab_that_goes_on_after_a_kill_is_field_cooled_in_the_field_of_then() 
     assert abs(after) < 0.03 * abs(before)
 
 
-def test_history_is_kept_through_hours_in_which_nobody_reads() -> None:
+def test_a_pulse_of_hours_ago_is_still_remembered_after_the_magnet_has_forgotten_it() -> None:
+    lab = opened("mpms3")
+    temperature(lab, 5.0)
+    field(lab, 0.0)
+    field(lab, 5000.0)
+    field(lab, 0.0)
+    trapped = machine(lab).moment_emu(lab.now())
+    assert trapped > 0.1
+    wait(lab, 20_000.0)
+    field(lab, 10.0)
+    assert machine(lab).moment_emu(lab.now()) == pytest.approx(trapped, rel=0.05)
+
+
+def test_a_lab_that_slept_through_gives_what_one_that_woke_often_gives() -> None:
     moments = []
     for step_s in (20_000.0, 100.0):
         lab = opened("mpms3")
@@ -204,6 +217,16 @@ def test_a_moment_takes_the_time_of_its_machine(name: str, scan: MomentScan, sec
     assert machine(lab).begin(scan, 100.0).done == pytest.approx(100.0 + seconds)
 
 
+def test_the_error_of_a_moment_covers_its_scatter() -> None:
+    under = {"magnetometer": {"machine": "mpms3", "background_emu": 2e-4}}
+    lab = opened("default", under=under, sample={"model": "metal"})
+    pulls = []
+    for _ in range(300):
+        fit = measured(lab, MomentScan("dc", 35.0, 10, 0.0, 0)).fixed
+        pulls.append((fit.moment_emu - 2e-4) / fit.error_emu)
+    assert math.sqrt(sum(pull**2 for pull in pulls) / 300) == pytest.approx(1.13, abs=0.15)  # t of 9
+
+
 def test_a_machine_says_how_it_can_measure() -> None:
     with pytest.raises(ValueError, match="the mpms5 measures dc, not rso"):
         machine(opened("mpms5")).begin(RSO, 0.0)
@@ -211,7 +234,7 @@ def test_a_machine_says_how_it_can_measure() -> None:
 
 def test_a_moment_that_drifts_during_a_scan_spoils_its_fit() -> None:
     lab = opened("mpms5", sample=PALLADIUM)
-    still, moving = (machine(lab).scanned(DC, pair, 100.0)[0] for pair in ((1e-3, 1e-3), (1e-3, 2e-3)))
+    still, moving = (machine(lab).read(DC, pair, 100.0).fixed for pair in ((1e-3, 1e-3), (1e-3, 2e-3)))
     assert still.quality > 0.99
     assert moving.quality < 0.95
     assert moving.moment_emu == pytest.approx(1.5e-3, rel=0.05)

@@ -161,6 +161,32 @@ def test_a_moment_beyond_the_range_is_clipped_by_the_squid_and_fits_badly(make_m
     assert float(row["Long Moment (emu)"]) < 2.5
 
 
+def test_the_stamps_of_a_lab_that_goes_on_go_on(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    under = {**COLD, "magnetometer": {"machine": "mpms3"}}
+    lab = load_lab("default", clock, under=under, opened_s=7200.0, multivu=MultiVuFolders(tmp_path, tmp_path))
+    multivu = MultiVu(lab, clock, tmp_path, tmp_path)
+    multivu.give(MOMENT)
+    clock.sleep(200.0)
+    assert multivu.times() == [7200.0 + 70.0 + POINT_S]
+
+
+def test_the_template_for_the_virtual_machine_becomes_a_sequence_that_it_takes(multivu: MultiVu) -> None:
+    text = (Path(__file__).parent / "template_mpms3.seq").read_text("cp1252")
+    values = {"data_file": "night.dat", "comment": "ZFC 5 Oe", "chain": "onnes.seq"}
+    values |= {"temperature": "12", "temperature_rate": "10", "temperature_approach": "1"}
+    values |= {"field": "5", "field_rate": "10", "field_approach": "1", "field_mode": "1"}
+    values |= {"wait": "60", "wait_temperature": "1", "wait_field": "1"}
+    values |= {"scan_mode": "dc", "scan_length_mm": "30", "scans": "3", "frequency": "0", "cycles": "0"}
+    lines = text.format(**values).splitlines()
+    multivu.give(*(line for line in lines if not line.startswith("CHN")))
+    multivu.clock.sleep(3600.0)
+    comment, row = multivu.rows()
+    assert comment["Comment"] == "ZFC 5 Oe"
+    assert float(row["Temperature (K)"]) == pytest.approx(12.0, abs=0.01)
+    assert row["DC Scan Length (mm)"] == "30"
+
+
 @pytest.mark.parametrize(
     ("machine", "line", "width"), [("mpms5", MOMENT, 31), ("mpms_xl", "MES MOMENT rso 30 2 1 5", 38)]
 )
