@@ -248,11 +248,13 @@ def test_a_template_that_lacks_a_placeholder_is_refused_before_the_night(
         planned(f"  - {ZFC}")
 
 
-def test_the_folders_of_a_real_machine_must_be_there(planned: Planner) -> None:
-    real = MPMS3.replace('backend = "simulated"', 'backend = "visa"').partition("[twin]")
-    station = real[0] + real[2].partition('"mpms3" # name or path of a lab file')[2]
-    with pytest.raises((ConfigurationError, SequenceError), match=r"L074: there is no folder .*; share it"):
-        planned(f"  - {ZFC}", station=station)
+def test_a_night_of_a_real_machine_is_checked_where_its_template_is_not(
+    planned: Planner, tmp_path: Path
+) -> None:
+    head, _, rest = MPMS3.replace('backend = "simulated"', 'backend = "visa"').partition("[twin]")
+    station = head + rest.partition("lab file")[2]
+    (tmp_path / "stations/templates/mpms3-sim.seq").unlink()
+    assert planned(f"  - {ZFC}", station=station).steps
 
 
 def test_a_film_without_an_axis_is_warned_of(planned: Planner) -> None:
