@@ -92,6 +92,19 @@ class Magnet(Part):
     then_wait: typed.Time | None = None
 
 
+class Residual(Part):
+    """How the field that the magnet keeps at zero current is known, and what of it is too much.
+
+    ``accept`` is a fraction of the measuring field; with ``correct`` the setpoints are moved by the residual
+    field, so that only its uncertainty counts.
+    """
+
+    called = "residual"
+    from_: Literal["calibration", "pd", "estimate"] | None = Field(default=None, alias="from")
+    accept: typed.Fraction | None = None
+    correct: YesOrNo | None = None
+
+
 class Prepare(Part):
     """How a sample is brought to a known magnetic state; what is missing is the default."""
 
@@ -104,20 +117,42 @@ class Prepare(Part):
     soak: typed.Time | None = None
 
 
+class MomentPrepare(Prepare):
+    """How it is brought there where a small field is measured in: the residual field counts too."""
+
+    residual: Residual = Residual()
+
+
+class Scan(Part):
+    """How one moment is measured; what is missing is the default."""
+
+    called = "scan"
+    mode: Literal["dc", "rso", "vsm"] | None = None
+    length: typed.Length | None = None
+    scans: Count | None = None
+    frequency: typed.Frequency | None = None
+    cycles: Count | None = None
+
+
 class Block(Part):
     """What every measurement block takes."""
+
+    magnet: Magnet = Magnet()
+    prepare: Prepare = Prepare()
+
+
+class ElectricalBlock(Block):
+    """What the blocks take that measure with leads on the sample."""
 
     wiring: Words | None = None
     current: typed.Current | None = None
     both_directions: YesOrNo | None = None
     average: Count | None = None
     settle: Settle = Settle()
-    magnet: Magnet = Magnet()
     history: Literal["auto", "free", "path"] | None = None
-    prepare: Prepare = Prepare()
 
 
-class Resistivity(Block):
+class Resistivity(ElectricalBlock):
     """R(T), settled at each value or measured in a sweep, at one field or several."""
 
     called = "resistivity"
@@ -133,7 +168,7 @@ class Reference(Part):
     field: typed.Field
 
 
-class Isotherms(Block):
+class Isotherms(ElectricalBlock):
     """R(H) at one temperature or several, range and current frozen for the set."""
 
     called = "isotherms"
@@ -147,7 +182,39 @@ class Isotherms(Block):
     ] = None
 
 
-BLOCKS: dict[str, type[Block]] = {"resistivity": Resistivity, "isotherms": Isotherms}
+class MomentBlock(Block):
+    """What the blocks take that measure a moment: the history is always path."""
+
+    prepare: MomentPrepare = MomentPrepare()
+    scan: Scan = Scan()
+
+
+class ZfcFc(MomentBlock):
+    """M(T), warmed after cooling without field, and cooled and warmed in the field; one run a field."""
+
+    called = "zfc_fc"
+    temperature: typed.TemperatureProgram | None = None
+    field: typed.Fields | None = None
+    curves: Annotated[tuple[Literal["zfc", "fcc", "fcw"], ...], Field(min_length=1)] | None = None
+
+
+class Magnetization(MomentBlock):
+    """M(H) at one temperature or several: the virgin curve from 0 up, or a loop over its mirrored half."""
+
+    called = "magnetization"
+    curve: Literal["virgin", "loop"] | None = None
+    temperature: typed.Temperatures | None = None
+    field: typed.FieldProgram | None = None
+    quadrants: Count | None = None
+    wait: typed.Time | None = None
+
+
+BLOCKS: dict[str, type[Block]] = {
+    "resistivity": Resistivity,
+    "isotherms": Isotherms,
+    "zfc_fc": ZfcFc,
+    "magnetization": Magnetization,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from onnes.procedures.options import compact
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
 from onnes.runner import blocks
+from onnes.runner.asked_values import AskedValues, as_json, lacks
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
-from onnes.runner.plan_limits import Demand, extremes, readable
+from onnes.runner.plan_limits import Demand, readable
 from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place, choice
 from onnes.runner.quantity_text import Sweep, Typed
@@ -61,8 +62,9 @@ class MeasurementBuilder:
     defaults: Defaults
     ledger: Ledger
     history: HistoryRules
+    asked: AskedValues
 
-    def measures(self, name: str, block: blocks.Block, place: Place) -> Iterator[Measure]:
+    def measures(self, name: str, block: blocks.ElectricalBlock, place: Place) -> Iterator[Measure]:
         """Yield the runs that a block stands for; what is wrong goes to the ledger.
 
         Args:
@@ -71,12 +73,12 @@ class MeasurementBuilder:
             place: of the block's name.
         """
         filled = Filled(name, block, getattr(self.defaults, name), place)
-        self._note_rates(filled)
+        self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         wiring = self._wiring(filled)
         current = self._current(filled, wiring)
         program = filled.get("temperature")
         if program is None:
-            self.ledger.refuse(place, _lacks(name, "temperature", "2..300 K step 1 K"))
+            self.ledger.refuse(place, lacks(name, "temperature", "2..300 K step 1 K"))
         if isinstance(block, blocks.Resistivity):
             yield from self._resistivity(filled, wiring, current, program)
         else:
@@ -86,8 +88,8 @@ class MeasurementBuilder:
         self, filled: Filled, wiring: str | None, current: Typed | None, program: Any
     ) -> Iterator[Measure]:
         fields = filled.get("field") or (Typed(Decimal(0), "0 Oe", "Oe", filled.place),)
-        self._note_fields(fields)
-        self._note_temperatures(program)
+        self.asked.fields(fields)
+        self.asked.temperatures(program)
         if wiring is None or current is None or program is None:
             return
         common = self._common(filled, wiring, current, program)
@@ -98,7 +100,7 @@ class MeasurementBuilder:
                 filled,
                 common
                 | {
-                    "temperature_program": _program(program, "k", "rate_k_per_min"),
+                    "temperature_program": compact(as_json(program, "k", "rate_k_per_min")),
                     "field_oe": float(field),
                     "both_directions": bool(filled.get("both_directions")),
                 },
@@ -109,17 +111,12 @@ class MeasurementBuilder:
     ) -> Iterator[Measure]:
         fields = filled.get("field")
         if fields is None:
-            self.ledger.refuse(filled.place, _lacks("isotherms", "field", "0..6 T step 0.25 T"))
+            self.ledger.refuse(filled.place, lacks("isotherms", "field", "0..6 T step 0.25 T"))
         elif not self.around.has_magnet:
-            self._refuse_field(filled.place)
-        elif isinstance(fields, Sweep):
-            self.ledger.demands += [
-                *extremes("field", (fields.first, fields.last)),
-                Demand.of("field_rate", fields.rate),
-            ]
+            self.asked.refuse_field(filled.place)
         else:
-            self._note_fields(fields)
-        self._note_temperatures(temperatures)
+            self.asked.fields(fields)
+        self.asked.temperatures(temperatures)
         if wiring is None or current is None or temperatures is None or fields is None:
             return
         both, order, symmetrise = map(filled.get, ("both_directions", "order", "symmetrise"))
@@ -131,7 +128,7 @@ class MeasurementBuilder:
             | self._reference(filled)
             | {
                 "temperatures": compact([float(kelvin) for kelvin in temperatures]),
-                "field_program": _program(fields, "oe", "rate_oe_per_s"),
+                "field_program": compact(as_json(fields, "oe", "rate_oe_per_s")),
                 "both_directions": True if both is None else both,
                 "order": order or "interleaved",
                 "symmetrise": symmetrise or "auto",
@@ -161,8 +158,8 @@ class MeasurementBuilder:
         reference: blocks.Reference | None = filled.get("reference")
         if reference is None:
             return {}
-        self._note_temperatures((reference.temperature,))
-        self._note_fields((reference.field,))
+        self.asked.temperatures((reference.temperature,))
+        self.asked.fields((reference.field,))
         point = {"temperature_k": float(reference.temperature), "field_oe": float(reference.field)}
         return {"reference": compact(point)}
 
@@ -203,10 +200,12 @@ class MeasurementBuilder:
         return given
 
     def _wiring(self, filled: Filled) -> str | None:
-        mounted = list(self.around.samples)
+        mounted = [name for name in self.around.samples if name in self.around.station.wiring]
         wiring = filled.get("wiring")
         if not self.around.station.wiring:
-            self.ledger.refuse(filled.place, f"{filled.name} needs a wiring; the station has none")
+            instead = "it measures moments, by zfc_fc and magnetization" if self.around.magnetometer else ""
+            text = f"{filled.name} needs a wiring, and the station {self.around.station.name} has none"
+            self.ledger.refuse(filled.place, "; ".join(filter(None, (text, instead))))
         elif wiring is None and len(mounted) == 1:
             return mounted[0]
         elif wiring is None:
@@ -231,7 +230,7 @@ class MeasurementBuilder:
         if not isinstance(current, Typed):
             if wiring is not None:
                 self.ledger.refuse(
-                    filled.place, _lacks(filled.name, "current", "100 uA") + ", or in the sample file"
+                    filled.place, lacks(filled.name, "current", "100 uA") + ", or in the sample file"
                 )
             return None
         self.ledger.demands.append(Demand.of("current", current))
@@ -247,48 +246,6 @@ class MeasurementBuilder:
             said = f"{show(number, kind, unit)}, {why},"
             self.ledger.demands.append(Demand(kind, number, unit, said, current.place))
 
-    def _note_rates(self, filled: Filled) -> None:
-        for layer in (self.defaults.magnet, *filled.layers("magnet")):
-            if layer.rate is not None:
-                self.ledger.demands.append(Demand.of("field_rate", layer.rate))
-
-    def _note_temperatures(self, program: Any) -> None:
-        if isinstance(program, Sweep):
-            self.ledger.demands += extremes("temperature", (program.first, program.last))
-            self.ledger.demands.append(Demand.of("temperature_rate", program.rate))
-        elif program is not None:
-            self.ledger.demands += extremes("temperature", program)
-
-    def _note_fields(self, fields: tuple[Typed, ...]) -> None:
-        self.ledger.demands += extremes("field", fields)
-        if not self.around.has_magnet:
-            for typed in fields:
-                if typed.number != 0:
-                    self._refuse_field(typed.place)
-
-    def _refuse_field(self, place: Place) -> None:
-        self.ledger.refuse(
-            place, f"the station {self.around.station.name} has no magnet; leave the field out"
-        )
-
-
-def _lacks(block: str, key: str, example: str) -> str:
-    return f"{block} without '{key}'; expected it here or in defaults; e.g. '{key}: {example}'"
-
 
 def _shown(typed: Typed) -> str:
     return show(typed.number, "temperature", typed.unit)
-
-
-def _program(program: tuple[Typed, ...] | Sweep, suffix: str, rate: str) -> str:
-    """Return a program of setpoints or a sweep as the procedures take it."""
-    if not isinstance(program, Sweep):
-        return compact({f"setpoints_{suffix}": [float(typed) for typed in program]})
-    every = (
-        {f"every_{suffix}": float(program.every_step)}
-        if program.every_step is not None
-        else {"every_s": float(program.every_s or 0)}
-    )
-    return compact(
-        {f"sweep_{suffix}": [float(program.first), float(program.last)], rate: float(program.rate)} | every
-    )

@@ -8,6 +8,7 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.station import Station
 from onnes.procedures import ramping
 from onnes.procedures.watch import Watch
+from onnes.runner.hand_over import HandOvers
 from onnes.runner.plan import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.record import Record
 from onnes.runner.run_clock import RunClock
@@ -20,12 +21,20 @@ class Controls:
     had sent on its way goes on with the next step.
     """
 
-    def __init__(self, steps: Iterable[PlanStep], station: Station, clock: RunClock, record: Record) -> None:
+    def __init__(
+        self,
+        steps: Iterable[PlanStep],
+        station: Station,
+        clock: RunClock,
+        record: Record,
+        hand_overs: HandOvers,
+    ) -> None:
         self.ramps_are_held = False
         self._steps = tuple(steps)
         self._station = station
         self._clock = clock
         self._record = record
+        self._hand_overs = hand_overs
         self._wait_until = math.nan
         self.watch = Watch(station)  # says what is waited for
 
@@ -73,8 +82,10 @@ class Controls:
             OnnesError: what setting and waiting fail with.
         """
         station = self._station
-        # Nothing is sent to a cryostat in a fault state.
-        kelvin = math.nan if station.thermostat is None else station.snapshot()[0].value
+        if station.thermostat is None:
+            self._hand_overs.finish(self._clock)
+            return
+        kelvin = station.snapshot()[0].value  # nothing is sent to a cryostat in a fault state
         target = finish.temperature_k
         if target is None and ran_away_from is not None and not math.isnan(kelvin):
             target = min(max(round(kelvin, 2), ran_away_from.low), ran_away_from.high)

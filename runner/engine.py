@@ -39,6 +39,7 @@ from onnes.runner.breaks import (
 from onnes.runner.controls import Controls
 from onnes.runner.ending import Ended, Outcome, chain_of, ended_by
 from onnes.runner.estimate import estimates_s
+from onnes.runner.hand_over import HandOvers
 from onnes.runner.hold import Hold
 from onnes.runner.measuring import Measuring
 from onnes.runner.monitors import Monitors
@@ -104,13 +105,16 @@ class RunEngine:
         self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
         rate = plan.finish.field_rate_oe_per_s
         self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered, rate)
-        self._controls = Controls(plan.steps, station, self._run_clock, record)
+        hand_overs = HandOvers(plan, station, record, notify)
+        self._controls = Controls(plan.steps, station, self._run_clock, record, hand_overs)
         self._way_out = WayOut(
             plan.finish, station, clock, requests, record, self._monitors, self._run_clock,
             self._controls, self._hold, notify,
         )  # fmt: skip
         left = {n: s["run"] for n, s in before.items() if "run" in s and not record.is_done(n)}
-        self._measuring = Measuring(plan, station, night, self._run_clock, record, self._monitors, left)
+        self._measuring = Measuring(
+            plan, station, night, self._run_clock, record, self._monitors, hand_overs, left
+        )
         record.doing = lambda: self._measuring.waiting() or self._controls.watch.waiting()
 
     def run(self, found: Iterable[str] = ()) -> Outcome:

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from onnes.instruments.quantities import show
 from onnes.procedures.options import Settle
 from onnes.runner import blocks
+from onnes.runner.asked_values import AskedValues
 from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
+from onnes.runner.build_moments import MomentBuilder
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.on_error import USUAL, OnError, policy
 from onnes.runner.plan_limits import Demand
@@ -24,10 +26,8 @@ from onnes.runner.quantity_text import Typed
 from onnes.runner.sequence import (
     LOOPED,
     ForStep,
-    IsothermsStep,
     Loop,
     RepeatStep,
-    ResistivityStep,
     SequenceText,
     SetFieldStep,
     SetTemperatureStep,
@@ -85,7 +85,9 @@ class Expansion:
         self._ledger = ledger
         self._defaults = sequence.model.defaults
         self._history = HistoryRules(around, self._defaults.prepare, ledger)
-        self._builder = MeasurementBuilder(around, self._defaults, ledger, self._history)
+        asked = AskedValues(around, ledger)
+        self._builder = MeasurementBuilder(around, self._defaults, ledger, self._history, asked)
+        self._moments = MomentBuilder(around, self._defaults, ledger, self._history, asked)
 
     def steps(self) -> tuple[PlanStep, ...]:
         """Return every step of the night in order, numbered from 1."""
@@ -149,10 +151,18 @@ class Expansion:
     def _actions(
         self, step: Step, block: str, table: Table, place: Place, bound: tuple[_Bound, ...]
     ) -> Iterator[Action]:
-        if isinstance(step, ResistivityStep | IsothermsStep):
+        if block in blocks.BLOCKS:
             filled = self._filled(getattr(step, block), table[block], bound)
-            if filled is not None:
+            if isinstance(filled, blocks.ElectricalBlock):
                 yield from self._builder.measures(block, filled, place)
+            elif isinstance(filled, blocks.MomentBlock):
+                yield from self._moments.measures(block, filled, place)
+        elif not self._around.can_be_set and not (isinstance(step, WaitStep) and not step.wait.stable):
+            self._ledger.refuse(
+                place,
+                f"{block} on the station {self._around.station.name}: MultiVu's sequence prepares each "
+                "block; this machine cannot be set from here; leave the step out",
+            )
         elif isinstance(step, SetTemperatureStep):
             yield self._set_temperature(step.set_temperature)
         elif isinstance(step, SetFieldStep):

@@ -30,6 +30,7 @@ _KEYS = {
 _DEMANDED = ("temperature", "field", "temperature_rate")
 
 _CLOSE_TO_TC_K = 5.0
+_NO_TRANSITION_K = 0.01  # below what any of the machines reaches
 # Where neither a Tc nor a limit is known: above what any cryostat with a magnet reaches.
 _EVERYWHERE_K = 1000.0
 
@@ -86,6 +87,19 @@ class HistoryRules:
             self._say(filled, "prepare is given and not used: the history is free here")
         return {}
 
+    def preparation(self, filled: Filled, mount: str) -> dict[str, Any]:
+        """Return ``path_below_k`` and ``prepare`` of a measurement that is always prepared.
+
+        What is wrong with the preparation goes to the ledger, and nothing is returned then. A sample without
+        an expected Tc, such as a standard, has no transition to stay below.
+        """
+        tc, given = self._around.samples[mount].expected.tc, self._given(filled)
+        warm_to = given.get("warm_to")
+        self._check_warm_to(filled, warm_to, tc)
+        if tc is None and warm_to is None:
+            return {}
+        return self._recipe(filled, given, tc, _NO_TRANSITION_K if tc is None else float(tc))
+
     def _say(self, filled: Filled, text: str) -> None:
         self._ledger.messages.append((filled.place, text))
 
@@ -111,6 +125,11 @@ class HistoryRules:
             )
         given = self._given(filled)
         self._check_warm_to(filled, given.get("warm_to"), tc)
+        return self._recipe(filled, given, tc, below_k)
+
+    def _recipe(
+        self, filled: Filled, given: dict[str, Typed | str], tc: Decimal | None, below_k: float
+    ) -> dict[str, Any]:
         if tc is not None:
             given.setdefault("warm_to", self._usual(filled, "temperature", "K", _warm_to(tc)))
         if self._around.has_magnet:

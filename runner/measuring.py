@@ -16,8 +16,10 @@ from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.instruments.records import Event, Point, columns_of
 from onnes.instruments.station import Station
 from onnes.procedures.measurement import Measurement, Setpoint
+from onnes.procedures.moment_measurement import MomentMeasurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.take_up import FROM_THE_START, TakeUp
+from onnes.runner.hand_over import HandOvers
 from onnes.runner.monitors import Monitors
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.record import Record
@@ -54,6 +56,7 @@ class Measuring:
         run_clock: RunClock,
         record: Record,
         monitors: Monitors,
+        hand_overs: HandOvers,
         left: Mapping[int, str],
     ) -> None:
         self.points = 0
@@ -66,6 +69,7 @@ class Measuring:
         self._run_clock = run_clock
         self._record = record
         self._monitors = monitors
+        self._hand_overs = hand_overs
         self._left = dict(left)
         self._run: RunFolder | None = None
         self._measurement: Measurement | None = None
@@ -90,7 +94,12 @@ class Measuring:
         self.history_kept = True
         if run is not None:
             if take_up is not None:
-                self._take_points(run, measurement, take_up)
+                try:
+                    self._hand_over(step, measurement, take_up)
+                    self._take_points(run, measurement, take_up)
+                except BaseException:  # whatever it was, what MultiVu goes on with is of no use any more
+                    self._hand_overs.void()
+                    raise
             self._derive(run, measurement)  # first, because nobody opens a finished run again after a kill
             self._stored(partial(run.close, "finished"))
         self._run = self._measurement = None
@@ -98,7 +107,15 @@ class Measuring:
     def waiting(self) -> str:
         """Return what the measurement under way waits for, in words; empty where it measures."""
         watch = None if self._measurement is None else self._measurement.watch
-        return "" if watch is None else watch.waiting()
+        return self._hand_overs.waiting() or ("" if watch is None else watch.waiting())
+
+    def _hand_over(self, step: PlanStep, measurement: Measurement, take_up: TakeUp) -> None:
+        if not isinstance(measurement, MomentMeasurement):
+            return
+        try:
+            self._hand_overs.take(step, measurement, take_up, self._left)
+        except StorageError as error:
+            raise self._record.storage_failed(error) from error
 
     def _take_points(self, run: RunFolder, measurement: Measurement, take_up: TakeUp) -> None:
         record, monitors, append, heed = self._record, self._monitors, run.append, self._run_clock.heed
@@ -121,6 +138,7 @@ class Measuring:
                 except StorageError as error:
                     raise record.storage_failed(error) from error
                 self.points += 1
+                self._hand_overs.begun()
                 self._got_on(item)
                 done = min(done + 1, planned)
                 record.point(item, done, before + done * share)

@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where the station file and, by wiring, the sample files are, whatever the sequence calls them."""
+    """Where the station file and, by mount, the sample files are, whatever the sequence calls them."""
 
     station: Path
     samples: Mapping[str, Path]
@@ -46,10 +46,11 @@ class Files:
 class Plan:
     """Everything that a night will do.
 
-    ``samples`` maps the wiring to its sample, ``limits`` are the narrowest of station, samples and sequence,
-    ``demands`` is every setpoint, rate and current with its place in the file, so that they can be checked
-    again against the instruments; ``notify`` is what somebody wants to hear of, ``end_by`` the time of day by
-    which the night should be over; ``messages`` are notes for the person who runs it.
+    ``samples`` maps the mount, a wiring or the magnetometer, to its sample, ``limits`` are the narrowest of
+    station, samples and sequence, ``demands`` is every setpoint, rate and current with its place in the file,
+    so that they can be checked again against the instruments; ``notify`` is what somebody wants to hear of,
+    ``end_by`` the time of day by which the night should be over; ``messages`` are notes for the person who
+    runs it.
     """
 
     path: Path
@@ -121,7 +122,9 @@ class _Planner:
         mounting = self._mounting(samples)
         limits, sources = self._limits(station, station_path, samples)
         rate = self._sequence.model.limits.field_rate
-        around = Surroundings(station, station_path, samples, limits, None if rate is None else float(rate))
+        around = Surroundings(
+            station, station_path, samples, limits, None if rate is None else float(rate), mounting
+        )
         expansion = Expansion(self._sequence, around, self._ledger)
         steps, finish = expansion.steps(), expansion.finish()
         self._ledger.problems += refused(self._ledger.demands, limits, sources)
@@ -204,10 +207,10 @@ class _Planner:
         return path, station
 
     def _samples(self, station: StationFile | None) -> dict[str, SampleFile]:
-        wirings = list(station.wiring) if station is not None else None
+        mounts = None if station is None else _mounts(station)
         samples: dict[str, SampleFile] = {}
-        for wiring, reference, place in self._sample_references():
-            mounted = self._wiring(wiring, wirings, place)
+        for mount, reference, place in self._sample_references():
+            mounted = self._mount(mount, mounts, place)
             path = self._sample(mounted, reference, getattr(reference, "place", place))
             if path is None:
                 continue
@@ -217,12 +220,12 @@ class _Planner:
                 self._faults.append(str(error))
         return samples
 
-    def _sample(self, wiring: str, reference: str | None, place: Place) -> Path | None:
+    def _sample(self, mount: str, reference: str | None, place: Place) -> Path | None:
         if self._files is None:
             return self._find("sample", reference, self._asked_sample, place)
-        if wiring not in self._files.samples:
-            self._refuse(place, f"the night was started without a sample on the wiring '{wiring}'")
-        return self._files.samples.get(wiring)
+        if mount not in self._files.samples:
+            self._refuse(place, f"the night was started without a sample on '{mount}'")
+        return self._files.samples.get(mount)
 
     def _sample_references(self) -> list[tuple[str, str | None, Place]]:
         given = self._sequence.model.sample
@@ -235,25 +238,25 @@ class _Planner:
                 f"--sample: the sequence names {len(given)} samples; change the sample in the file instead"
             )
         return [
-            (wiring, reference, places.get(wiring, reference.place) if wiring else reference.place)
-            for wiring, reference in given.items()
+            (mount, reference, places.get(mount, reference.place) if mount else reference.place)
+            for mount, reference in given.items()
         ]
 
-    def _wiring(self, wiring: str, wirings: list[str] | None, place: Place) -> str:
-        if wirings is None:
-            return wiring
-        if wiring and wiring not in wirings:
-            where = f"{choice(wirings)}{nearest(wiring, wirings)}" if wirings else "a station that has one"
-            self._refuse(place, f"the station has no wiring '{wiring}'; expected {where}")
-        elif not wiring and len(wirings) == 1:
-            return wirings[0]
-        elif not wiring and len(wirings) > 1:
-            example = f"{{{wirings[0]}: NAME}}"
+    def _mount(self, mount: str, mounts: list[str] | None, place: Place) -> str:
+        if mounts is None:
+            return mount
+        if mount and mount not in mounts:
+            where = f"{choice(mounts)}{nearest(mount, mounts)}" if mounts else "a station that has one"
+            self._refuse(place, f"the station has no wiring '{mount}'; expected {where}")
+        elif not mount and len(mounts) == 1:
+            return mounts[0]
+        elif not mount and len(mounts) > 1:
+            example = f"{{{mounts[0]}: NAME}}"
             self._refuse(
                 place,
-                f"the station has the wirings {', '.join(wirings)}; expected a sample for each; '{example}'",
+                f"the station has the wirings {', '.join(mounts)}; expected a sample for each; '{example}'",
             )
-        return wiring
+        return mount
 
     def _mounting(self, samples: Mapping[str, SampleFile]) -> str | None:
         mounting = self._sequence.model.mounting
@@ -292,3 +295,9 @@ class _Planner:
                 problems.append(problem)
         sources.append(sequence_limits(own, str(self._sequence.path)))
         return narrow(limits, sources[-1], self._key("limits"), problems), sources
+
+
+def _mounts(station: StationFile) -> list[str]:
+    """Return where samples are: on the wirings, without any on the magnetometer."""
+    magnetometer = station.roles.magnetometer
+    return list(station.wiring) or ([] if magnetometer is None else [magnetometer])

@@ -60,11 +60,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Take one run: its kind and label name the folder."""
+    """Take one run: its kind and label name the folder; ``mount`` is the wiring, or the magnetometer."""
 
     kind: str
     label: str
-    wiring: str
+    mount: str
     measurement: Measurement
 
 

@@ -122,7 +122,7 @@ def _join(value: object, kind: str, problems: list[Problem]) -> list[Typed]:
         return joined
     try:
         if isinstance(value, str) and (".." in value or " step " in value or " points " in value):
-            unit, place = unit_in(value), place_of(value)
+            unit, place = unit_in(value.partition(" points ")[0]), place_of(value)
             numbers = [Typed(number, str(value), unit, place) for number in grid(value, kind)]
         else:
             numbers = [read_quantity(value, kind)]

@@ -104,6 +104,10 @@ class Record:
         self._steps[number].update(entries)
         self.update(steps=list(self._steps.values()))
 
+    def of_step(self, number: int) -> Mapping[str, Any]:
+        """Return what ``night.json`` says of a step."""
+        return self._steps[number]
+
     def is_done(self, number: int) -> bool:
         """Say whether a step needs nothing more."""
         return self._steps[number]["status"] in DONE

@@ -14,8 +14,8 @@ def run_manifest(
     plan: Plan, step: PlanStep, measure: Measure, planned: Sequence[Setpoint], station: Station
 ) -> dict[str, Any]:
     """Return the entries of ``run.json`` that are known before the first point."""
-    sample = plan.samples.get(measure.wiring)
-    wiring = station.file.wiring.get(measure.wiring)
+    sample = plan.samples.get(measure.mount)
+    wiring = station.file.wiring.get(measure.mount)
     return {
         "step": {"number": step.number, "name": step.name, "where": step.where, "note": step.note},
         "loop": dict(step.loop),
@@ -25,6 +25,7 @@ def run_manifest(
         else {"id": sample.id, "version": sample.version, "title": sample.title},
         "geometry": {} if sample is None else sample.geometry_cm(),
         "geometry_uncertainty": {} if sample is None else sample.geometry_uncertainty_cm(),
+        "body": {} if sample is None else sample.body(plan.mounting),
         "mounting": plan.mounting,
         "wiring": {} if wiring is None else wiring.model_dump(mode="json"),
         "instruments": dict(station.provenance["instruments"]),

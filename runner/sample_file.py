@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, Field, PlainValidator, PrivateAttr
 
 from onnes.instruments.quantities import (
     Current,
     Length,
+    OfKind,
     Power,
     ResistanceValue,
     Temperature,
@@ -19,7 +21,27 @@ from onnes.instruments.quantities import (
 )
 from onnes.instruments.toml_file import Problem, line_of, load_toml, read_text
 from onnes.runner.plan_limits import PlanLimits, at_most, limits_of
+from onnes.runner.problems import choice
 from onnes.runner.references import shown
+from onnes.sim.samples import PARAMETERS
+
+Mass = Annotated[Decimal, OfKind("mass")]
+_FORMULAS = ("aharoni", "prozorov_kogan", "brandt")
+
+
+def _demagnetisation(value: object) -> str | float:
+    if isinstance(value, str) and value in _FORMULAS:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError(
+        f"{value!r} is no demagnetising factor; expected {choice(_FORMULAS)}, or a number from 0 to 1; "
+        "1/3 is a sphere"
+    )
+
+
+Demagnetisation = Annotated[str | float, PlainValidator(_demagnetisation)]
+Axis = Literal["length", "width", "thickness"]
 
 _CM_IN = {"mm": Decimal(10), "nm": Decimal(10_000_000)}
 
@@ -37,7 +59,11 @@ class Uncertainty(_Part):
 
 
 class Geometry(_Part):
-    """Shape and size; ``length`` is between the voltage contacts, ``lateral`` the whole piece."""
+    """Shape and size; ``length`` is between the voltage contacts, ``lateral`` the whole piece.
+
+    ``demagnetisation`` is a formula by its author, or the factor itself; ``background`` the file of an empty
+    holder, relative to the sample file.
+    """
 
     shape: Literal["film", "bar", "plate", "wire", "disk", "sphere", "powder"]
     length: Length | None = None
@@ -45,12 +71,16 @@ class Geometry(_Part):
     thickness: Length | None = None
     uncertainty: Uncertainty = Uncertainty()
     lateral: tuple[Length, Length] | None = None
+    mass: Mass | None = None
+    demagnetisation: Demagnetisation | None = None
+    background: str | None = None
 
 
 class Mounting(_Part):
-    """One way to mount the sample."""
+    """One way to mount the sample: in words, and along which edge of the body the field is."""
 
     field_along: str
+    axis: Axis | None = None
 
 
 class Contacts(_Part):
@@ -134,9 +164,16 @@ class SampleFile(_Part):
         return f"{shown(self._path)}:{line_of(self._text, ('limits', kind))} limits.{kind}"
 
     def geometry_cm(self) -> dict[str, float]:
-        """Return length, width and thickness in cm, as far as they are given."""
+        """Return length, width, thickness and both sides of the whole piece in cm, as far as given."""
         geometry = self.geometry
-        sizes = {"length": geometry.length, "width": geometry.width, "thickness": geometry.thickness}
+        first, second = geometry.lateral or (None, None)
+        sizes = {
+            "length": geometry.length,
+            "width": geometry.width,
+            "thickness": geometry.thickness,
+            "lateral_1": first,
+            "lateral_2": second,
+        }
         return {f"{name}_cm": float(size) for name, size in sizes.items() if size is not None}
 
     def geometry_uncertainty_cm(self) -> dict[str, float]:
@@ -145,8 +182,30 @@ class SampleFile(_Part):
         sizes = {"length": given.length, "width": given.width, "thickness": given.thickness}
         return {f"{name}_cm": float(size) for name, size in sizes.items() if size is not None}
 
-    def virtual_sample(self) -> Mapping[str, Any]:
-        """Return what the virtual lab mounts: ``[virtual]`` with the geometry, a film's thickness in nm."""
+    def body(self, mounting: str | None) -> dict[str, Any]:
+        """Return what a moment is judged by beside the sizes, as far as it is given.
+
+        Keys: ``shape``, ``mass_g``, ``demagnetisation``, ``background`` (a path), and of the mounting
+        ``axis`` and ``field_along``.
+        """
+        geometry, mounted = self.geometry, self.mounting.get(mounting or "")
+        background = geometry.background
+        found = {
+            "shape": geometry.shape,
+            "mass_g": None if geometry.mass is None else float(geometry.mass),
+            "demagnetisation": geometry.demagnetisation,
+            "background": None if background is None else str((self._path.parent / background).resolve()),
+            "axis": None if mounted is None else mounted.axis,
+            "field_along": None if mounted is None else mounted.field_along,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+    def virtual_sample(self, mounting: str | None = None) -> Mapping[str, Any]:
+        """Return what the virtual lab mounts: ``[virtual]`` with the geometry, a film's thickness in nm.
+
+        Args:
+            mounting: how it is mounted; it is the ``orientation`` of a model that knows one.
+        """
         geometry = self.geometry
         unit = "nm" if geometry.shape == "film" else "mm"
         sizes = {
@@ -154,7 +213,20 @@ class SampleFile(_Part):
             "width_mm": _in(geometry.width, "mm"),
             f"thickness_{unit}": _in(geometry.thickness, unit),
         }
-        return {name: size for name, size in sizes.items() if size is not None} | self.virtual
+        found: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+        known = {parameter.name for parameter in PARAMETERS.get(str(self.virtual.get("model")), ())}
+        beside = {
+            "orientation": mounting,
+            "mass_g": None if geometry.mass is None else float(geometry.mass),
+            "lateral_mm": None if geometry.lateral is None else _edge_mm(*geometry.lateral),
+        }
+        found |= {key: value for key, value in beside.items() if key in known and value is not None}
+        return found | self.virtual
+
+
+def _edge_mm(first_cm: Decimal, second_cm: Decimal) -> float:
+    """Return the edge of the square of the same area: the twin knows no other film."""
+    return float((first_cm * second_cm).sqrt() * _CM_IN["mm"])
 
 
 def _in(length_cm: Decimal | None, unit: str) -> float | None:
@@ -168,16 +240,26 @@ def load_sample_file(path: Path) -> SampleFile:
         ConfigurationError: if there is no such file or it says something wrong, with every line.
     """
     text = read_text(path)
-    sample = load_toml(path, SampleFile, _problems)
+    sample = load_toml(path, SampleFile, partial(_problems, path))
     sample._path, sample._text = path, text
     return sample
 
 
-def _problems(sample: SampleFile) -> Iterator[Problem]:
+def _problems(path: Path, sample: SampleFile) -> Iterator[Problem]:
     for name in ("length", "width", "thickness"):
         size = getattr(sample.geometry, name)
         if size is not None and size <= 0:
             yield Problem(("geometry", name), f"geometry.{name} is not above zero")
+    for name, size in (("lateral", min(sample.geometry.lateral or (1,))), ("mass", sample.geometry.mass)):
+        if size is not None and size <= 0:
+            yield Problem(("geometry", name), f"geometry.{name} is not above zero")
+    background = sample.geometry.background
+    if background is not None and not (path.parent / background).is_file():
+        yield Problem(
+            ("geometry", "background"),
+            f"geometry.background: there is no file {shown(path.parent / background)}; "
+            "measure the empty holder, or leave it out",
+        )
     for name in ("temperature_rate", "current", "voltage", "power"):
         most = getattr(sample.limits, name)
         if most is not None and most <= 0:

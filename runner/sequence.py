@@ -14,9 +14,11 @@ from onnes.runner.blocks import (
     Count,
     Isotherms,
     Magnet,
+    Magnetization,
+    MomentPrepare,
     Part,
-    Prepare,
     Resistivity,
+    Scan,
     SetFieldOrValue,
     SetTemperatureOrValue,
     Settle,
@@ -24,6 +26,7 @@ from onnes.runner.blocks import (
     WaitOrTime,
     Words,
     YesOrNo,
+    ZfcFc,
     keys_of,
 )
 from onnes.runner.on_error import OnErrorTyped
@@ -52,9 +55,12 @@ class Defaults(Part):
     called = "defaults"
     resistivity: Resistivity = Resistivity()
     isotherms: Isotherms = Isotherms()
+    zfc_fc: ZfcFc = ZfcFc()
+    magnetization: Magnetization = Magnetization()
     settle: Settle = Settle()
     magnet: Magnet = Magnet()
-    prepare: Prepare = Prepare()
+    prepare: MomentPrepare = MomentPrepare()
+    scan: Scan = Scan()
 
 
 def _or_hold(kind: str) -> Any:
@@ -113,6 +119,18 @@ class IsothermsStep(Step):
     isotherms: Isotherms
 
 
+class ZfcFcStep(Step):
+    """Measure M(T)."""
+
+    zfc_fc: ZfcFc
+
+
+class MagnetizationStep(Step):
+    """Measure M(H)."""
+
+    magnetization: Magnetization
+
+
 class SetTemperatureStep(Step):
     """Go to a temperature."""
 
@@ -131,14 +149,15 @@ class WaitStep(Step):
     wait: WaitOrTime
 
 
-# The kinds of the keys that a loop fills with quantities; any other key but a table takes a list of words.
+# The kinds of the keys that a loop fills with quantities; any other key but a table or list takes a
+# list of words.
 LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
 LOOP_KEYS = tuple(
     dict.fromkeys(
         key
         for block in BLOCKS.values()
         for key in keys_of(block)
-        if key not in ("settle", "magnet", "prepare", "reference")
+        if key not in ("settle", "magnet", "prepare", "reference", "scan", "curves")
     )
 )
 
@@ -197,6 +216,8 @@ class RepeatStep(Step):
 _STEPS: dict[str, type[Step]] = {
     "resistivity": ResistivityStep,
     "isotherms": IsothermsStep,
+    "zfc_fc": ZfcFcStep,
+    "magnetization": MagnetizationStep,
     "for": ForStep,
     "repeat": RepeatStep,
     "set_temperature": SetTemperatureStep,
@@ -228,6 +249,8 @@ def _block_of(step: Any) -> str | None:
 AnyStep = Annotated[
     Annotated[ResistivityStep, Tag("a step with resistivity")]
     | Annotated[IsothermsStep, Tag("a step with isotherms")]
+    | Annotated[ZfcFcStep, Tag("a step with zfc_fc")]
+    | Annotated[MagnetizationStep, Tag("a step with magnetization")]
     | Annotated[ForStep, Tag("a step with for")]
     | Annotated[RepeatStep, Tag("a step with repeat")]
     | Annotated[SetTemperatureStep, Tag("a step with set_temperature")]

@@ -44,8 +44,8 @@ def _problems(detail: ErrorDetails, tree: Table) -> Iterator[Problem]:
         key = str(loc[-1])
         names = sorted(parent.expected) if isinstance(parent, Table) else []
         name = parent.name if isinstance(parent, Table) else "this table"
-        if (name, key) in _TO_COME:
-            yield Problem(key_place, f"'{key}' in {name} {_TO_COME[name, key]}")
+        if (name, key) in _ELSEWHERE:
+            yield Problem(key_place, f"'{key}' in {name} {_ELSEWHERE[name, key]}")
             return
         yield Problem(
             key_place, f"unknown key '{key}' in {name}; expected {choice(names)}{nearest(key, names)}"
@@ -62,9 +62,9 @@ def _problems(detail: ErrorDetails, tree: Table) -> Iterator[Problem]:
         yield Problem(place_of(node, key_place), _words(kind, detail, node))
 
 
-# Keys of the language that nothing can do yet; nobody should take their absence for a typing error.
-_TO_COME = {
-    ("prepare", "residual"): "comes with magnetometry; leave it out",
+# Keys that the language has elsewhere, or will have; nobody should take their absence for a typing error.
+_ELSEWHERE = {
+    ("prepare", "residual"): "belongs to zfc_fc and magnetization; leave it out",
     ("wait", "operator"): "cannot be built yet; leave it out, and start the rest as a second night",
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pyvisa import rname
 
 from onnes.instruments.limits import Limits
+from onnes.instruments.sequence_template import template_problems
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.toml_file import line_of, read_text
 
@@ -19,7 +20,19 @@ def station_problems(station: StationFile) -> list[str]:
     text = read_text(station.path)
     found = [*_addresses(station), *_compliances(station)]
     lines = sorted((line_of(text, place), problem) for place, problem in found)
-    return [f"{station.path}:{line}:1: {problem}" for line, problem in lines]
+    return [f"{station.path}:{line}:1: {problem}" for line, problem in lines] + _multivu(station)
+
+
+def _multivu(station: StationFile) -> list[str]:
+    """Return what is wrong with the template of a magnetometer.
+
+    Template and folders of a real one may be on the computer of its MultiVu alone; there they are looked at
+    when the station is opened.
+    """
+    files = station.multivu_files()
+    if files is None or (station.backend == "visa" and not files.template.is_file()):
+        return []
+    return [f"{problem} (L074)" for problem in template_problems(files.template)]
 
 
 def _addresses(station: StationFile) -> Iterator[tuple[tuple[str, ...], str]]:

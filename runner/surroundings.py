@@ -14,7 +14,7 @@ from onnes.runner.sample_file import SampleFile
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The station, what is mounted on its wirings, and the narrowest limits of all of them.
+    """The station, what is mounted on its wirings or its magnetometer, and the narrowest limits of all.
 
     ``field_rate_oe_per_s`` is the most that the sequence allows itself; None leaves the rate to the station.
     """
@@ -24,11 +24,22 @@ class Surroundings:
     samples: Mapping[str, SampleFile]
     limits: PlanLimits
     field_rate_oe_per_s: float | None
+    mounting: str | None = None
+
+    @property
+    def magnetometer(self) -> str | None:
+        """Return the name of the magnetometer, None without one."""
+        return self.station.roles.magnetometer
 
     @property
     def has_magnet(self) -> bool:
-        """Say whether the station has a magnet."""
-        return self.station.roles.magnet is not None
+        """Say whether the station has a magnet; a magnetometer has its own."""
+        return self.station.roles.magnet is not None or self.magnetometer is not None
+
+    @property
+    def can_be_set(self) -> bool:
+        """Say whether temperature and field can be set between the measurements."""
+        return self.station.roles.thermostat is not None
 
     def usual_rate_k_per_min(self) -> float:
         """Return the rate between setpoints where nobody asks for one, K/min."""

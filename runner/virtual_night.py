@@ -11,7 +11,8 @@ from onnes.instruments.clock import AttendedClock, Clock, VirtualClock, WallCloc
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.plan import Plan
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
-from onnes.sim.lab_file import load_lab
+from onnes.sim.lab_file import MAGNETOMETER, load_lab
+from onnes.sim.sequencer import MultiVuFolders
 
 _numbers = itertools.count(1)
 
@@ -81,12 +82,12 @@ def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
     mounted = None
     if choice.lab is None:
         mounted = {
-            plan.station.wiring[wiring].source: sample.virtual_sample()
-            for wiring, sample in plan.samples.items()
-            if sample.virtual and wiring in plan.station.wiring
+            _place(plan, mount): sample.virtual_sample(plan.mounting)
+            for mount, sample in plan.samples.items()
+            if sample.virtual
         }
-
-    left = choice.left
+    files, left = plan.station.multivu_files(), choice.left
+    multivu = None if files is None else MultiVuFolders(files.data, files.sequences)
 
     def made(clock: AttendedClock) -> VirtualLab:
         return load_lab(
@@ -97,6 +98,7 @@ def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
             under=choice.under,
             start=None if left is None else left.tables,
             opened_s=_since(left),
+            multivu=multivu,
         )
 
     if choice.real_time is not None:
@@ -104,6 +106,12 @@ def make_lab(plan: Plan, choice: LabChoice) -> VirtualLab:
     if left is not None:
         return made(VirtualClock(left.epoch, left.clock_s))
     return made(VirtualClock(made(VirtualClock()).epoch))  # the file says on which day the night begins
+
+
+def _place(plan: Plan, mount: str) -> str:
+    """Return what the lab calls a mount: the source that drives the wiring, or its magnetometer."""
+    wiring = plan.station.wiring.get(mount)
+    return MAGNETOMETER if wiring is None else wiring.source
 
 
 def _since(left: LeftState | None) -> float:

@@ -131,7 +131,7 @@ def test_a_block_at_several_fields_is_one_run_a_field(planned: Planner) -> None:
     assert (first.action.kind, first.action.label) == ("resistivity-temperature", "0Oe")
     assert second.action.label == "-32000Oe"
     assert first.where == second.where == "night.yaml:6:5"
-    assert second.action.wiring == "film"
+    assert second.action.mount == "film"
 
 
 def test_a_measurement_gets_what_was_typed_to_the_last_digit(planned: Planner) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.sample_file import load_sample_file
-from onnes.sim.samples import make_sample
+from onnes.sim.samples import has_moment, make_magnetic_sample, make_sample
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "samples"
 MINIMAL = 'sample = 1\nid = "a"\n[geometry]\nshape = "film"\n'
@@ -22,13 +22,26 @@ def _problems(tmp_path: Path, text: str) -> list[str]:
 def test_every_shipped_sample_can_be_mounted_in_the_virtual_lab(path: Path) -> None:
     sample = load_sample_file(path)
     assert sample.id == path.stem
-    mounted = make_sample(sample.virtual_sample(), str(path))
-    assert mounted.voltage(1e-6, 300.0, 0.0, 0.0) > 0
+    mountings: list[str | None] = [*sample.mounting] if sample.mounting else [None]
+    for mounting in mountings:
+        table = sample.virtual_sample(mounting)
+        if has_moment(table):
+            body = make_magnetic_sample(table, str(path))
+            body.update(5.0, 1e4, 0.0)
+            assert body.moment_emu() != 0
+        if sample.contacts.kind:
+            assert make_sample(table, str(path)).voltage(1e-6, 300.0, 0.0, 0.0) > 0
 
 
 def test_the_geometry_is_in_cm_and_what_is_mounted_in_mm_and_nm() -> None:
     sample = load_sample_file(SAMPLES / "MB215-06.toml")
-    assert sample.geometry_cm() == {"length_cm": 0.2, "width_cm": 0.1, "thickness_cm": 2.15e-5}
+    assert sample.geometry_cm() == {
+        "length_cm": 0.2,
+        "width_cm": 0.1,
+        "thickness_cm": 2.15e-5,
+        "lateral_1_cm": 0.5,
+        "lateral_2_cm": 0.5,
+    }
     assert sample.geometry_uncertainty_cm() == {"length_cm": 0.01, "width_cm": 0.01, "thickness_cm": 5e-7}
     assert sample.virtual_sample() == {
         "length_mm": 2.0,
@@ -36,6 +49,7 @@ def test_the_geometry_is_in_cm_and_what_is_mounted_in_mm_and_nm() -> None:
         "thickness_nm": 215.0,
         "model": "bilayer",
         "gamma_t": 0.06,
+        "lateral_mm": 5.0,
     }
 
 
@@ -62,6 +76,40 @@ def test_a_sample_needs_no_more_than_an_id_and_a_shape(tmp_path: Path) -> None:
     assert sample.virtual_sample() == {}
 
 
+BAR = """sample = 1
+id = "bar"
+[geometry]
+shape = "bar"
+length = "5 mm"
+mass = "12.3 mg"
+demagnetisation = "aharoni"
+background = "holder.toml"
+[mounting.long_axis]
+field_along = "long axis"
+axis = "length"
+"""
+
+
+def test_what_a_moment_is_judged_by_is_told_with_the_mounting(tmp_path: Path) -> None:
+    (tmp_path / "holder.toml").write_text("", encoding="utf-8")
+    (tmp_path / "a.toml").write_text(BAR, encoding="utf-8")
+    assert load_sample_file(tmp_path / "a.toml").body("long_axis") == {
+        "shape": "bar",
+        "mass_g": 0.0123,
+        "demagnetisation": "aharoni",
+        "background": str((tmp_path / "holder.toml").resolve()),
+        "axis": "length",
+        "field_along": "long axis",
+    }
+
+
+def test_the_twin_is_mounted_as_the_sample_is_where_its_model_knows_a_direction() -> None:
+    film, bar = (load_sample_file(SAMPLES / f"{name}.toml") for name in ("TS-01", "NC-01"))
+    assert film.virtual_sample("parallel")["orientation"] == "parallel"
+    assert "orientation" not in bar.virtual_sample("long_axis")
+    assert load_sample_file(SAMPLES / "PD-01.toml").virtual_sample()["mass_g"] == 0.26
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -71,6 +119,21 @@ def test_a_sample_needs_no_more_than_an_id_and_a_shape(tmp_path: Path) -> None:
         (MINIMAL + "length = '2 K'\n", "5:1: geometry.length: '2 K' is a temperature; expected a length"),
         (MINIMAL + "length = 'nan mm'\n", "5:1: geometry.length: 'nan mm' is not a finite number"),
         (MINIMAL + "length = '0 mm'\n", "5:1: geometry.length is not above zero"),
+        (MINIMAL + "mass = '0 mg'\n", "5:1: geometry.mass is not above zero"),
+        (MINIMAL + "lateral = ['5 mm', '0 mm']\n", "5:1: geometry.lateral is not above zero"),
+        (
+            MINIMAL + "demagnetisation = 1.2\n",
+            "5:1: geometry.demagnetisation: 1.2 is no demagnetising factor",
+        ),
+        (
+            MINIMAL + "demagnetisation = 'aharony'\n",
+            "5:1: geometry.demagnetisation: 'aharony' is no demagnetising factor; expected one of aharoni",
+        ),
+        (MINIMAL + "background = 'none.toml'\n", "5:1: geometry.background: there is no file"),
+        (
+            MINIMAL + "[mounting.flat]\nfield_along = 'normal'\naxis = 'c'\n",
+            "7:1: mounting.flat.axis = 'c' is not allowed; expected 'length', 'width' or 'thickness'",
+        ),
         (MINIMAL + "[limits]\ncurrent = '0 A'\n", "6:1: limits.current is not above zero"),
         (MINIMAL + "[limits]\ntemperature = '9..2 K'\n", "6:1: limits.temperature: '9..2 K' goes down"),
         (MINIMAL + "[limits]\nfield = '9 T'\n", "6:1: unknown key 'limits.field'"),

@@ -98,7 +98,7 @@ steps:
     [
         (
             "- zcf_fc: {}",
-            "6:3: unknown block 'zcf_fc'; expected one of for, isotherms, repeat, resistivity, set_field",
+            "6:3: unknown block 'zcf_fc'; expected one of for, .*; did you mean 'zfc_fc'\\?",
         ),
         ("- resitivity: {}", "6:3: unknown block 'resitivity'; expected .*; did you mean 'resistivity'\\?"),
         ("- {name: x}", "6:3: a step without a block; expected one of for, isotherms"),
@@ -163,7 +163,7 @@ steps:
         ("- resistivity: {history: fre}", "6:26: 'fre' is not known here; .*did you mean 'free'\\?"),
         (
             "- resistivity: {prepare: {residual: {accept: 5 %}}}",
-            "6:27: 'residual' in prepare comes with magnetometry; leave it out",
+            "6:27: 'residual' in prepare belongs to zfc_fc and magnetization; leave it out",
         ),
         ("- resistivity: {prepare: {degauss_from: -1 T}}", "6:41: '-1 T' is not above 0"),
         ("- resistivity: {prepare: {soak: 5 K}}", "6:33: '5 K' is a temperature; expected a time"),

@@ -152,5 +152,5 @@ def test_a_sample_that_the_manifest_does_not_name_is_refused(stored: Stored) -> 
     with pytest.raises(SequenceError) as caught:
         plan_of_night(night, {**manifest, "samples": {}})
     assert str(caught.value) == (
-        f"{night / 'sequence.yaml'}:3:16: the night was started without a sample on the wiring 'film'"
+        f"{night / 'sequence.yaml'}:3:16: the night was started without a sample on 'film'"
     )

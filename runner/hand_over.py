@@ -1,0 +1,186 @@
+"""Programs in the hands of MultiVu: a whole stretch of measurements is handed over at once, for one start.
+
+What is handed over holds until one of the measurements is broken off. Then it is void: the machine's software
+may go on with it, so what is left is handed over under new names, for a new start.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+
+from onnes.instruments import moments
+from onnes.instruments.clock import Clock
+from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.station import Station
+from onnes.procedures.moment_measurement import MomentMeasurement
+from onnes.procedures.moment_stream import MomentStream
+from onnes.procedures.ramping import POLL_S, USUAL_RATE_K_PER_MIN
+from onnes.procedures.take_up import TakeUp
+from onnes.runner.plan import Measure, Plan, PlanStep
+from onnes.runner.record import Record
+
+_COUNT = "handed_over"  # key of a step in night.json: how often its program was handed over
+# Until temperature and field are steady at the finish; and the rate where the machine chooses it (a).
+_FINISH_S, _USUAL_RATE_OE_PER_S = 600.0, 100.0
+
+
+class HandOvers:
+    """Names the programs of one night and hands them over.
+
+    Args:
+        notify: tells a person, who has to start what was handed over.
+    """
+
+    def __init__(
+        self, plan: Plan, station: Station, record: Record, notify: Callable[[str, str], None]
+    ) -> None:
+        self._plan = plan
+        self._station = station
+        self._record = record
+        self._notify = notify
+        self._stretch: frozenset[int] = frozenset()  # numbers of the steps whose programs are handed over
+        self._waits_for: moments.HandedOver | None = None  # what somebody has to start
+        self._finish: tuple[str, moments.MomentProgram] | None = None  # at which magnetometer; None: nowhere
+
+    def take(
+        self, step: PlanStep, measurement: MomentMeasurement, take_up: TakeUp, left: Collection[int]
+    ) -> None:
+        """See to it that the program of ``step`` is handed over, and those of the measurements that follow.
+
+        Args:
+            left: numbers of the steps that have a run already: what is left of them is known at their turn.
+
+        Raises:
+            LimitError: if a setpoint is outside the limits of the machine; nothing was written.
+            ConfigurationError: if the machine or its template cannot do it; nothing was written.
+            StorageError: if the sequences cannot be written.
+        """
+        if step.number in self._stretch:
+            return
+        steps = [(step, measurement), *self._following(step, measurement, left)]
+        programs = []
+        for one, measured in steps:
+            count = self._count(one.number)
+            measured.program_name = self._name(f"{one.number:02d}_{measured.kind}", count)
+            programs.append(measured.program(take_up if one is step else None))
+        finish = self._finish_after(steps[-1][0], programs[-1], self._count(step.number))
+        if finish is not None:
+            programs.append(finish)
+        handed = self._station.magnetometer(measurement.magnetometer).hand_over(programs)
+        for one, measured in steps:
+            measured.handed_over = True
+            self._record.step(one.number, **{_COUNT: self._count(one.number)})
+        self._stretch = frozenset(one.number for one, _ in steps)
+        self._finish = None if finish is None else (measurement.magnetometer, finish)
+        self._waits_for = handed
+        values = {
+            "start": str(handed.start),
+            "runbook": str(handed.runbook),
+            "programs": [program.name for program in programs],
+        }
+        message = handed.message
+        if self._count(step.number) > 2:
+            message += "; stop what MultiVu still does of this night first"
+        self._record.event("hand_over", message, values)
+        self._notify("suspended", message)
+
+    def begun(self) -> None:
+        """Note that a row has come: somebody has started the sequence."""
+        self._waits_for = None
+
+    def void(self) -> None:
+        """Note that a measurement was broken off: what is left has to be handed over anew."""
+        self._stretch, self._waits_for, self._finish = frozenset(), None, None
+
+    def finish(self, clock: Clock) -> None:
+        """Wait until MultiVu has taken temperature and field where the sequence wants them at the end.
+
+        Raises:
+            ConfigurationError: if it has no sequence that does.
+            InstrumentFault: if it does not get there in time.
+            StorageError: if its file cannot be read.
+        """
+        if self._finish is None:
+            raise ConfigurationError(
+                "temperature and field cannot be set from here, and MultiVu has no sequence that takes them "
+                "where finish says; look at MultiVu, stop its sequence there, and set them there"
+            )
+        name, program = self._finish
+        machine = self._station.magnetometer(name)
+        stream = MomentStream(program, clock.now(), start_within_s=0.0, start=None)
+        machine.follow(program)
+        try:
+            while not stream.is_over:
+                seen = machine.poll()
+                for moment in seen.moments:
+                    stream.came(moment)
+                    where = f"{moment.temperature_k:.5g} K, {moment.field_oe:.6g} Oe"
+                    self._record.event("finish", f"MultiVu has reached the finish: {where}")
+                stream.check(clock.now(), seen)
+                clock.sleep(POLL_S)
+        finally:
+            machine.let_go(ended=stream.is_over)
+
+    def waiting(self) -> str:
+        """Return which file somebody has to start, in words; empty where none is waited for."""
+        if self._waits_for is not None and self._waits_for.data.exists():  # the sequence begins with it
+            self._waits_for = None
+        start = None if self._waits_for is None else self._waits_for.start.name
+        return "" if start is None else f"waiting for somebody to start {start} in MultiVu"
+
+    def _following(
+        self, step: PlanStep, measurement: MomentMeasurement, left: Collection[int]
+    ) -> Iterator[tuple[PlanStep, MomentMeasurement]]:
+        """Yield the measurements that MultiVu can go on with by itself: nothing else comes between."""
+        for later in self._plan.steps:
+            if later.number <= step.number or self._record.is_done(later.number):
+                continue
+            measured = later.action.measurement if isinstance(later.action, Measure) else None
+            if (
+                not isinstance(measured, MomentMeasurement)
+                or measured.magnetometer != measurement.magnetometer
+                or later.number in left
+            ):
+                return
+            yield later, measured
+
+    def _count(self, number: int) -> int:
+        """Return how often the program of a step will have been handed over with this time."""
+        return int(self._record.of_step(number).get(_COUNT, 0)) + 1
+
+    def _name(self, what: str, count: int) -> str:
+        return f"{self._record.night.path.name}_{what}_a{count}"
+
+    def _finish_after(
+        self, last: PlanStep, before: moments.MomentProgram, count: int
+    ) -> moments.MomentProgram | None:
+        """Return the way to ``finish`` as a program; None where it can be set from here, or more follows.
+
+        It ends with a moment, whose row says that temperature and field are there.
+        """
+        finish, steps = self._plan.finish, list[moments.Step]()
+        more = any(
+            later.number > last.number and isinstance(later.action, Measure) for later in self._plan.steps
+        )
+        rows = before.moments()
+        if self._station.thermostat is not None or more or not rows:
+            return None
+        kelvin, field_oe = rows[-1].temperature_k, rows[-1].field_oe
+        expected_s = before.point_s
+        if finish.temperature_k is not None:
+            rate = finish.rate_k_per_min or USUAL_RATE_K_PER_MIN
+            steps.append(moments.SetTemperature(finish.temperature_k, rate))
+            expected_s += abs(finish.temperature_k - kelvin) / rate * 60.0
+            kelvin = finish.temperature_k
+        if finish.field_oe is not None:
+            asked = finish.field_rate_oe_per_s
+            steps.append(moments.SetField(finish.field_oe, asked, finish.approach))
+            expected_s += 2.0 * abs(finish.field_oe - field_oe) / (asked or _USUAL_RATE_OE_PER_S)
+            field_oe = finish.field_oe
+        if not steps:
+            return None
+        steps += [
+            moments.Wait(0.0, temperature=True, field=True),
+            moments.Remark("finish"),
+            moments.MeasureMoment(kelvin, field_oe, 1, "finish", expected_s + _FINISH_S),
+        ]
+        name = self._name(f"{last.number:02d}_finish", count)
+        return moments.MomentProgram(name, "finish", tuple(steps), before.scan, before.point_s)
