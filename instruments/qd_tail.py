@@ -90,20 +90,26 @@ class DatTail:
         """Return what has come since the last look; never waits.
 
         Raises:
-            StorageError: if the file is there and cannot be read.
+            StorageError: if the file is there and cannot be read, or its folder is gone.
         """
+        try:
+            return self._looked()
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {self._path}: {error.strerror or error}; "
+                "bring the drive back, or close the program that keeps others from reading it"
+            ) from error
+
+    def _looked(self) -> DatNews:
         try:
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 self._look_for_another(file, (status.st_dev, status.st_ino), status.st_size)
                 rows = tuple(self._rows(self._news(file)))
         except FileNotFoundError:
+            if not self._path.parent.is_dir():  # so Windows calls a share that is away, too
+                raise
             return self._gone()
-        except OSError as error:
-            raise StorageError(
-                f"cannot read {self._path}: {error.strerror or error}; "
-                "bring the drive back, or close the program that keeps others from reading it"
-            ) from error
         if self._repeated:
             self._remarks.append(f"{self._path.name}: {self._repeated} rows had been read before")
             self._repeated = 0

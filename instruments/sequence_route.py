@@ -213,11 +213,10 @@ class SequenceRoute:
         """
         if ended:
             self._open.pop(self._followed, None)
-        elif self._start is not None and not any(self._data_of(one).exists() for one in self._open.values()):
-            with suppress(
-                OSError
-            ):  # a share that is gone: the sequence counts as one that may go on in any case
-                self._start.replace(self._start.with_suffix(".withdrawn"))
+        elif self._start is not None:
+            with suppress(OSError):  # a share that is gone: the sequence counts as one that may go on anyway
+                if not any(self._data_of(one).exists() for one in self._open.values()):
+                    self._start.replace(self._start.with_suffix(".withdrawn"))
         self._tail = self._rows = self._data = None
 
     # -- writing

@@ -178,6 +178,20 @@ def test_a_file_that_goes_and_comes_back_repeats_nothing(tail: DatTail, path: Pa
     assert kelvins(tail) == [3.0]
 
 
+def test_a_folder_that_is_away_is_no_file_that_is_gone(tail: DatTail, path: Path) -> None:
+    append(path, HEAD + row(0))
+    tail.poll()
+    away = path.parent.with_name("away")
+    path.parent.rename(away)
+    with pytest.raises(StorageError, match=r"cannot read .*film\.dat: .*; bring the drive back"):
+        tail.poll()
+    away.rename(path.parent)
+    append(path, row(1))
+    news = tail.poll()
+    assert [found.values["temperature_k"] for found in news.rows] == [3.0]
+    assert news.remarks == ()
+
+
 def test_two_rows_of_one_time_both_come(tail: DatTail, path: Path) -> None:
     append(path, HEAD + row(0) + row(0))
     assert kelvins(tail) == [2.0, 2.0]
