@@ -1,5 +1,6 @@
 """A growing file is followed whatever becomes of it: torn rows, a new header, another file in its place."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -155,6 +156,30 @@ def test_a_file_that_becomes_shorter_is_said_and_read_anew(tail: DatTail, path: 
     )
     append(path, row(2))
     assert kelvins(tail) == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (len(HEAD + row(0)) - 40, "line 13: .* cells where others have .*, so a row has run into another"),
+        (len(HEAD) - 60, "line 12: a row has run into the row of columns"),
+        (HEAD.index(b"4004") + 5, "line 4: .* cells where others have .*, so a row has run into another"),
+    ],
+)
+def test_of_a_file_that_is_cut_in_a_line_the_next_row_is_lost_and_no_other(
+    tail: DatTail, path: Path, left: int, says: str
+) -> None:
+    append(path, HEAD + row(0))
+    tail.poll()
+    with path.open("r+b") as file:
+        file.truncate(left)
+    append(path, row(1) + row(2))
+    news = tail.poll()
+    assert [found.values["temperature_k"] for found in news.rows] == [4.0]
+    _, broken = news.remarks
+    assert re.search(says, broken)
+    append(path, row(3))
+    assert kelvins(tail) == [5.0]
 
 
 def test_an_emptied_file_is_followed_on(tail: DatTail, path: Path) -> None:
