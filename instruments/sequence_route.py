@@ -137,12 +137,21 @@ class SequenceRoute:
         Raises:
             ConfigurationError: if one is not.
         """
+        if away := self.folders_away():
+            raise ConfigurationError(away)
+
+    def folders_away(self) -> str:
+        """Return which of MultiVu's folders is not there, and what to do; empty where both are."""
         for key, folder in (("data", self.files.data), ("sequences", self.files.sequences)):
-            if not folder.is_dir():
-                raise ConfigurationError(
+            is_there = False
+            with suppress(OSError):  # a network that is down: before Python 3.14 is_dir() raises that
+                is_there = folder.is_dir()
+            if not is_there:
+                return (
                     f"{self.name}: there is no folder {folder}, which {key} in the station file names; "
                     "share it from the computer of MultiVu, or correct the station file"
                 )
+        return ""
 
     def hand_over(self, programs: Sequence[MomentProgram]) -> HandedOver:
         """Write the sequences of ``programs``, one start for all of them in order, and what a person does.

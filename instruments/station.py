@@ -184,11 +184,13 @@ class Station:
     def silent(self) -> dict[str, str]:
         """Ask every instrument a question that changes nothing; return {who does not answer: why}.
 
+        Of a magnetometer the folders of its MultiVu have to be there, too.
         A resource is opened anew where it must be. One that stays silent is asked less and less often, at
         last every 30 s; between, what it was silent for is told again.
         """
         asked = {name: link.probe(self._instruments[name].answer) for name, link in self._links.items()}
-        return {name: why for name, why in asked.items() if why}
+        away = {name: machine.folders_away() for name, machine in self._magnetometers.items()}
+        return {name: why for name, why in [*asked.items(), *away.items()] if why}
 
     def look(self) -> StationReadings:
         """Read everything around the sample, each part guarded by itself; never raises for an instrument.

@@ -101,8 +101,8 @@ class MomentStream:
         self._now = now
         if self.is_over:
             return
-        if seen.data is not None:
-            self._start = None  # somebody has started it: a sequence begins with its file
+        if self._start is not None and seen.data is not None:  # begun: a sequence begins with its file
+            self._start, self._since = None, now
         row, usual_s = self._rows[self._at], self._program.point_s
         # Three ordinary points, and half as much again of what a preparation takes longer than one (a).
         allowed_s = 3.0 * usual_s + 1.5 * (row.expected_s - usual_s)
@@ -115,13 +115,12 @@ class MomentStream:
             if now - since <= _AWAY_S:
                 return
             away = f"{(now - since) / _MINUTE_S:.3g} min"
-            raise CommunicationError(
-                f"{self._program.name}.dat cannot be followed, for {away} now: {error}"
-            ) from error
+            # Not raised from the error of the file, which would count as one of our own disk.
+            raise CommunicationError(f"{self._program.name}.dat cannot be followed, for {away} now: {error}")
         raise InstrumentFault(
             f"{self._file(seen)}; no row for {(now - self._since) / _MINUTE_S:.3g} min, more than "
             f"{allowed_s / _MINUTE_S:.3g} min, the longest for the row at {_where(row)}; look at MultiVu; "
-            "`onnes resume` prepares the block again"
+            "when the night goes on, the block is prepared again"
         )
 
     def _file(self, seen: Streamed) -> str:

@@ -161,7 +161,7 @@ def test_a_program_that_nobody_starts_is_a_fault(machine: FakeMagnetometer) -> N
     with pytest.raises(
         InstrumentFault,
         match=r"zfc-fc_5Oe\.dat is not there, so onnes-start-zfc-fc_5Oe\.seq was not started; no row for .* m"
-        r"in, more than .* min, the longest for the row at 2 K, 3\.5 Oe; look at MultiVu; `onnes resume`",
+        r"in, more than .* min, the longest for the row at 2 K, 3\.5 Oe; look at MultiVu; when",
     ):
         points_of(zfc_fc(), machine)
     assert machine.diary[-1] == ("let_go", "broken off")
