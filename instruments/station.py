@@ -108,6 +108,11 @@ class Station:
         )
         return self._bridges.setdefault(wiring, bridge)
 
+    @property
+    def masters(self) -> tuple[str, ...]:
+        """Return the sequences of MultiVu that may be setting temperature and field just now."""
+        return tuple(name for machine in self._magnetometers.values() for name in machine.masters)
+
     def magnetometer(self, name: str = "") -> Magnetometer:
         """Return the magnetometer of that name; default the one that ``[roles]`` names.
 

@@ -23,7 +23,7 @@ _FINISH_S, _USUAL_RATE_OE_PER_S = 600.0, 100.0
 
 
 class LeftToMultiVuError(ConfigurationError):
-    """Temperature and field stay where a sequence that was broken off takes them."""
+    """Temperature and field stay where a sequence takes them that nobody follows any more."""
 
 
 class HandOvers:
