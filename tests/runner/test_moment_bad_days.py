@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onnes.sim.fault_kinds import MultiVuFault
+from onnes.sim.fault_kinds import MultiVuFault, ServerFault
 from onnes.sim.lab import VirtualLab
 from tests.runner.moment_night import MomentNight, moment_night
 
@@ -205,3 +205,44 @@ def test_a_share_that_stays_away_is_given_up_in_the_end_and_resumed(shared: Mome
     assert shared.take_up(shared.night.path).exit_code == 0
     is_whole(shared, all_were_seen=False)
     assert list(shared.first_run.current.groupby("Curve")["Attempt"].first()) == [1, 2]
+
+
+# -- its server
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MomentNight:
+    """A night of a machine whose MultiVu server is asked beside the sequence."""
+    return moment_night(tmp_path / "served", monkeypatch, served=True)
+
+
+@pytest.mark.parametrize("kind", ["late_confirmation", "swallowed_request", "split_frame", "dead_client"])
+def test_a_server_with_the_faults_of_the_makers_costs_no_row(served: MomentNight, kind: ServerFault) -> None:
+    served.fault(kind, at=0.0, until=1e9)
+    outcome = served.run()
+    assert outcome.exit_code == 0, outcome
+    is_whole(served)
+    assert not served.events("suspended")
+
+
+def test_a_server_that_takes_no_connection_for_some_minutes_costs_no_row(served: MomentNight) -> None:
+    served.fault("drop", target="multivu", at=IN_FCC, until=IN_FCC + 300.0)
+    served.fault("connection_refused", at=IN_FCC, seconds=300.0)
+    outcome = served.run()
+    assert outcome.exit_code == 0, outcome
+    is_whole(served)
+    assert not served.events("suspended")
+    (told,) = (event for event in served.events("interlock") if event["values"]["interlock"] == "link")
+    assert IN_FCC + 60.0 <= told["t"] <= IN_FCC + 120.0
+    # What was not read is not in the log, and what was read again is.
+    log = served.night.environment.set_index("Elapsed (s)")["Temperature (K)"]
+    assert log[IN_FCC + 60.0 : IN_FCC + 290.0].isna().all()
+    assert log[IN_FCC + 400.0 :].notna().all()
+
+
+def test_a_finish_that_the_server_does_not_take_is_no_finished_night(served: MomentNight) -> None:
+    served.fault("set_ignored", at=0.0, until=1e9, says="unconfirmed")
+    outcome = served.run()
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("failed", True, 3), outcome
+    assert "finish not reached" in outcome.message
+    is_whole(served)
