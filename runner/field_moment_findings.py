@@ -17,7 +17,6 @@ from onnes.analysis.lower_critical_field import (
 )
 from onnes.analysis.result import Result, refused
 from onnes.analysis.virgin import initial_slope
-from onnes.runner.moment_body import Body
 from onnes.runner.moment_measured import MomentRun, Rows
 from onnes.runner.paper_values import paper_values
 from onnes.runner.results import Keyed
@@ -205,8 +204,3 @@ def _at(result: Result, kelvin: float) -> Result:
 
 def _none(quantity: str, unit: str, reason: str) -> Result:
     return refused(quantity, unit, "needs the geometry of the sample", reason)
-
-
-def volume_of(body: Body) -> float:
-    """Return the volume, cm^3; 1 where it is not known, so that the moment itself is shown."""
-    return body.volume_cm3 or 1.0

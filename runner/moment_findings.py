@@ -106,7 +106,9 @@ class MomentFindings:
 
     def _residuals(self) -> Keyed:
         """Return the residual field as it was recorded, once for each that the runs were measured with."""
-        runs = [found.measured for found in (*self.zfc_fc, *self.virgin, *self.loops)]
+        runs = [found.measured for found in self.zfc_fc]
+        runs += [found.measured for found in self.virgin]
+        runs += [found.measured for found in self.loops]
         known = {str(run.residual): recorded_residual(run) for run in runs}
         return [
             ("residual-field-known" if number == 1 else f"residual-field-known-{number}", result)

@@ -1,6 +1,6 @@
 """The moments of a stored run as branches: each a curve of one history, at one field or one temperature."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -226,7 +226,7 @@ def _same(holder: Rows, rows: Rows, *, over_field: bool) -> "np.ndarray[tuple[in
     return np.abs(holder.field - field_oe) <= max(_SAME_FIELD * abs(field_oe), 1.0)
 
 
-def all_flagged(branches: Iterator[MomentBranch]) -> Rows:
+def all_flagged(branches: Iterable[MomentBranch]) -> Rows:
     """Return the rows of all branches that are shown and not used."""
     nothing = np.empty(0)
     found = Rows(nothing, nothing, nothing, nothing)
