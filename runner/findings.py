@@ -113,7 +113,7 @@ def find(folder: Night | Run) -> Findings:
             keyed = [("analysis", refused(f"analysis of {run.path.name}", "1", _kind(run), reason))]
         ended = () if run.status == "finished" else (f"run {run.status}",)
         for key, result in keyed:
-            made = _night_result(key, result, ended, compare_with)
+            made = night_result(key, result, ended, compare_with)
             lags = [other for other in results if other.id.startswith("sample-lag")]
             if (
                 key.startswith("sample-lag")
@@ -124,9 +124,7 @@ def find(folder: Night | Run) -> Findings:
             if any(made.id == other.id for other in results):
                 made = _again(made, key, run)
             results.append(made)
-    results += [
-        _night_result(key, result, (), compare_with) for key, result in moments.together(compare_with)
-    ]
+    results += [night_result(key, result, (), compare_with) for key, result in moments.together(compare_with)]
     origin: dict[str, Any] = {
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
@@ -160,9 +158,10 @@ def _kind(run: Run) -> str:
     return str(run.manifest["run"]).split("_")[1]
 
 
-def _night_result(
+def night_result(
     key: str, result: Result, ended: tuple[str, ...], compare_with: frozenset[str]
 ) -> NightResult:
+    """Return a result with its flags, those of how the run ``ended``, and the value it compares with."""
     flags = (*result.flags, *ended)
     if result.reason:
         flags = (result.reason, *flags)

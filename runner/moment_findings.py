@@ -68,7 +68,10 @@ class MomentFindings:
             ConfigurationError: if the holder that the sample file names cannot be subtracted.
             StorageError: if a file is damaged.
         """
-        measured = moment_run(run, over_field=kind != ZFC_FC)
+        return self.take(moment_run(run, over_field=kind != ZFC_FC), kind, compare_with)
+
+    def take(self, measured: MomentRun, kind: str, compare_with: frozenset[str]) -> Keyed:
+        """Analyse the branches of a run or of a file and return what they say by themselves."""
         if not any(len(branch.rows.moment) for branch in measured.branches):
             return []
         if measured.body.standard == "palladium":
@@ -135,5 +138,5 @@ def _named(result: Result, name: str) -> Result:
 
 
 def _sample(measured: MomentRun) -> str:
-    sample = measured.run.manifest.get("sample") or {}
+    sample = measured.manifest.get("sample") or {}
     return "-".join(filter(None, (str(sample.get("id", "")), measured.body.mounting)))
