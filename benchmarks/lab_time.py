@@ -25,7 +25,7 @@ from pymeasure.instruments.keithley import Keithley2182, Keithley6221
 from timing import machine
 
 from onnes.instruments.clock import VirtualClock, WallClock, virtual_time
-from onnes.instruments.station import open_station
+from onnes.instruments.open_station import open_station
 from onnes.runner.engine import RunEngine
 from onnes.runner.night_manifest import night_manifest
 from onnes.runner.plan import make_plan

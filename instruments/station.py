@@ -2,23 +2,19 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-import pyvisa
-
 from onnes.instruments.clock import Clock
+from onnes.instruments.drivers import Instrument
 from onnes.instruments.errors import ConfigurationError, OnnesError, or_error
 from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
-from onnes.instruments.link import DEADLINE_S, Retry
+from onnes.instruments.link import Retry
 from onnes.instruments.moments import Magnetometer
-from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
-from onnes.instruments.mpms_open import open_mpms
-from onnes.instruments.multivu import MultiVu
+from onnes.instruments.mpms import Mpms
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import (
     Chamber,
@@ -31,33 +27,13 @@ from onnes.instruments.protocols import (
     Thermostat,
 )
 from onnes.instruments.resistance_bridge import ReversalBridge
+from onnes.instruments.safe_state import SafeStep, close_all, made_safe
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
 from onnes.instruments.toml_file import one_of
-from onnes.instruments.visa import library_provenance, open_adapter, open_library
 
 # The level falls by about 1 % in an hour at most, and a reply costs the bus as much as a temperature (a).
 _HELIUM_EVERY_S = 60.0
-
-Instrument = PPMS | MultiVu | Mpms | Keithley6221 | Keithley2182A
-
-CLASSES: Mapping[str, type[Instrument]] = {
-    "ppms": PPMS,
-    "multivu": MultiVu,
-    "mpms3": Mpms3,
-    "mpms_xl": MpmsXl,
-    "keithley6221": Keithley6221,
-    "keithley2182a": Keithley2182A,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SafeStep:
-    """One step into the safe state: of which instrument, and what was read back or went wrong."""
-
-    instrument: str
-    confirmed: bool
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +298,7 @@ class Station:
 
     def close(self) -> None:
         """Close all connections together; a second call does nothing."""
-        _close_all(self._instruments)
+        close_all(self._instruments)
 
     def _safe_order(self) -> list[str]:
         given = [name for name in self.file.safe_state if name in self._instruments]
@@ -332,7 +308,7 @@ class Station:
         for bridge in self._bridges.values():
             if bridge.source is self._instruments[name]:
                 bridge.forget_start()
-        return _made_safe(self.file, name, self._instruments[name], abort=abort, temperature=temperature)
+        return made_safe(self.file, name, self._instruments[name], abort=abort, temperature=temperature)
 
     def _look_around(
         self,
@@ -369,90 +345,3 @@ class Station:
 
 def _is_on(source: Keithley6221) -> bool:
     return source.source_enabled
-
-
-def _made_safe(
-    file: StationFile, name: str, instrument: Instrument, *, abort: bool = False, temperature: bool = False
-) -> SafeStep:
-    try:
-        if isinstance(instrument, Keithley6221):
-            done = instrument.safe_state(_rate_to_zero(file, name, abort=abort))
-        elif temperature and isinstance(instrument, PPMS | MultiVu | Mpms):
-            done = instrument.hold(temperature=True)
-        else:
-            done = instrument.safe_state()
-    except Exception as error:  # noqa: BLE001 - the failure of one must not keep the others from their safe state
-        return SafeStep(name, False, f"{type(error).__name__}: {error}")
-    return SafeStep(name, True, done)
-
-
-def _rate_to_zero(file: StationFile, source: str, *, abort: bool) -> float | None:
-    """Return how fast a source goes to 0, A/s: as the most careful of its wirings says; None: within 1 s."""
-    wirings = [wiring for wiring in file.wiring.values() if wiring.source == source]
-    rates = [wiring.abort_ramp if abort else wiring.ramp for wiring in wirings]
-    return min((float(rate) for rate in rates if rate is not None), default=None)
-
-
-def _close_all(instruments: Mapping[str, Instrument]) -> None:
-    for instrument in instruments.values():
-        # Whatever happens at one, the others are closed too; a link that is gone is as good as closed.
-        with suppress(Exception):
-            if instrument.link is not None:
-                instrument.link.close()
-
-
-def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> Station:
-    """Open the instruments of ``file``, look who they are, and return the station; nothing is set.
-
-    If one fails, those opened before, and only those, go into their safe state and are closed.
-
-    Args:
-        lab_key: registered name of a virtual lab, for a simulated station; default the file's ``[twin]``.
-
-    Raises:
-        ConfigurationError: if the VISA library is not the one that the file asks for, or a name is wrong.
-        CommunicationError: if an instrument is not found or does not answer.
-    """
-    manager = open_library(file.backend, lab_key or file.lab)
-    opened: dict[str, Instrument] = {}
-    identities: dict[str, str] = {}
-    try:
-        for name in file.instruments:
-            opened[name] = open_instrument(manager, file, name, clock)
-            identities[name] = opened[name].connect()
-        provenance = {**library_provenance(manager), "instruments": identities}
-        return Station(file, clock, opened, provenance)
-    except BaseException as error:  # whatever it was, what is open is made safe first; it is raised again
-        connected = [name for name in opened if name in identities]
-        steps = [_made_safe(file, name, opened[name], abort=False) for name in reversed(connected)]
-        for step in steps:
-            if not step.confirmed:
-                error.add_note(f"{step.instrument} is not in its safe state: {step.message}")
-        _close_all(opened)
-        raise
-
-
-def open_instrument(
-    manager: pyvisa.ResourceManager, file: StationFile, name: str, clock: Clock
-) -> Instrument:
-    """Open one instrument of a station file; nothing is sent.
-
-    Raises:
-        ConfigurationError: if its resource is no VISA name, the interface is not installed, or the template
-            of its sequences cannot be used.
-        CommunicationError: if no instrument is found there, or another program holds it.
-    """
-    entry = file.instruments[name]
-    kind = CLASSES[entry.driver]
-    if issubclass(kind, Mpms | MultiVu):
-        remote = MultiVu.open(manager, entry.address, name, clock) if entry.address else None
-        return remote if remote and issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
-    adapter = open_adapter(
-        manager,
-        entry.address,
-        name=name,
-        deadline_s=DEADLINE_S if entry.timeout is None else float(entry.timeout),
-        reply_termination=kind.reply_termination,
-        hint=kind.hint,
-    )
-    return kind(adapter, name, clock)

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 import pyvisa
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.drivers import Instrument
 from onnes.instruments.errors import OnnesError
 from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.mpms_remote import RemoteMpms3
 from onnes.instruments.multivu import MultiVu
+from onnes.instruments.open_station import open_instrument
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import HeliumLevel, Reading
-from onnes.instruments.station import Instrument, open_instrument
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.visa import open_library
 

@@ -11,9 +11,10 @@ import pandas as pd
 
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.open_station import open_station
 from onnes.instruments.records import Event, Point, accepted, columns_of
 from onnes.instruments.spelling import nearest
-from onnes.instruments.station import Station, open_station
+from onnes.instruments.station import Station
 from onnes.instruments.station_file import load_station_file
 from onnes.procedures.experiment import Parameter, Procedure
 from onnes.procedures.take_up import TakeUp

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from onnes.instruments.drivers import CLASSES
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.moments import Scan
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.quantities import show
-from onnes.instruments.station import CLASSES
 from onnes.procedures.hysteresis_loop import HysteresisLoop
 from onnes.procedures.moment_measurement import MomentMeasurement
 from onnes.procedures.options import Prepare, compact

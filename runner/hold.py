@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from onnes.instruments.clock import Clock, VirtualClock
 from onnes.instruments.errors import CommunicationError, OnnesError
-from onnes.instruments.station import SafeStep, Station
+from onnes.instruments.safe_state import SafeStep
+from onnes.instruments.station import Station
 from onnes.procedures import ramping
 from onnes.runner.breaks import Break, GivenUp, LinkDown
 from onnes.runner.monitors import Monitors

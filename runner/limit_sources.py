@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from onnes.instruments.drivers import CLASSES
 from onnes.instruments.limits import Limits
 from onnes.instruments.mpms import Mpms
-from onnes.instruments.station import CLASSES
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.toml_file import line_of, read_text
 from onnes.runner.plan_limits import PlanLimits, at_most, limits_of

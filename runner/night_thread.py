@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from onnes.instruments.clock import Clock, VirtualClock, WallClock, virtual_time
-from onnes.instruments.station import Station, open_station
+from onnes.instruments.open_station import open_station
+from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile
 from onnes.runner.ending import Outcome
 from onnes.runner.engine import RunEngine

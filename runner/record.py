@@ -8,7 +8,7 @@ from typing import Any
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import StorageError
 from onnes.instruments.records import Event, Point
-from onnes.instruments.station import SafeStep
+from onnes.instruments.safe_state import SafeStep
 from onnes.runner.breaks import BrokenOff, StorageFailed
 from onnes.runner.plan import PlanStep
 from onnes.runner.progress import Progress

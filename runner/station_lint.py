@@ -24,20 +24,15 @@ def station_problems(station: StationFile) -> list[str]:
 
 
 def _multivu(station: StationFile) -> list[str]:
-    """Return what is wrong with the template of a magnetometer, and with a real one's folders."""
+    """Return what is wrong with the template of a magnetometer.
+
+    Template and folders of a real one may be on the computer of its MultiVu alone; there they are looked at
+    when the station is opened.
+    """
     files = station.multivu_files()
-    if files is None:
+    if files is None or (station.backend == "visa" and not files.template.is_file()):
         return []
-    found = [f"{problem} (L074)" for problem in template_problems(files.template)]
-    name = station.roles.magnetometer or ""
-    for key, folder in (("data", files.data), ("sequences", files.sequences)):
-        if station.backend == "visa" and not folder.is_dir():
-            line = line_of(read_text(station.path), ("instruments", name, key))
-            found.append(
-                f"{station.path}:{line}:1: L074: there is no folder {folder}; share it from the computer of "
-                "MultiVu, or correct it"
-            )
-    return found
+    return [f"{problem} (L074)" for problem in template_problems(files.template)]
 
 
 def _addresses(station: StationFile) -> Iterator[tuple[tuple[str, ...], str]]:

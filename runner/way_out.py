@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, StorageError
-from onnes.instruments.station import SafeStep, Station
+from onnes.instruments.safe_state import SafeStep
+from onnes.instruments.station import Station
 from onnes.runner.breaks import BREAKS_IN_VAIN, LinkDown, SafeStop
 from onnes.runner.controls import Controls
 from onnes.runner.ending import Ended, ended_by

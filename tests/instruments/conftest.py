@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from onnes.instruments.clock import VirtualClock
-from onnes.instruments.station import Station, open_station
+from onnes.instruments.open_station import open_station
+from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
 from onnes.sim.lab_file import load_lab

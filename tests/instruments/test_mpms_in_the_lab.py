@@ -9,8 +9,9 @@ import pytest
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import InstrumentFault
 from onnes.instruments.moments import MeasureMoment, MomentProgram, Scan, SetTemperature
+from onnes.instruments.open_station import open_station
 from onnes.instruments.protocols import Reading
-from onnes.instruments.station import Station, open_station
+from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.instruments.survey import survey_station
 from onnes.procedures import ramping

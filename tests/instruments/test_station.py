@@ -10,8 +10,9 @@ import pyvisa
 from pymeasure.adapters import VISAAdapter
 from pyvisa.constants import StatusCode
 
-from onnes.instruments import station as station_module
+from onnes.instruments import open_station as open_station_module
 from onnes.instruments.clock import VirtualClock
+from onnes.instruments.drivers import CLASSES
 from onnes.instruments.errors import (
     CommunicationError,
     ConfigurationError,
@@ -240,7 +241,7 @@ def test_f2_what_was_opened_and_only_that_becomes_safe_and_is_closed(
 
     for kind in (PPMS, Keithley6221):
         monkeypatch.setattr(kind, "safe_state", made_safe)
-    monkeypatch.setattr(station_module, "open_adapter", open_and_note)
+    monkeypatch.setattr(open_station_module, "open_adapter", open_and_note)
     meter = station_file.instruments["k2182a"].model_copy(update={"resource": "GPIB0::9::INSTR"})
     file = station_file.model_copy(update={"instruments": {**station_file.instruments, "k2182a": meter}})
     with pytest.raises(CommunicationError, match=r"no instrument at GPIB0::9::INSTR \(k2182a\)"):
@@ -379,7 +380,7 @@ def test_every_driver_of_the_registry_can_be_opened(tmp_path: Path, open_it: Ope
     path.write_text(text, encoding="utf-8")
     drivers = {entry.driver for entry in open_it(load_station_file(path)).file.instruments.values()}
     magnetometry = {"multivu", "mpms3", "mpms_xl"}  # which are opened in the tests of theirs
-    assert drivers == set(station_module.CLASSES) - magnetometry
+    assert drivers == set(CLASSES) - magnetometry
 
 
 def test_all_are_closed_also_when_one_hangs(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pymeasure.instruments import Instrument
 
-from onnes.instruments import station
+from onnes.instruments.drivers import CLASSES
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.instrument_entry import DRIVERS
 from onnes.instruments.keithley2182a import Keithley2182A
@@ -191,7 +191,7 @@ def test_all_problems_are_told_at_once_in_order(tmp_path: Path) -> None:
 
 
 def test_every_driver_name_has_a_class_and_every_class_its_capabilities() -> None:
-    assert set(DRIVERS) == set(station.CLASSES)
+    assert set(DRIVERS) == set(CLASSES)
     stock = {"ppms": PPMS, "keithley6221": Keithley6221, "keithley2182a": Keithley2182A}
-    assert {name: station.CLASSES[name] for name in stock} == stock
+    assert {name: CLASSES[name] for name in stock} == stock
     assert all(issubclass(kind, Instrument) for kind in stock.values())

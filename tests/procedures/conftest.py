@@ -13,9 +13,10 @@ import pytest
 from onnes.instruments.clock import VirtualClock, virtual_time
 from onnes.instruments.errors import ConfigurationError, InstrumentFault
 from onnes.instruments.limits import Limits
+from onnes.instruments.open_station import open_station
 from onnes.instruments.protocols import Reading, Resistance
 from onnes.instruments.records import Event, Point
-from onnes.instruments.station import Station, open_station
+from onnes.instruments.station import Station
 from onnes.instruments.station_file import load_station_file
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab

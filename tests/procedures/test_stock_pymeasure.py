@@ -16,8 +16,9 @@ from pymeasure.experiment import Procedure, Results, Worker
 
 from onnes.instruments.clock import VirtualClock, virtual_time
 from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.open_station import open_station
 from onnes.instruments.records import Column, Point, accepted, row_of
-from onnes.instruments.station import Station, open_station
+from onnes.instruments.station import Station
 from onnes.instruments.station_file import load_station_file
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField

@@ -1,5 +1,6 @@
 """Nights of a magnetometer in the virtual lab: MultiVu measures, the night follows its files."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from onnes.instruments.clock import WallClock
 from onnes.runner.nights import resume_folder
 from onnes.runner.resume import left_night
+from onnes.storage.qd_dat import read_dat
 from tests.runner.bad_night import BadNight
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -27,8 +29,8 @@ steps:
 
 
 @pytest.fixture
-def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
-    """A night of the virtual MPMS3 with the nanocomposite bar."""
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
+    """A night of the virtual MPMS3 with the nanocomposite bar and the MultiVu server beside the sequence."""
     monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
     station = (EXAMPLES / "stations/mpms3-sim.toml").read_text(encoding="utf-8")
     station = station.replace("../multivu", "multivu").replace(
@@ -41,6 +43,16 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadNight:
         target = tmp_path / (f"{folder}/{name}" if folder else "sample.toml")
         target.write_bytes(source.read_bytes())
     return BadNight(tmp_path, SEQUENCE)
+
+
+@pytest.fixture
+def night(beside: BadNight) -> BadNight:
+    """The same of a machine that is not reached over the network: only its sequence sets anything."""
+    station = beside.folder / "station.toml"
+    text = station.read_text(encoding="utf-8")
+    text = re.sub(r"^(host|thermostat|magnet|chamber) = .*\n", "", text, flags=re.MULTILINE)
+    station.write_text(text, encoding="utf-8")
+    return beside
 
 
 def _sequences(night: BadNight) -> list[str]:
@@ -72,6 +84,10 @@ def test_one_start_is_enough_for_a_stretch_of_measurements_and_the_finish(night:
     assert zfc_fc.manifest["mounting"] == "long_axis"
     assert zfc_fc.manifest["body"]["axis"] == "length"
     assert zfc_fc.manifest["body"]["demagnetisation"] == "prozorov_kogan"
+    # The points are there as a file of Quantum Design too, in the columns of the machine.
+    exported = read_dat(zfc_fc.path / "data.dat")
+    assert exported.frame["Moment (emu)"].dropna().tolist() == zfc_fc.data["Moment (emu)"].tolist()
+    assert [text for _, text in exported.remarks] == ["ZFC 200 Oe", "FC 200 Oe"]
     # It is shown what is waited for, and a long preparation is no stall.
     assert any("waiting for the row at 10 K, 200 Oe" in said for said in night.said("waiting"))
     assert not night.events("suspended")
@@ -116,10 +132,10 @@ def test_a_night_that_nobody_starts_says_which_file_waits_and_is_resumed(night: 
     night.fault("operator_absent", at=0.0, until=1e9)
     night.ask(3000.0, "stop")
     outcome = night.run()
-    # Nothing can be set from here, so the finish is not reached; and whoever comes may still start the file.
+    # Nothing can be set from here, so the finish is not reached; and nobody knows what MultiVu goes on with.
     assert (outcome.status, outcome.safe, outcome.exit_code) == ("failed", False, 5)
     assert "finish not reached: temperature and field cannot be set from here" in outcome.message
-    (start,) = _sequences(night)
+    start = Path(night.events("hand_over")[0]["values"]["start"]).name
     assert any(f"waiting for somebody to start {start} in MultiVu" in said for said in night.said("waiting"))
     assert night.said("hand_over")[0].startswith(f"start {start} in MultiVu")
 
@@ -130,3 +146,21 @@ def test_a_night_that_nobody_starts_says_which_file_waits_and_is_resumed(night: 
     assert [run.status for run in night.night.runs] == ["finished", "finished"]
     assert night.first_run.manifest["attempts"][-1]["rule"] == "path"
     assert "01_zfc-fc_a2" in _data(night)
+
+
+def test_beside_a_sequence_the_server_sets_the_finish_and_reads_what_goes_on(beside: BadNight) -> None:
+    outcome = beside.run()
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0), outcome
+    assert _data(beside) == ["01_zfc-fc_a1", "02_magnetization-virgin_a1"]  # no program for the finish
+    surroundings = beside.night.environment
+    assert surroundings["Temperature (K)"].max() > 49.0  # MultiVu warmed the sample above its transition
+    assert surroundings["Temperature (K)"].iloc[-1] == pytest.approx(10.0, abs=0.1)
+    assert not beside.events("foreign_setpoint")
+    assert not beside.events("suspended")
+    assert list(beside.night.runs[0].data["Branch"]) == ["zfc"] * 3 + ["fcc"] * 3
+
+
+def test_a_server_that_is_away_for_a_while_costs_a_sequence_that_goes_on_nothing(beside: BadNight) -> None:
+    beside.fault("timeout", target="multivu", at=3000.0, until=3100.0)
+    outcome = beside.run()
+    assert (outcome.status, outcome.exit_code) == ("finished", 0), outcome

@@ -15,6 +15,7 @@ from onnes.runner.plan import Measure, Plan, make_plan
 STATIONS = Path(__file__).parents[2] / "examples" / "stations"
 CALIBRATED = (STATIONS / "mpms3-sim.toml").read_text(encoding="utf-8")
 MPMS3 = CALIBRATED.replace('calibration = "calibrations/mpms3-sim.toml"\n', "")
+ALONE = re.sub(r"^(host|thermostat|magnet|chamber) = .*\n", "", MPMS3, flags=re.MULTILINE)
 PPMS = (STATIONS / "ppms9-sim.toml").read_text(encoding="utf-8")
 TEMPLATE = (STATIONS / "templates" / "mpms3-sim.seq").read_text(encoding="utf-8")
 BAR = """sample = 1
@@ -206,12 +207,6 @@ def test_without_a_calibration_an_estimate_counts_and_more_may_be_accepted(plann
             "resistivity: {temperature: 5 K, current: 1 mA}",
             "6:5: resistivity needs a wiring, and the station mpms3-sim has none; it measures moments",
         ),
-        (
-            "set_temperature: 10 K",
-            "6:5: set_temperature on the station mpms3-sim: MultiVu's sequence prepares each block; this",
-        ),
-        ("set_field: 1 T", "6:5: set_field on the station mpms3-sim: MultiVu's sequence prepares"),
-        ("wait: {stable: [temperature]}", "6:5: wait on the station mpms3-sim: MultiVu's sequence"),
     ],
 )
 def test_a_block_that_cannot_be_measured_is_refused_before_the_night(
@@ -221,8 +216,20 @@ def test_a_block_that_cannot_be_measured_is_refused_before_the_night(
     assert any(re.match(f"night.yaml:({problem})", line) for line in found), found
 
 
+@pytest.mark.parametrize("step", ["set_temperature: 10 K", "set_field: 1 T", "wait: {stable: [temperature]}"])
+def test_a_machine_that_is_set_by_its_sequence_alone_refuses_blocks_that_set(
+    planned: Planner, step: str
+) -> None:
+    found = _refused(planned, f"  - {step}\n  - {ZFC}", station=ALONE)
+    name = step.partition(":")[0]
+    assert found[0].startswith(
+        f"night.yaml:6:5: {name} on the station mpms3-sim: MultiVu's sequence prepares each block; this"
+    )
+    assert len(planned(f"  - {step}\n  - {ZFC}").steps) == 2  # with its server it can be set
+
+
 def test_a_wait_for_some_time_needs_no_machine(planned: Planner) -> None:
-    assert len(planned(f"  - wait: 10 min\n  - {ZFC}").steps) == 2
+    assert len(planned(f"  - wait: 10 min\n  - {ZFC}", station=ALONE).steps) == 2
 
 
 def test_a_station_with_leads_refuses_magnetometry_with_the_reason(planned: Planner) -> None:
@@ -248,11 +255,13 @@ def test_a_template_that_lacks_a_placeholder_is_refused_before_the_night(
         planned(f"  - {ZFC}")
 
 
-def test_the_folders_of_a_real_machine_must_be_there(planned: Planner) -> None:
-    real = MPMS3.replace('backend = "simulated"', 'backend = "visa"').partition("[twin]")
-    station = real[0] + real[2].partition('"mpms3" # name or path of a lab file')[2]
-    with pytest.raises((ConfigurationError, SequenceError), match=r"L074: there is no folder .*; share it"):
-        planned(f"  - {ZFC}", station=station)
+def test_a_night_of_a_real_machine_is_checked_where_its_template_is_not(
+    planned: Planner, tmp_path: Path
+) -> None:
+    head, _, rest = MPMS3.replace('backend = "simulated"', 'backend = "visa"').partition("[twin]")
+    station = head + rest.partition("lab file")[2]
+    (tmp_path / "stations/templates/mpms3-sim.seq").unlink()
+    assert planned(f"  - {ZFC}", station=station).steps
 
 
 def test_a_film_without_an_axis_is_warned_of(planned: Planner) -> None:

@@ -20,7 +20,8 @@ from onnes.instruments.errors import (
     StorageError,
 )
 from onnes.instruments.limits import Limits
-from onnes.instruments.station import StationLimits, open_station
+from onnes.instruments.open_station import open_station
+from onnes.instruments.station import StationLimits
 from onnes.runner import host
 from onnes.runner.host import HostFacts
 from onnes.runner.night_state import OWNER_LOCK

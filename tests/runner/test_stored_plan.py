@@ -9,7 +9,7 @@ import pytest
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError, SequenceError
-from onnes.instruments.station import open_station
+from onnes.instruments.open_station import open_station
 from onnes.runner.night_manifest import night_manifest
 from onnes.runner.plan import Measure, Plan, make_plan
 from onnes.runner.stored_plan import plan_of_night

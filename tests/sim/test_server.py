@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,13 +42,11 @@ def open_door() -> Iterator[MakeDoor]:
 
 
 def test_the_makers_own_client_sets_and_reads_the_virtual_machine(
-    open_door: MakeDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_door: MakeDoor, makers_library: Any
 ) -> None:
-    maker = pytest.importorskip("MultiPyVu", reason="the maker's library is not installed")
-    monkeypatch.chdir(tmp_path)  # it writes a log where it stands
     lab = lab_of("PPMS")
     door = open_door(lab, "multivu")
-    with maker.Client(door.host, door.port) as client:
+    with makers_library.Client(door.host, door.port) as client:
         assert client.instrument_name == "PPMS"
         assert client.get_multivu_version() == "sim"
         assert client.get_temperature()[0] == pytest.approx(300.0, abs=0.05)

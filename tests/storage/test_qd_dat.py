@@ -3,6 +3,7 @@
 import math
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -270,10 +271,9 @@ def test_the_fit_is_chosen_alike_for_a_row_and_for_a_table(
         assert frame["Fit used"].tolist() == [chosen_fit(fixed_fit, free_fit, fixed, free)]
 
 
-def test_what_the_makers_python_writer_makes_is_read(tmp_path: Path) -> None:
-    maker = pytest.importorskip("MultiPyVu")
+def test_what_the_makers_python_writer_makes_is_read(tmp_path: Path, makers_library: Any) -> None:
     path = tmp_path / "maker.dat"
-    file = maker.DataFile()
+    file = makers_library.DataFile()
     file.add_multiple_columns(["Temperature (K)", "Magnetic Field (Oe)", "Moment (emu)"])
     file.create_file_and_write_header(str(path), "a film")
     file.set_value("Temperature (K)", 2.5)

@@ -1,0 +1,71 @@
+"""Open the instruments of a station file: all of them, or none is left open."""
+
+import pyvisa
+
+from onnes.instruments.clock import Clock
+from onnes.instruments.drivers import CLASSES, Instrument
+from onnes.instruments.link import DEADLINE_S
+from onnes.instruments.mpms import Mpms
+from onnes.instruments.mpms_open import open_mpms
+from onnes.instruments.multivu import MultiVu
+from onnes.instruments.safe_state import close_all, made_safe
+from onnes.instruments.station import Station
+from onnes.instruments.station_file import StationFile
+from onnes.instruments.visa import library_provenance, open_adapter, open_library
+
+
+def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None) -> Station:
+    """Open the instruments of ``file``, look who they are, and return the station; nothing is set.
+
+    If one fails, those opened before, and only those, go into their safe state and are closed.
+
+    Args:
+        lab_key: registered name of a virtual lab, for a simulated station; default the file's ``[twin]``.
+
+    Raises:
+        ConfigurationError: if the VISA library is not the one that the file asks for, or a name is wrong.
+        CommunicationError: if an instrument is not found or does not answer.
+    """
+    manager = open_library(file.backend, lab_key or file.lab)
+    opened: dict[str, Instrument] = {}
+    identities: dict[str, str] = {}
+    try:
+        for name in file.instruments:
+            opened[name] = open_instrument(manager, file, name, clock)
+            identities[name] = opened[name].connect()
+        provenance = {**library_provenance(manager), "instruments": identities}
+        return Station(file, clock, opened, provenance)
+    except BaseException as error:  # whatever it was, what is open is made safe first; it is raised again
+        connected = [name for name in opened if name in identities]
+        steps = [made_safe(file, name, opened[name], abort=False) for name in reversed(connected)]
+        for step in steps:
+            if not step.confirmed:
+                error.add_note(f"{step.instrument} is not in its safe state: {step.message}")
+        close_all(opened)
+        raise
+
+
+def open_instrument(
+    manager: pyvisa.ResourceManager, file: StationFile, name: str, clock: Clock
+) -> Instrument:
+    """Open one instrument of a station file; nothing is sent.
+
+    Raises:
+        ConfigurationError: if its resource is no VISA name, the interface is not installed, or the template
+            of its sequences cannot be used.
+        CommunicationError: if no instrument is found there, or another program holds it.
+    """
+    entry = file.instruments[name]
+    kind = CLASSES[entry.driver]
+    if issubclass(kind, Mpms | MultiVu):
+        remote = MultiVu.open(manager, entry.address, name, clock) if entry.address else None
+        return remote if remote and issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
+    adapter = open_adapter(
+        manager,
+        entry.address,
+        name=name,
+        deadline_s=DEADLINE_S if entry.timeout is None else float(entry.timeout),
+        reply_termination=kind.reply_termination,
+        hint=kind.hint,
+    )
+    return kind(adapter, name, clock)
