@@ -23,23 +23,12 @@ from onnes.analysis.transition import transition
 from onnes.instruments.errors import OnnesError
 from onnes.runner.hysteresis import hysteresis
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
-from onnes.runner.moment_findings import MOMENT_COMPARABLE, MOMENT_KINDS, MomentFindings
-from onnes.runner.paper_values import paper_values
-from onnes.runner.results import Keyed, NightResult
+from onnes.runner.moment_findings import MOMENT_KINDS, MomentFindings
+from onnes.runner.results import Keyed, NightResult, night_result
 from onnes.storage.manifest import read_manifest
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
 
-# Plain key of a quantity -> the paper values that it may be compared with.
-_COMPARABLE = {
-    "hc": ("000-hc",),
-    "znu": ("000-znu",),
-    "crossing": ("000-crossing-006", "000-crossing-012"),
-    "sheet-resistance-hc": ("000-rq",),
-    "rho-minimum": ("000-rho-minimum",),
-    "tc-onset": ("000-tc-pri-215",),
-    **MOMENT_COMPARABLE,
-}
 _H_OVER_4E2_OHM = 25812.80745 / 4  # exact since the SI of 2019
 
 _log = logging.getLogger(__name__)
@@ -156,29 +145,6 @@ def _night_manifest(folder: Night | Run) -> Mapping[str, Any]:
 def _kind(run: Run) -> str:
     """Return what was measured against what, from the run's name ``<number>_<kind>_<label>``."""
     return str(run.manifest["run"]).split("_")[1]
-
-
-def night_result(
-    key: str, result: Result, ended: tuple[str, ...], compare_with: frozenset[str]
-) -> NightResult:
-    """Return a result with its flags, those of how the run ``ended``, and the value it compares with."""
-    flags = (*result.flags, *ended)
-    if result.reason:
-        flags = (result.reason, *flags)
-    elif result.sigma is None and not flags:
-        flags = ("no sigma",)
-    found = next((name for name in _COMPARABLE.get(key, ()) if name in compare_with), None)
-    return NightResult(
-        found or key,
-        result.quantity,
-        result.value,
-        result.sigma,
-        result.unit,
-        result.criterion,
-        dict(result.goodness),
-        flags,
-        paper_values()[found] if found else None,
-    )
 
 
 def _over_temperature(

@@ -14,10 +14,11 @@ import numpy as np
 from onnes.analysis.isotherm import Floats
 from onnes.instruments.errors import ConfigurationError
 from onnes.procedures.residual_field import Residual
-from onnes.runner.findings import Findings, night_result
+from onnes.runner.findings import Findings
 from onnes.runner.moment_body import body_of
 from onnes.runner.moment_findings import LOOP, VIRGIN, ZFC_FC, MomentFindings
 from onnes.runner.moment_measured import MomentBranch, MomentRun, Rows, rows_of
+from onnes.runner.results import night_result
 from onnes.runner.sample_file import SampleFile
 from onnes.storage.qd_dat import QdFile, read_dat
 

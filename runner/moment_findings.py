@@ -28,18 +28,6 @@ from onnes.storage.reader import Run
 ZFC_FC, VIRGIN, LOOP = "zfc-fc", "magnetization-virgin", "magnetization-loop"
 MOMENT_KINDS = frozenset({ZFC_FC, VIRGIN, LOOP})
 
-MOMENT_COMPARABLE = {
-    "chi-zfc-10Oe": ("001-chi-zfc",),
-    "meissner-fraction-10Oe": ("001-chi-fc",),
-    "tc-moment-onset-10Oe": ("001-chi-onset",),
-    "hc1-zero": ("001-hc1-0",),
-    "hc1-10K": ("001-hc1-10k",),
-    "penetration-depth": ("001-lambda",),
-    "irreversibility-n": ("003-irr-n-perp", "003-irr-n-par"),
-    "screened-fraction-5Oe": ("000-sc-fraction-006",),
-}
-"""Plain key of a quantity -> the paper values that it may be compared with."""
-
 _Found = TypeVar("_Found", ZfcFcFindings, LoopFindings)
 
 
