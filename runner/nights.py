@@ -29,7 +29,7 @@ _DEMO_SAMPLE = {"sample": {"gamma_t": 0.06}}
 _DEMO_COMPARES = ("000-hc", "000-znu", "000-crossing-006", "000-rho-minimum", "000-rq")
 # What paper 000 prints of its films, by the gamma_t that a sample file gives its twin.
 _COMPARES = {
-    "0.06": _DEMO_COMPARES,
+    "0.06": (*_DEMO_COMPARES, "000-sc-fraction-006"),
     "0.12": ("000-hc", "000-znu", "000-crossing-012", "000-rq"),
     "pristine": ("000-tc-pri-215",),
 }

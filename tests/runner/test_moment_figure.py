@@ -87,7 +87,7 @@ def test_loops_and_virgin_curves_are_drawn_beside_what_they_say(tmp_path: Path) 
     titles = [axes.get_title() for axes in _drawn(found)]
     assert titles[0] == "virgin curves, $H_{c1}(1-N)$ marked"
     assert titles[1].startswith("$H_{c1}$(T)")
-    assert titles[2:] == ["loops, virgin legs dashed", "$J_c$(T)"]
+    assert titles[2:] == ["loops, virgin legs dashed", "$J_c$(H) where Bean's state is whole", "$J_c$(T)"]
 
 
 def test_a_standard_is_drawn_as_the_field_beyond_the_reported_one(tmp_path: Path) -> None:

@@ -48,6 +48,25 @@ steps:
     do:
       - zfc_fc: {temperature: [2 K, 10..30 K step 0.5 K, 35 K, 40 K], curves: [zfc, fcc]}
 """
+FILM = """
+sequence: 1
+station: station.toml
+sample: MB215-06.toml
+mounting: perpendicular
+contact_check: {declined: there are no contacts}
+finish: {field: 0 Oe, approach: oscillate, temperature: 10 K}
+steps:
+  - zfc_fc:
+      field: 5 Oe
+      temperature: [2..38 K step 6 K, 39..45 K step 1 K]
+      curves: [zfc, fcc]
+      prepare:
+        warm_to: 60 K
+        degauss_from: 1 T
+        relax: 10 min
+        residual: {from: calibration, accept: 50 %, correct: true}
+      scan: {mode: dc, length: 3 cm, scans: 3}
+"""
 PALLADIUM = (EXAMPLES / "pd-residual.yaml").read_text(encoding="utf-8").replace("PD-01", "PD-01.toml")
 
 
@@ -126,6 +145,13 @@ def test_the_exponent_of_the_irreversibility_line_is_that_of_the_model(
     assert "n_k3_rel0" in named[key].goodness
     # One per cent of the moment as the threshold makes another exponent, and that is said.
     assert "criterion" in named[key].flags
+
+
+def test_the_fraction_of_the_film_that_screens_is_that_of_the_model(tmp_path: Path) -> None:
+    named = _named(_night(tmp_path, "mpms5-sim", "MB215-06", FILM))
+    fraction = named["000-sc-fraction-006"]
+    _inside(fraction, 0.0008, 0.1 * 0.0008)
+    assert named["t-irr-5Oe"].value is not None  # the curves part, quite high
 
 
 def test_a_palladium_standard_finds_what_the_virtual_magnet_kept(
