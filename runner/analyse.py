@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import ConfigurationError, StorageError
+from onnes.runner.calibrate import write_calibration
 from onnes.runner.figure import draw
 from onnes.runner.findings import find
+from onnes.runner.moment_file import find_in_file
 from onnes.runner.problems import choice
 from onnes.runner.results import NightResult, write_results
 from onnes.runner.sample_file import SampleFile
@@ -30,15 +32,17 @@ class AnalysisReport:
     messages: tuple[str, ...]
 
 
-def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
+def analyse(path: Path, sample: SampleFile | None = None, calibration: Path | None = None) -> AnalysisReport:
     """Analyse the night or the run in the folder ``path``, write ``results.json`` and ``figure.png`` into it.
 
     Args:
         sample: its sizes count instead of those that were recorded, which stay as they are; voltage and
             current are stored raw, so a size that was wrong costs no night.
+        calibration: file of the residual field that gets what a palladium standard found.
 
     Raises:
-        ConfigurationError: if ``path`` is neither, or ``sample`` is none of the samples that were measured.
+        ConfigurationError: if ``path`` is neither, ``sample`` is none of the samples that were measured, or
+            there is nothing to write into ``calibration``.
         StorageError: if a file of it is missing or damaged, or the folder cannot be written.
     """
     folder: Night | Run
@@ -59,8 +63,10 @@ def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
         since = f" (last heartbeat {beat}; an old one is a crash: look at the sources)" if beat else ""
         messages.append(f"{path.name} is {folder.status}{since}: analysed is what was measured so far")
     findings = find(folder)
-    if not (findings.temperature_runs or findings.field_runs):
+    if not (findings.temperature_runs or findings.field_runs or findings.moments):
         messages.append(f"{path.name} has no run that can be analysed yet")
+    if calibration is not None:
+        messages.append(write_calibration(calibration, findings.moments.standards))
     write_results(path, findings.results, findings.provenance)
     figure = path / "figure.png"
     drawn = draw(findings, figure)
@@ -73,6 +79,29 @@ def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
         figure if drawn else None,
         tuple(messages),
     )
+
+
+def analyse_file(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
+    """Analyse a file of MultiVu; results and figure go into a folder beside it, which is the ``night``.
+
+    Args:
+        sample: whose sizes count; without it moments stay moments.
+
+    Raises:
+        ConfigurationError: if it has no moments, or no remark that says what its curves are.
+        StorageError: if it cannot be read, or nothing be written beside it.
+    """
+    findings = find_in_file(path, sample)
+    folder = path.with_name(f"{path.stem}_analysis")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {folder}: {error.strerror}") from error
+    write_results(folder, findings.results, findings.provenance)
+    figure = folder / "figure.png"
+    drawn = draw(findings, figure)
+    simulated = findings.provenance.get("backend") == "simulated"
+    return AnalysisReport(simulated, folder, (path,), findings.results, figure if drawn else None, ())
 
 
 def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:
@@ -92,6 +121,7 @@ def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:
     for run in mine:
         run.manifest["geometry"] = sample.geometry_cm()
         run.manifest["geometry_uncertainty"] = sample.geometry_uncertainty_cm()
+        run.manifest["body"] = sample.body(run.manifest.get("mounting"))
         run.manifest["body"] = sample.body(run.manifest.get("mounting"))
     then = measured[mine[0].path.name].get("version")
     return (

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from onnes.instruments.clock import WallClock
 from onnes.instruments.errors import ConfigurationError
-from onnes.runner.analyse import analyse
+from onnes.runner.analyse import analyse, analyse_file
 from onnes.runner.answers import Answer, NightAnswer
 from onnes.runner.ask import ask_resume
 from onnes.runner.find_night import RUNS, find_night, newest_night
@@ -29,7 +29,7 @@ _DEMO_SAMPLE = {"sample": {"gamma_t": 0.06}}
 _DEMO_COMPARES = ("000-hc", "000-znu", "000-crossing-006", "000-rho-minimum", "000-rq")
 # What paper 000 prints of its films, by the gamma_t that a sample file gives its twin.
 _COMPARES = {
-    "0.06": _DEMO_COMPARES,
+    "0.06": (*_DEMO_COMPARES, "000-sc-fraction-006"),
     "0.12": ("000-hc", "000-znu", "000-crossing-012", "000-rq"),
     "pristine": ("000-tc-pri-215",),
 }
@@ -97,24 +97,42 @@ def resume_folder(
 
 
 def _compared(plan: Plan) -> tuple[str, ...]:
-    """Return the paper values of the night's film; none where its twin is not as the paper has it."""
+    """Return the paper values of the night's sample; none where its twin is not as the paper has it."""
     twins = [sample.virtual for sample in plan.samples.values()]
-    if len(twins) != 1 or set(twins[0]) != {"model", "gamma_t"} or twins[0]["model"] != "bilayer":
+    if len(twins) != 1:
         return ()
-    return _COMPARES.get(str(twins[0]["gamma_t"]), ())
+    match twins[0]:
+        case {"model": "bilayer", "gamma_t": gamma_t, **other} if not other:
+            return _COMPARES.get(str(gamma_t), ())
+        case {"model": "nanocomposite", **other} if not other:
+            return ("001-chi-onset", "001-chi-zfc", "001-chi-fc", "001-hc1-0", "001-hc1-10k", "001-lambda")
+        case {"model": "twostep", **other} if not other:
+            return {"perpendicular": ("003-irr-n-perp",), "parallel": ("003-irr-n-par",)}.get(
+                str(plan.mounting), ()
+            )
+    return ()
 
 
-def analyse_folder(folder: str, sample: str | None) -> NightAnswer:
-    """Analyse a night or a run again.
+def analyse_folder(folder: str, sample: str | None, calibration: Path | None = None) -> NightAnswer:
+    """Analyse a night or a run again, or a file of MultiVu.
 
     Args:
         sample: sample file or its name, whose sizes count instead of the recorded ones.
+        calibration: file of the residual field that gets what a palladium standard found.
 
     Raises:
         ConfigurationError: if there is no such night or run, or the sample is none of those measured there.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample))
+    sizes = None if sample is None else _sample(sample)
+    if Path(folder).is_file():
+        if calibration is not None:
+            raise ConfigurationError(
+                "a file says nothing of how zero was reached; --calibration takes a night"
+            )
+        report = analyse_file(Path(folder).resolve(), sizes)
+    else:
+        report = analyse(find_night(folder, RUNS).resolve(), sizes, calibration)
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(
