@@ -283,6 +283,21 @@ def test_each_look_reads_only_what_is_new(tail: DatTail, path: Path) -> None:
     assert news.remarks == ()
 
 
+def test_two_hundred_thousand_rows_come_once_each_and_a_look_costs_what_is_new(
+    tail: DatTail, path: Path
+) -> None:
+    """The file stays open, so that the writing costs little; 100 looks at 2000 new rows each."""
+    stamps: list[float] = []
+    with path.open("wb") as file:
+        file.write(HEAD)
+        for look in range(100):
+            file.write(b"".join(row(2000 * look + number) for number in range(2000)))
+            file.flush()
+            stamps += [found.values["time_stamp_s"] for found in tail.poll().rows]
+    assert stamps == [STAMP + number for number in range(200_000)]
+    assert tail.poll().rows == ()
+
+
 def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     folder = tmp_path / "folder.dat"
     folder.mkdir()

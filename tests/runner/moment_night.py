@@ -42,12 +42,13 @@ steps:
 class MomentNight(BadNight):
     """``set`` is what the MultiVu server was told to do with temperature and field."""
 
+    machine: str = "mpms3"
     set: list[Sent] = field(default_factory=list)
 
     @property
     def multivu(self) -> Path:
         """The folder with the sequences and data of the virtual MultiVu."""
-        return self.folder / "multivu/mpms3-sim"
+        return self.folder / f"multivu/{self.machine}-sim"
 
     def starts(self) -> list[str]:
         """Return the start files that nobody has withdrawn."""
@@ -103,21 +104,25 @@ class MomentNight(BadNight):
 _OBEY = multivu_actions.obey
 
 
-def moment_night(folder: Path, monkeypatch: pytest.MonkeyPatch, *, served: bool = False) -> MomentNight:
-    """Return a night of the virtual MPMS3 with the nanocomposite bar, in which no person is waited for.
+def moment_night(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, served: bool = False, machine: str = "mpms3"
+) -> MomentNight:
+    """Return a night of a virtual magnetometer with the nanocomposite bar, in which no person is waited for.
 
-    ``served``: its MultiVu is reached over the network, too; otherwise only its sequence sets anything.
+    ``machine`` is ``mpms3`` or ``mpms-xl``, which oscillates the sample. ``served``: its MultiVu is reached
+    over the network, too; otherwise only its sequence sets anything.
     """
     monkeypatch.setattr("onnes.runner.hold._PERSON_S", 0.0)
     monkeypatch.setattr(multivu, "obey", _OBEY)
-    station = (EXAMPLES / "stations/mpms3-sim.toml").read_text(encoding="utf-8")
+    station = (EXAMPLES / f"stations/{machine}-sim.toml").read_text(encoding="utf-8")
     station = station.replace("../multivu", "multivu")
     station = station.replace('calibration = "calibrations/mpms3-sim.toml"', "")
     if not served:
         station = re.sub(r"^(host|thermostat|magnet|chamber) = .*\n", "", station, flags=re.MULTILINE)
     (folder / "templates").mkdir(parents=True)
     (folder / "station.toml").write_text(station, encoding="utf-8")
-    template = EXAMPLES / "stations/templates/mpms3-sim.seq"
-    (folder / "templates/mpms3-sim.seq").write_bytes(template.read_bytes())
+    template = f"templates/{machine}-sim.seq"
+    (folder / template).write_bytes((EXAMPLES / "stations" / template).read_bytes())
     (folder / "sample.toml").write_bytes((EXAMPLES / "samples/NC-01.toml").read_bytes())
-    return MomentNight(folder, SEQUENCE)
+    sequence = SEQUENCE if machine == "mpms3" else SEQUENCE.replace("mode: vsm", "mode: rso")
+    return MomentNight(folder, sequence, machine=machine)

@@ -17,6 +17,8 @@ VIRGIN = [0, 200, 400, 600]
 # 5096 s to 5930 s, the virgin curve from 7501 s to 7646 s, and the finish is reached at 7669 s.
 PREPARING, IN_ZFC, IN_FCC, BETWEEN, IN_VIRGIN = 2000.0, 3800.0, 5200.0, 6500.0, 7590.0
 
+_STAMP, _MOMENT = ("Time Stamp (sec)", "Time"), ("Moment (emu)", "Long Moment (emu)")
+
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MomentNight:
@@ -29,8 +31,8 @@ def written(night: MomentNight, program: str) -> list[float]:
     stamps: set[float] = set()
     for file in (night.multivu / "data").glob(f"*_{program}*.dat"):
         rows = list(csv.reader(file.read_text(encoding="cp1252").splitlines()))
-        names = next(row for row in rows if "Moment (emu)" in row)
-        stamp, moment = names.index("Time Stamp (sec)"), names.index("Moment (emu)")
+        names = next(row for row in rows if "Comment" in row)
+        stamp, moment = (next(names.index(name) for name in of if name in names) for of in (_STAMP, _MOMENT))
         whole = [row for row in rows if len(row) == len(names) and row != names]
         stamps |= {float(row[stamp]) for row in whole if row[moment]}
     return sorted(stamps)
@@ -59,10 +61,14 @@ def told(night: MomentNight) -> list[str]:
 # -- the file
 
 
-def test_of_a_good_file_nothing_is_said_and_each_row_is_a_point(night: MomentNight) -> None:
+@pytest.mark.parametrize("machine", ["mpms3", "mpms-xl"])
+def test_of_a_good_file_nothing_is_said_and_each_row_is_a_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    night = moment_night(tmp_path / "night", monkeypatch, machine=machine)
     assert night.run().exit_code == 0
     is_whole(night)
-    assert told(night) == []
+    assert told(night) == []  # nor of the remarks that the program writes into it
 
 
 @pytest.mark.parametrize(
