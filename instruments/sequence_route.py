@@ -119,6 +119,15 @@ class SequenceRoute:
             ConfigurationError: if the machine cannot scan like this, the template lacks a placeholder, or a
                 folder is not there.
         """
+        self.check_program(program)
+        self.check_folders()
+
+    def check_program(self, program: MomentProgram) -> None:
+        """Look at a program wherever the folders are.
+
+        Raises:
+            LimitError, ConfigurationError: as :meth:`check`, the folders left out.
+        """
         self._timing(program.scan)
         check_program(self._template, program)
         limits = self.limits
@@ -129,7 +138,6 @@ class SequenceRoute:
             elif isinstance(step, SetField):
                 limits.field.check("field", step.field_oe)
                 self._check_rate(step)
-        self.check_folders()
 
     def check_folders(self) -> None:
         """Look whether MultiVu's folders are there.

@@ -19,7 +19,7 @@ from onnes.runner.build_measurements import magnet_options
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.known_residual import known_residual, usual_source
-from onnes.runner.moment_range import machine_of, screening_emu
+from onnes.runner.moment_check import machine_of, refused_by, screening_emu
 from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place, choice
 from onnes.runner.quantity_text import Sweep, Typed
@@ -146,6 +146,9 @@ class MomentBuilder:
             measurement = build(**parameters)
         except ValueError as error:
             self.ledger.refuse(filled.place, str(error))
+            return
+        if why := refused_by(self.around.station, mount, measurement.program()):
+            self.ledger.refuse(filled.place, why)
             return
         yield Measure(measurement.kind, measurement.label(), mount, measurement)
 

@@ -124,5 +124,5 @@ def moment_night(
     template = f"templates/{machine}-sim.seq"
     (folder / template).write_bytes((EXAMPLES / "stations" / template).read_bytes())
     (folder / "sample.toml").write_bytes((EXAMPLES / "samples/NC-01.toml").read_bytes())
-    sequence = SEQUENCE if machine == "mpms3" else SEQUENCE.replace("mode: vsm", "mode: rso")
+    sequence = SEQUENCE if machine == "mpms3" else SEQUENCE.replace("vsm", "rso, frequency: 1 Hz, cycles: 5")
     return MomentNight(folder, sequence, machine=machine)

@@ -272,6 +272,28 @@ def test_a_night_of_a_real_machine_is_checked_where_its_template_is_not(
     assert planned(f"  - {ZFC}", station=station).steps
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("scan: {mode: rso}", "a scan in mode rso needs frequency and cycles; give them in the group scan"),
+        (
+            "magnet: {rate: 10 Oe/s}",
+            "a field rate of 10.0 Oe/s is asked for, and the MPMS-XL has none to choose",
+        ),
+    ],
+)
+def test_what_machine_and_template_will_not_take_is_refused_before_the_night(
+    planned: Planner, tmp_path: Path, more: str, says: str
+) -> None:
+    template = (STATIONS / "templates" / "mpms-xl-sim.seq").read_bytes()
+    (tmp_path / "stations/templates/mpms-xl-sim.seq").write_bytes(template)
+    station = (STATIONS / "mpms-xl-sim.toml").read_text(encoding="utf-8")
+    (found,) = _refused(planned, f"  - {ZFC[:-1]}, {more}}}", station=station)
+    assert found.startswith("night.yaml:6:5: ")
+    assert says in found
+    assert not (tmp_path / "multivu").exists()  # a look makes no folders
+
+
 def test_a_film_without_an_axis_is_warned_of(planned: Planner) -> None:
     film = BAR.replace('"bar"', '"film"')
     plan = planned(f"  - {ZFC}", sample=film)
