@@ -97,24 +97,36 @@ def resume_folder(
 
 
 def _compared(plan: Plan) -> tuple[str, ...]:
-    """Return the paper values of the night's film; none where its twin is not as the paper has it."""
+    """Return the paper values of the night's sample; none where its twin is not as the paper has it."""
     twins = [sample.virtual for sample in plan.samples.values()]
-    if len(twins) != 1 or set(twins[0]) != {"model", "gamma_t"} or twins[0]["model"] != "bilayer":
+    if len(twins) != 1:
         return ()
-    return _COMPARES.get(str(twins[0]["gamma_t"]), ())
+    match twins[0]:
+        case {"model": "bilayer", "gamma_t": gamma_t, **other} if not other:
+            return _COMPARES.get(str(gamma_t), ())
+        case {"model": "nanocomposite", **other} if not other:
+            return ("001-chi-onset", "001-chi-zfc", "001-chi-fc", "001-hc1-0", "001-hc1-10k", "001-lambda")
+        case {"model": "twostep", **other} if not other:
+            return {"perpendicular": ("003-irr-n-perp",), "parallel": ("003-irr-n-par",)}.get(
+                str(plan.mounting), ()
+            )
+    return ()
 
 
-def analyse_folder(folder: str, sample: str | None) -> NightAnswer:
+def analyse_folder(folder: str, sample: str | None, calibration: Path | None = None) -> NightAnswer:
     """Analyse a night or a run again.
 
     Args:
         sample: sample file or its name, whose sizes count instead of the recorded ones.
+        calibration: file of the residual field that gets what a palladium standard found.
 
     Raises:
         ConfigurationError: if there is no such night or run, or the sample is none of those measured there.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample))
+    report = analyse(
+        find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample), calibration
+    )
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(
