@@ -1,5 +1,6 @@
 """The station file: which instruments there are and what for, how the sample is wired, what is allowed."""
 
+import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -167,7 +168,7 @@ class StationFile(_Table):
     @property
     def runs_folder(self) -> Path:
         """Return the folder of the runs, which the file names relative to itself."""
-        return self._path.parent / self.runs
+        return self._beside(self.runs)
 
     def multivu_files(self, name: str | None = None) -> MultiVuFiles | None:
         """Return where the files of a magnetometer's MultiVu are; None where there is no such magnetometer.
@@ -178,12 +179,15 @@ class StationFile(_Table):
         entry = self.instruments.get(name or self.roles.magnetometer or "")
         if entry is None or entry.template is None or entry.data is None:
             return None
-        folder = self._path.parent
         return MultiVuFiles(
-            template=folder / entry.template,
-            data=folder / entry.data,
-            sequences=folder / (entry.sequences or entry.data),
+            template=self._beside(entry.template),
+            data=self._beside(entry.data),
+            sequences=self._beside(entry.sequences or entry.data),
         )
+
+    def _beside(self, written: str) -> Path:
+        """Return a path as people are told it, without `..`; that of a share stays as it is written."""
+        return Path(os.path.normpath(self._path.parent.resolve() / written))
 
     @property
     def lab(self) -> str:
