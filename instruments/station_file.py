@@ -1,8 +1,8 @@
 """The station file: which instruments there are and what for, how the sample is wired, what is allowed."""
 
-import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -186,8 +186,8 @@ class StationFile(_Table):
         )
 
     def _beside(self, written: str) -> Path:
-        """Return a path as people are told it, without `..`; that of a share stays as it is written."""
-        return Path(os.path.normpath(self._path.parent.resolve() / written))
+        """Return a path as people are told it, without a `..`; that of a share stays as it is written."""
+        return Path(normpath(self._path.parent.resolve() / written))
 
     @property
     def lab(self) -> str:
