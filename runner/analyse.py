@@ -59,7 +59,7 @@ def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
         since = f" (last heartbeat {beat}; an old one is a crash: look at the sources)" if beat else ""
         messages.append(f"{path.name} is {folder.status}{since}: analysed is what was measured so far")
     findings = find(folder)
-    if not (findings.temperature_runs or findings.field_runs):
+    if not (findings.temperature_runs or findings.field_runs or findings.moments):
         messages.append(f"{path.name} has no run that can be analysed yet")
     write_results(path, findings.results, findings.provenance)
     figure = path / "figure.png"
@@ -92,6 +92,7 @@ def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:
     for run in mine:
         run.manifest["geometry"] = sample.geometry_cm()
         run.manifest["geometry_uncertainty"] = sample.geometry_uncertainty_cm()
+        run.manifest["body"] = sample.body(run.manifest.get("mounting"))
         run.manifest["body"] = sample.body(run.manifest.get("mounting"))
     then = measured[mine[0].path.name].get("version")
     return (

@@ -1,40 +1,48 @@
-"""The figure of a night: rho(T) at fields, the crossing of the isotherms, and their collapse.
+"""The figure of a night: rho(T) at fields, crossing and collapse of the isotherms, moments.
 
 Matplotlib by its objects alone: no pyplot, no global state, so that it can be drawn in any thread.
 """
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from onnes.analysis.isotherm import Floats
 from onnes.instruments.clock import WallClock
+from onnes.runner.figure_style import (
+    AMBER,
+    GREY,
+    INK,
+    LARGE,
+    NORMAL,
+    SMALL,
+    Colour,
+    colour_key,
+    dress,
+    rejected,
+)
 from onnes.runner.findings import FieldFindings, Findings, TemperatureFindings
 from onnes.runner.measured import Geometry
+from onnes.runner.moment_figure import moment_panels
 from onnes.runner.report import with_uncertainty
 from onnes.runner.results import NightResult
 from onnes.storage.manifest import replace_file
 
 _DPI = 160
 _PANEL_IN = (4.9, 4.5)
-_SMALL, _NORMAL, _LARGE = 8.5, 9.5, 10.5  # pt
-_GREY, _AMBER, _INK = "#999999", "#E69F00", "#222222"  # Okabe-Ito; grey for rejected, amber for simulated
-_LEGEND_MOST = 10  # more values than this get a colour bar
+_MOST_COLUMNS = 3
 _MARKER = 3.0  # pt
 _AROUND_CROSSING_KOE = 6.0  # what the inset of the crossing shows to each side
-
-Colour = tuple[float, float, float, float]
 
 
 def draw(findings: Findings, path: Path) -> bool:
@@ -52,27 +60,36 @@ def draw(findings: Findings, path: Path) -> bool:
         richest = max(sets, key=lambda found: sum(len(one.field) for one in found.measured.isotherms))
         panels.append(lambda axes: _crossing(axes, richest))
         panels.append(lambda axes: _collapse(axes, richest))
+    panels += moment_panels(findings.moments)
     if not panels:
         return False
-    width, height = max(_PANEL_IN[0] * len(panels), 6.0), _PANEL_IN[1]
+    columns = min(len(panels), _MOST_COLUMNS)
+    rows = math.ceil(len(panels) / columns)
+    width, height = max(_PANEL_IN[0] * columns, 6.0), _PANEL_IN[1] * rows
     figure = Figure(figsize=(width, height), dpi=_DPI)
     FigureCanvasAgg(figure)
     # Fixed margins, in inches: a layout engine would draw everything twice.
     figure.subplots_adjust(
-        0.62 / width, 0.56 / height, 1 - 0.1 / width, 1 - 0.55 / height, wspace=0.68 / _PANEL_IN[0] * 1.2
+        0.62 / width,
+        0.56 / height,
+        1 - 0.1 / width,
+        1 - 0.55 / height,
+        wspace=0.68 / _PANEL_IN[0] * 1.2,
+        hspace=1.05 / (_PANEL_IN[1] - 1.05),
     )
-    for letter, axes, panel in zip(
-        "abc", figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=False
-    ):
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for letter, axes, panel in zip(ascii_lowercase, places, panels, strict=False):
         panel(axes)
-        axes.set_title(f"({letter}) {axes.get_title()}", fontsize=_LARGE, loc="left", color=_INK)
+        axes.set_title(f"({letter}) {axes.get_title()}", fontsize=LARGE, loc="left", color=INK)
         axes.set_title("")
-        _dress(axes)
+        dress(axes)
         _watermark(axes, findings.provenance)
-    figure.text(0.995, 0.985, findings.path.name, ha="right", va="top", fontsize=_SMALL, color=_GREY)
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    figure.text(0.995, 0.985, findings.path.name, ha="right", va="top", fontsize=SMALL, color=GREY)
     if findings.provenance.get("backend") == "simulated":
         figure.text(
-            0.005, 0.985, _origin(findings.provenance), va="top", fontsize=_SMALL, color=_AMBER, weight="bold"
+            0.005, 0.985, _origin(findings.provenance), va="top", fontsize=SMALL, color=AMBER, weight="bold"
         )
     image = BytesIO()
     about = {"Software": "onnes", "Description": _origin(findings.provenance)}
@@ -87,7 +104,7 @@ def _over_temperature(
     size = _common_geometry([found.measured.geometry for found in runs])
     scale, label = _resistance_axis(size)
     runs = sorted(runs, key=lambda found: found.measured.field_oe)
-    colours = _colours(axes, "cividis", [found.measured.field_oe / 1000 for found in runs], "H (kOe)")
+    colours = colour_key(axes, "cividis", [found.measured.field_oe / 1000 for found in runs], "H (kOe)")
     coldest, hottest = np.inf, 0.0
     for found, colour in zip(runs, colours, strict=True):
         for branch, temperature in zip(found.measured.branches, found.temperatures(), strict=True):
@@ -95,7 +112,7 @@ def _over_temperature(
                 axes, temperature, branch.resistance * scale, colour, filled=branch.direction == "warming"
             )
             coldest, hottest = min(coldest, temperature.min()), max(hottest, temperature.max())
-        _rejected(axes, found.measured.rejected.temperature, found.measured.rejected.resistance * scale)
+        rejected(axes, found.measured.rejected.temperature, found.measured.rejected.resistance * scale)
     if coldest > 0 and hottest > 10 * coldest:
         axes.set_xscale("log")
         _plain_logarithm(axes)
@@ -107,16 +124,16 @@ def _over_temperature(
 def _crossing(axes: Axes, found: FieldFindings) -> None:
     scale, label = _resistance_axis(found.measured.geometry)
     curves = [curve for curve in found.measured.curves if curve.isotherm is not None]
-    colours = _colours(axes, "viridis", [curve.setpoint_k for curve in curves], "T (K)")
+    colours = colour_key(axes, "viridis", [curve.setpoint_k for curve in curves], "T (K)")
     for curve, colour in zip(curves, colours, strict=True):
         for branch in curve.branches:
             filled = branch.direction == "rising"
             _points(axes, branch.field / 1000, branch.resistance * scale, colour, filled=filled)
-    _rejected(axes, found.measured.rejected.field / 1000, found.measured.rejected.resistance * scale)
+    rejected(axes, found.measured.rejected.field / 1000, found.measured.rejected.resistance * scale)
     crossing = found.crossings.median if found.crossings else None
     axes.set_title("isotherms")
     if crossing is not None and crossing.value is not None:
-        axes.axvline(crossing.value / 1000, color=_INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+        axes.axvline(crossing.value / 1000, color=INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
         _magnified(axes, found, crossing.value / 1000, colours, scale)
         axes.set_title(f"crossing at {with_uncertainty(crossing.value, crossing.sigma, 'Oe')}")
     axes.set_xlabel("H (kOe), rising filled, falling open")
@@ -133,10 +150,10 @@ def _magnified(
         near = (isotherm.field / 1000 >= low) & (isotherm.field / 1000 <= high)
         ohms = isotherm.resistance[near] * scale
         inset.plot(isotherm.field[near] / 1000, ohms, "o-", color=colour, markersize=2.5, linewidth=0.8)
-    inset.axvline(crossing_koe, color=_INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+    inset.axvline(crossing_koe, color=INK, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
     inset.set_xlim(low, high)
-    inset.set_title("mean of both directions", fontsize=_SMALL)
-    _dress(inset)
+    inset.set_title("mean of both directions", fontsize=SMALL)
+    dress(inset)
 
 
 def _collapse(axes: Axes, found: FieldFindings) -> None:
@@ -146,7 +163,7 @@ def _collapse(axes: Axes, found: FieldFindings) -> None:
         axes.set_title("no collapse")
         text = textwrap.fill(reason, 42)
         axes.text(
-            0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=_NORMAL, color=_INK
+            0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK
         )
         axes.set_xticks([])
         axes.set_yticks([])
@@ -155,7 +172,7 @@ def _collapse(axes: Axes, found: FieldFindings) -> None:
     temperatures = np.unique(collapsed.temperature)
     distance = np.abs(collapsed.u)
     shown = distance > 0
-    colours = _colours(axes, "viridis", list(temperatures), "T (K)", key=False)
+    colours = colour_key(axes, "viridis", list(temperatures), "T (K)", key=False)
     for temperature, colour in zip(temperatures, colours, strict=True):
         for filled in (True, False):
             chosen = shown & (collapsed.temperature == temperature) & ((collapsed.u > 0) == filled)
@@ -163,7 +180,7 @@ def _collapse(axes: Axes, found: FieldFindings) -> None:
     for side in (collapsed.curve_u > 0, collapsed.curve_u < 0):
         order = np.argsort(np.abs(collapsed.curve_u[side]))
         curve = np.exp(collapsed.curve_ln_r[side][order]) * scale
-        axes.plot(np.abs(collapsed.curve_u[side][order]), curve, color=_INK, linewidth=0.9, zorder=3)
+        axes.plot(np.abs(collapsed.curve_u[side][order]), curve, color=INK, linewidth=0.9, zorder=3)
     axes.set_xscale("log")
     axes.set_xlim(left=max(0.6 * distance[shown].min(), distance.max() / 200))
     _plain_logarithm(axes)
@@ -193,35 +210,10 @@ def _resistance_axis(size: Geometry | None) -> tuple[float, str]:
     return (size.resistivity_per_ohm * 1e6, "ρ (µΩ cm)") if size else (1.0, "R (Ω)")
 
 
-def _colours(axes: Axes, name: str, values: Sequence[float], label: str, *, key: bool = True) -> list[Colour]:
-    """Return one colour a value; their meaning is in a legend, or in a colour bar where they are many."""
-    colour_map = colormaps[name]
-    if len(values) > _LEGEND_MOST:
-        low, high = min(values), max(values)
-        scale = ScalarMappable(Normalize(low, high), colour_map)
-        if key:
-            bar = axes.figure.colorbar(scale, ax=axes, pad=0.02)
-            bar.set_label(label, fontsize=_NORMAL)
-            bar.ax.tick_params(labelsize=_SMALL)
-        return [colour_map((value - low) / (high - low)) for value in values]
-    # The yellow end is left out: it does not stand out from white.
-    colours = [colour_map(position) for position in np.linspace(0.0, 0.9, len(values))]
-    if key:
-        for value, colour in zip(values, colours, strict=True):
-            axes.plot([], [], "o", color=colour, markersize=5, label=f"{value:.6g}")
-        axes.legend(title=label, fontsize=_SMALL, title_fontsize=_SMALL, frameon=False, handletextpad=0.2)
-    return colours
-
-
 def _points(axes: Axes, x: Floats, y: Floats, colour: Colour, *, filled: bool) -> None:
     face = colour if filled else "none"
     size = _MARKER if filled else 1.5 * _MARKER  # so that neither hides the other where they coincide
     axes.plot(x, y, "o", color=colour, markerfacecolor=face, markersize=size, markeredgewidth=0.6)
-
-
-def _rejected(axes: Axes, x: Floats, y: Floats) -> None:
-    if len(x):
-        axes.plot(x, y, "x", color=_GREY, markersize=4, markeredgewidth=0.9, label="rejected", zorder=1)
 
 
 def _plain_logarithm(axes: Axes) -> None:
@@ -229,14 +221,6 @@ def _plain_logarithm(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _dress(axes: Axes) -> None:
-    axes.tick_params(labelsize=_SMALL, direction="in", top=True, right=True, which="both")
-    axes.xaxis.label.set_fontsize(_NORMAL)
-    axes.yaxis.label.set_fontsize(_NORMAL)
-    for spine in axes.spines.values():
-        spine.set_linewidth(0.8)
 
 
 def _watermark(axes: Axes, provenance: Mapping[str, Any]) -> None:
@@ -247,7 +231,7 @@ def _watermark(axes: Axes, provenance: Mapping[str, Any]) -> None:
     for text, size, height in ((word, 34, 0.53), (where, 13, 0.43)):
         axes.text(
             0.5, height, text, transform=axes.transAxes, ha="center", va="center", rotation=0,
-            fontsize=size, fontweight="bold", color=_AMBER, alpha=0.2, zorder=0,
+            fontsize=size, fontweight="bold", color=AMBER, alpha=0.2, zorder=0,
         )  # fmt: skip
 
 

@@ -23,8 +23,9 @@ from onnes.analysis.transition import transition
 from onnes.instruments.errors import OnnesError
 from onnes.runner.hysteresis import hysteresis
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
+from onnes.runner.moment_findings import MOMENT_COMPARABLE, MOMENT_KINDS, MomentFindings
 from onnes.runner.paper_values import paper_values
-from onnes.runner.results import NightResult
+from onnes.runner.results import Keyed, NightResult
 from onnes.storage.manifest import read_manifest
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
@@ -37,10 +38,9 @@ _COMPARABLE = {
     "sheet-resistance-hc": ("000-rq",),
     "rho-minimum": ("000-rho-minimum",),
     "tc-onset": ("000-tc-pri-215",),
+    **MOMENT_COMPARABLE,
 }
 _H_OVER_4E2_OHM = 25812.80745 / 4  # exact since the SI of 2019
-
-Keyed = list[tuple[str, Result]]
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Findings:
     results: tuple[NightResult, ...]
     temperature_runs: tuple[TemperatureFindings, ...]
     field_runs: tuple[FieldFindings, ...]
+    moments: MomentFindings
 
 
 def find(folder: Night | Run) -> Findings:
@@ -89,6 +90,7 @@ def find(folder: Night | Run) -> Findings:
     temperature_runs: list[TemperatureFindings] = []
     field_runs: list[FieldFindings] = []
     lags_s: dict[str, float] = {}
+    moments = MomentFindings()
     for run in folder.runs if isinstance(folder, Night) else [folder]:
         keyed: Keyed = []
         try:
@@ -103,6 +105,8 @@ def find(folder: Night | Run) -> Findings:
             elif _kind(run) == "resistivity-field":
                 over_field, keyed = _over_field(field_run(run))
                 field_runs.append(over_field)
+            elif _kind(run) in MOMENT_KINDS:
+                keyed = moments.add(run, _kind(run), compare_with)
         except Exception as error:  # noqa: BLE001 - a run that cannot be analysed must not hide the others
             _log.debug("%s cannot be analysed", run.path, exc_info=True)
             reason = str(error) if isinstance(error, OnnesError) else f"{type(error).__name__}: {error}"
@@ -120,10 +124,13 @@ def find(folder: Night | Run) -> Findings:
             if any(made.id == other.id for other in results):
                 made = _again(made, key, run)
             results.append(made)
+    results += [
+        _night_result(key, result, (), compare_with) for key, result in moments.together(compare_with)
+    ]
     origin: dict[str, Any] = {
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
-    return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs))
+    return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs), moments)
 
 
 def _kind_of_reason(result: NightResult) -> str:

@@ -97,11 +97,20 @@ def resume_folder(
 
 
 def _compared(plan: Plan) -> tuple[str, ...]:
-    """Return the paper values of the night's film; none where its twin is not as the paper has it."""
+    """Return the paper values of the night's sample; none where its twin is not as the paper has it."""
     twins = [sample.virtual for sample in plan.samples.values()]
-    if len(twins) != 1 or set(twins[0]) != {"model", "gamma_t"} or twins[0]["model"] != "bilayer":
+    if len(twins) != 1:
         return ()
-    return _COMPARES.get(str(twins[0]["gamma_t"]), ())
+    match twins[0]:
+        case {"model": "bilayer", "gamma_t": gamma_t, **other} if not other:
+            return _COMPARES.get(str(gamma_t), ())
+        case {"model": "nanocomposite", **other} if not other:
+            return ("001-chi-onset", "001-chi-zfc", "001-chi-fc", "001-hc1-0", "001-hc1-10k", "001-lambda")
+        case {"model": "twostep", **other} if not other:
+            return {"perpendicular": ("003-irr-n-perp",), "parallel": ("003-irr-n-par",)}.get(
+                str(plan.mounting), ()
+            )
+    return ()
 
 
 def analyse_folder(folder: str, sample: str | None) -> NightAnswer:

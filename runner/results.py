@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from onnes.analysis.result import Result
 from onnes.instruments.clock import WallClock
 from onnes.runner.paper_values import PaperValue
 from onnes.storage.manifest import json_bytes, plain_json, replace_file
+
+Keyed = list[tuple[str, Result]]
+"""Results of the analyses, each under the plain key of its quantity."""
 
 _OF_A_RESULT = ("id", "quantity", "value", "sigma", "unit", "criterion", "goodness", "flags")
 _OF_THE_PAPER = ("id", "quantity", "value", "unit", "relation", "printed", "criterion", "conditions")

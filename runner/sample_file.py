@@ -117,13 +117,17 @@ class SampleDefaults(_Part):
 
 
 class SampleFile(_Part):
-    """A sample file. ``virtual`` is what the twin mounts: the keys of ``[sample]`` of a lab file."""
+    """A sample file. ``virtual`` is what the twin mounts: the keys of ``[sample]`` of a lab file.
+
+    ``standard`` says that the sample is one whose moment is known: it tells of the magnet, not of itself.
+    """
 
     sample: Literal[1]
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-]+$")]
     version: Annotated[int, Field(ge=1)] = 1
     title: str = ""
     material: str = ""
+    standard: Literal["palladium"] | None = None
     geometry: Geometry
     mounting: dict[str, Mounting] = Field(default_factory=dict)
     contacts: Contacts = Contacts()
@@ -185,13 +189,14 @@ class SampleFile(_Part):
     def body(self, mounting: str | None) -> dict[str, Any]:
         """Return what a moment is judged by beside the sizes, as far as it is given.
 
-        Keys: ``shape``, ``mass_g``, ``demagnetisation``, ``background`` (a path), and of the mounting
-        ``axis`` and ``field_along``.
+        Keys: ``shape``, ``mass_g``, ``demagnetisation``, ``background`` (a path), ``standard``, and of the
+        mounting ``axis`` and ``field_along``.
         """
         geometry, mounted = self.geometry, self.mounting.get(mounting or "")
         background = geometry.background
         found = {
             "shape": geometry.shape,
+            "standard": self.standard,
             "mass_g": None if geometry.mass is None else float(geometry.mass),
             "demagnetisation": geometry.demagnetisation,
             "background": None if background is None else str((self._path.parent / background).resolve()),

@@ -1,0 +1,268 @@
+"""What M(T) says: screening, the transition, where ZFC and FC part, and in which residual field."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from onnes.analysis.demagnetisation import intrinsic
+from onnes.analysis.irreversibility import Irreversibility, irreversibility_line, irreversibility_temperature
+from onnes.analysis.magnetic_transition import magnetic_transition
+from onnes.analysis.result import Result, refused
+from onnes.analysis.susceptibility import (
+    MomentAt,
+    Susceptibility,
+    screened_fraction,
+    susceptibility,
+    susceptibility_at,
+)
+from onnes.runner.moment_body import Body
+from onnes.runner.moment_measured import MomentBranch, MomentRun, with_thermometer
+from onnes.runner.paper_values import paper_values
+from onnes.runner.results import Keyed
+
+N_SIGMA = 0.015  # how far the models of a 1 x 1 x 5 mm bar are apart
+# A body flatter than this: chi/(1 - N chi) is -1/N, whatever was measured, and chi a matter of its shape.
+_FLAT_N = 0.9
+# A full film of square shape against the disk of the same area (a): the factor of its moment.
+_DISK_FOR_SQUARE = 0.05
+_NAMES = {"zfc": "ZFC", "fcc": "FCC", "fcw": "FCW"}
+_TRANSITIONS = ("deviation", "midpoint", "tangent")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZfcFcFindings:
+    """Curves over temperature; ``parting`` has what parts ZFC and FC, {field asked for, Oe: T_irr}.
+
+    ``onset`` is the highest onset of diamagnetism by noise; None where none was found.
+    """
+
+    measured: MomentRun
+    parting: Mapping[float, Irreversibility]
+    onset: Result | None
+
+
+def field_key(field_oe: float) -> str:
+    """Return a field as the end of a key: ``10Oe``, ``minus-5Oe``."""
+    return f"{'minus-' if field_oe < 0 else ''}{abs(field_oe):g}Oe"
+
+
+def zfc_fc_findings(measured: MomentRun) -> tuple[ZfcFcFindings, Keyed]:
+    """Return what the curves of each field say."""
+    keyed: Keyed = []
+    parting: dict[float, Irreversibility] = {}
+    onsets: list[Result] = []
+    for field_oe in measured.fields_oe:
+        branches = measured.of(field_oe)
+        found = _screening(branches, measured.body)
+        cooled = branches.get("fcc", branches.get("fcw"))
+        if "zfc" in branches:
+            transition = _transition(branches["zfc"], measured.body)
+            found += [(f"tc-moment-{name}", result) for name, result in transition]
+            onsets += [
+                result for name, result in transition if name == "deviation" and result.value is not None
+            ]
+            if cooled is not None:
+                parting[field_oe] = _parting(branches["zfc"], cooled)
+                found.append(("t-irr", parting[field_oe].chosen))
+        keyed += [
+            (f"{key}-{field_key(field_oe)}", replace(result, quantity=f"{result.quantity}, {field_oe:g} Oe"))
+            for key, result in found
+        ]
+    onset = max(onsets, key=lambda result: result.value or 0.0, default=None)
+    return ZfcFcFindings(measured, parting, onset), keyed
+
+
+def recorded_residual(measured: MomentRun) -> Result:
+    """Return the residual field that the run was measured with; an estimate is a bound and no value."""
+    known = measured.residual
+    quantity, criterion = "residual field, recorded", f"{known.source}: {known.known or known}"
+    if known.value_oe is None:
+        return refused(quantity, "Oe", criterion, f"not measured: {known}")
+    flags = () if known.is_corrected else ("residual_not_corrected",)
+    return Result(quantity, known.value_oe, known.error_oe, "Oe", criterion, flags=flags)
+
+
+def line_of_fields(
+    found: Sequence[ZfcFcFindings], compare_with: frozenset[str]
+) -> tuple[Keyed, "IrreversibilityPoints | None"]:
+    """Return n and H0 of the irreversibility line through all fields of one sample in one mounting.
+
+    Tc0 is the one a paper holds where the night compares with its exponent, else the highest onset.
+    """
+    fields = [field for each in found for field in each.parting]
+    parted = [each.parting[field] for each in found for field in each.parting]
+    asked = compare_with & {"003-irr-n-perp", "003-irr-n-par"}
+    if len({abs(field) for field in fields}) < 2 and not asked:
+        return [], None  # one field is no line, and nobody asked for one
+    onset = max((each.onset for each in found if each.onset), key=lambda one: one.value or 0.0, default=None)
+    tc0_k, tc0_sigma_k = math.nan, 0.0
+    if asked:
+        tc0_k, whence = _printed("003-irr-tc0"), "as the paper holds it"
+    elif onset is not None and onset.value is not None:
+        tc0_k, tc0_sigma_k, whence = onset.value, onset.sigma or 0.0, "the highest onset of diamagnetism"
+    if math.isnan(tc0_k):
+        criterion = "ln H against ln(1 - T_irr/Tc0)"
+        reason = "no onset of diamagnetism was found in any field, so Tc0 is not known"
+        return [
+            ("irreversibility-n", refused("exponent n of the irreversibility line", "1", criterion, reason))
+        ], None
+    line = irreversibility_line(
+        [abs(field) for field in fields], parted, tc0_k=tc0_k, tc0_sigma_k=tc0_sigma_k
+    )
+    sweep = {
+        f"n_k{k:g}_rel{rel:g}": result.value
+        for (k, rel), result in line.sweep.items()
+        if result.value is not None
+    }
+    n = replace(line.n, criterion=f"{line.n.criterion}; Tc0 {whence}", goodness={**line.n.goodness, **sweep})
+    mounting = found[0].measured.body.mounting
+    where = f", {mounting}" if mounting else ""
+    keyed = [
+        ("irreversibility-n", replace(n, quantity=f"{n.quantity}{where}")),
+        ("irreversibility-h0", replace(line.h0, quantity=f"{line.h0.quantity}{where}")),
+    ]
+    return keyed, IrreversibilityPoints(
+        tuple(abs(field) for field in fields), tuple(parted), tc0_k, n, line.h0
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IrreversibilityPoints:
+    """T_irr in fields, Oe, with the line through them."""
+
+    fields_oe: tuple[float, ...]
+    parted: tuple[Irreversibility, ...]
+    tc0_k: float
+    n: Result
+    h0: Result
+
+
+def _printed(key: str) -> float:
+    value = paper_values()[key].value
+    return value if isinstance(value, float) else value[0]
+
+
+def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
+    """Return 4 pi chi at the lowest temperature, applied and intrinsic, and the fraction it means."""
+    keyed: Keyed = []
+    for name in ("zfc", "fcc"):
+        branch = branches.get(name)
+        if branch is None or not len(branch.rows.moment):
+            continue
+        title = f"4 pi chi {_NAMES[name]}"
+        if body.volume_cm3 is None:
+            reason = body.why["volume_cm3"]
+            keyed.append((f"chi-{name}", refused(title, "1", "4 pi m/(V H) in the applied field", reason)))
+            continue
+        curve = susceptibility_of(branch, body)
+        applied = susceptibility_at(curve, float(curve.temperature[0]))
+        applied = replace(
+            applied,
+            quantity=f"{title} at {float(curve.temperature[0]):.3g} K, applied field",
+            criterion=f"{applied.criterion}, V = {body.volume_cm3:.4g} cm^3",
+        )
+        keyed.append((f"chi-{name}", applied))
+        if name == "zfc":
+            keyed.append(("chi-zfc-intrinsic", _intrinsic(applied, body)))
+        elif applied.value is not None and body.area_cm2 is None:
+            quantity = "Meissner fraction, - 4 pi chi FCC"
+            keyed.append(("meissner-fraction", replace(applied, quantity=quantity, value=-applied.value)))
+    if "zfc" in branches and body.area_cm2 is not None and len(branches["zfc"].rows.moment):
+        keyed.append(("screened-fraction", _fraction_of_film(branches["zfc"], body.area_cm2, body)))
+    return keyed
+
+
+def susceptibility_of(branch: MomentBranch, body: Body) -> Susceptibility:
+    """Return 4 pi chi of a branch over temperature; per volume of 1 cm^3 where that is not known."""
+    rows = branch.rows
+    sigma_oe = branch.field_sigma_oe
+    return susceptibility(
+        rows.temperature,
+        rows.moment,
+        rows.sigma,
+        field_oe=float(np.median(rows.field)),
+        volume_cm3=body.volume_cm3 or 1.0,
+        field_sigma_oe=0.0 if math.isnan(sigma_oe) else sigma_oe,
+        geometry_sigma=body.volume_sigma,
+    )
+
+
+def _intrinsic(applied: Result, body: Body) -> Result:
+    quantity = applied.quantity.replace("applied field", "internal field")
+    if body.n is None or applied.value is None:
+        reason = body.why.get("n", applied.reason)
+        return refused(quantity, "1", "chi/(1 - N chi)", reason)
+    n, chi = body.n.n, applied.value
+    criterion = f"chi/(1 - N chi), N = {n:.4g} ({body.n.name})"
+    if n > _FLAT_N:
+        reason = f"N = {n:.4g}: across the field chi/(1 - N chi) is -1/N, whatever was measured"
+        return refused(quantity, "1", criterion, reason)
+    value = intrinsic(chi, n)
+    parts = {"sigma_chi": (applied.sigma or 0.0) / (1 - n * chi) ** 2, "sigma_n": value**2 * N_SIGMA}
+    return replace(
+        applied,
+        quantity=quantity,
+        value=value,
+        sigma=math.hypot(*parts.values()),
+        criterion=criterion,
+        goodness={**parts, "n": n},
+    )
+
+
+def _fraction_of_film(zfc: MomentBranch, area_cm2: float, body: Body) -> Result:
+    """Return the moment over that of the same film screening in full.
+
+    That is computed, for a disk of the same area, m = -2 R^3 H/(3 pi): thin against its radius and much wider
+    than its penetration depth.
+    """
+    coldest = int(np.argmin(zfc.rows.temperature))
+    field_oe = float(np.median(zfc.rows.field))
+    sigma_oe = 0.0 if math.isnan(zfc.field_sigma_oe) else zfc.field_sigma_oe
+    kelvin = float(zfc.rows.temperature[coldest])
+    full_emu = -2 * math.sqrt(area_cm2 / math.pi) ** 3 / (3 * math.pi) * field_oe
+    one = MomentAt(
+        float(zfc.rows.moment[coldest]), float(zfc.rows.sigma[coldest]), kelvin, field_oe, sigma_oe
+    )
+    # The field of the reference is that of the sample: its error counts once.
+    reference = MomentAt(full_emu, 0.0, kelvin, field_oe, 0.0)
+    found = screened_fraction(
+        one, reference, geometry_sigma=math.hypot(1.5 * body.volume_sigma, _DISK_FOR_SQUARE)
+    )
+    return replace(found, criterion=f"{found.criterion}, computed for full screening of the film")
+
+
+def _transition(zfc: MomentBranch, body: Body) -> Keyed:
+    """Return onset and Tc; the onset by level needs the volume, the others do not."""
+    found = magnetic_transition(susceptibility_of(zfc, body))
+    keyed: Keyed = []
+    if (
+        body.volume_cm3 is not None and body.area_cm2 is None
+    ):  # of a film the level is no part of its screening
+        keyed.append(("onset", found.level))
+    keyed += [(name, getattr(found, name)) for name in _TRANSITIONS]
+    return [
+        (
+            name,
+            replace(
+                one,
+                flags=tuple("normal_state_slopes" if flag == "background" else flag for flag in one.flags),
+            ),
+        )
+        for name, one in keyed
+    ]
+
+
+def _parting(zfc: MomentBranch, cooled: MomentBranch) -> Irreversibility:
+    # In a field below zero everything is reversed, and FC lies below ZFC.
+    sign = -1.0 if zfc.at_oe < 0 else 1.0
+    alone, field_cooled = with_thermometer(zfc.rows), with_thermometer(cooled.rows)
+    return irreversibility_temperature(
+        alone.temperature,
+        sign * alone.moment,
+        alone.sigma,
+        field_cooled.temperature,
+        sign * field_cooled.moment,
+        field_cooled.sigma,
+    )
