@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnes.instruments.errors import ConfigurationError
+from onnes.runner.calibrate import write_calibration
 from onnes.runner.figure import draw
 from onnes.runner.findings import find
 from onnes.runner.problems import choice
@@ -30,15 +31,17 @@ class AnalysisReport:
     messages: tuple[str, ...]
 
 
-def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
+def analyse(path: Path, sample: SampleFile | None = None, calibration: Path | None = None) -> AnalysisReport:
     """Analyse the night or the run in the folder ``path``, write ``results.json`` and ``figure.png`` into it.
 
     Args:
         sample: its sizes count instead of those that were recorded, which stay as they are; voltage and
             current are stored raw, so a size that was wrong costs no night.
+        calibration: file of the residual field that gets what a palladium standard found.
 
     Raises:
-        ConfigurationError: if ``path`` is neither, or ``sample`` is none of the samples that were measured.
+        ConfigurationError: if ``path`` is neither, ``sample`` is none of the samples that were measured, or
+            there is nothing to write into ``calibration``.
         StorageError: if a file of it is missing or damaged, or the folder cannot be written.
     """
     folder: Night | Run
@@ -61,6 +64,8 @@ def analyse(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
     findings = find(folder)
     if not (findings.temperature_runs or findings.field_runs or findings.moments):
         messages.append(f"{path.name} has no run that can be analysed yet")
+    if calibration is not None:
+        messages.append(write_calibration(calibration, findings.moments.standards))
     write_results(path, findings.results, findings.provenance)
     figure = path / "figure.png"
     drawn = draw(findings, figure)

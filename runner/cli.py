@@ -88,14 +88,20 @@ def run(
 @cli.command()
 @click.argument("folder", metavar="NIGHT")
 @click.option("--sample", metavar="REF", help="Sample file or its name: its sizes count, not the recorded.")
+@click.option(
+    "--calibration",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Add the residual field that a palladium standard found to this file.",
+)
 @JSON
-def analyse(folder: str, sample: str | None, as_json: bool) -> int:
+def analyse(folder: str, sample: str | None, calibration: Path | None, as_json: bool) -> int:
     """Analyse a night or a run again: a folder, or the number of a night below ./runs."""
 
     def answer() -> "Answer":
         from onnes.runner.nights import analyse_folder
 
-        return analyse_folder(folder, sample)
+        return analyse_folder(folder, sample, calibration)
 
     return print_answer(as_json, answer)
 

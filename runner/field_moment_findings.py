@@ -131,13 +131,14 @@ def laws_of_current(found: Sequence[LoopFindings]) -> tuple[Keyed, Mapping[Law, 
     laws: dict[Law, CriticalCurrentLaw] = {}
     keyed: Keyed = []
     for law in LAWS:
-        laws[law] = fit = critical_current_law(kelvins, currents, sigmas, law=law, tc_range=_TC_RANGE)
+        fit = critical_current_law(kelvins, currents, sigmas, law=law, tc_range=_TC_RANGE)
         name = law.replace("_", "-")
         flags = (f"{left_out} of {len(points)} loops left out",) if left_out else ()
         jc0, tc = (replace(one, flags=(*one.flags, *flags)) for one in (fit.jc0, fit.tc))
         if jc0.value is not None:
             sigma = math.hypot(jc0.sigma or 0.0, shared * jc0.value)
             jc0 = replace(jc0, sigma=sigma, goodness={**jc0.goodness, "sigma_geometry": shared * jc0.value})
+        laws[law] = CriticalCurrentLaw(jc0, tc)
         keyed += [
             (f"jc-zero-{name}", replace(jc0, quantity=f"{jc0.quantity}, {name} law")),
             (f"jc-tc-{name}", replace(tc, quantity=f"{tc.quantity}, {name} law")),

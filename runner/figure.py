@@ -40,6 +40,7 @@ from onnes.storage.manifest import replace_file
 
 _DPI = 160
 _PANEL_IN = (4.9, 4.5)
+_LEFT_IN = 0.75  # for the label and numbers such as -1500
 _MOST_COLUMNS = 3
 _MARKER = 3.0  # pt
 _AROUND_CROSSING_KOE = 6.0  # what the inset of the crossing shows to each side
@@ -70,12 +71,12 @@ def draw(findings: Findings, path: Path) -> bool:
     FigureCanvasAgg(figure)
     # Fixed margins, in inches: a layout engine would draw everything twice.
     figure.subplots_adjust(
-        0.62 / width,
+        _LEFT_IN / width,
         0.56 / height,
         1 - 0.1 / width,
         1 - 0.55 / height,
-        wspace=0.68 / _PANEL_IN[0] * 1.2,
-        hspace=1.05 / (_PANEL_IN[1] - 1.05),
+        wspace=1.3 * _LEFT_IN / _PANEL_IN[0],
+        hspace=0.95 / (_PANEL_IN[1] - 0.95),
     )
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for letter, axes, panel in zip(ascii_lowercase, places, panels, strict=False):

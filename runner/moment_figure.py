@@ -24,7 +24,10 @@ Panel = Callable[[Axes], None]
 
 # Okabe-Ito, and a marker each: never colour alone.
 _BRANCHES = {"zfc": ("#0072B2", "o", "ZFC"), "fcc": ("#D55E00", "^", "FCC"), "fcw": ("#E69F00", "s", "FCW")}
+_LEGS = {"virgin": ("#0072B2", "o"), "down": ("#D55E00", "v"), "up": ("#E69F00", "^")}
 _MOST_CURVES = 3  # fields in one panel of M(T); more cannot be told apart
+_STYLES = {"full": "-", "dashed": "--", "dotted": ":"}
+_HEADROOM = 0.14  # above the curves, for what is said of the field
 _MARKERS = "osD^v<>ph*"
 
 
@@ -67,7 +70,7 @@ def _over_temperature(axes: Axes, runs: Sequence[ZfcFcFindings]) -> None:
                 markersize=4.5 if name == "fcw" else 3,
                 markeredgewidth=0.7,
                 linewidth=0.6,
-                linestyle=("-", "--", ":")[place],
+                linestyle=list(_STYLES.values())[place],
                 label=None if name in named else title,
             )
             named.add(name)
@@ -75,14 +78,17 @@ def _over_temperature(axes: Axes, runs: Sequence[ZfcFcFindings]) -> None:
     flagged = all_flagged(branch for found, _ in shown for branch in found.measured.branches)
     rejected(axes, flagged.temperature, _ordinate(flagged, per_field=per_field, volume_cm3=body.volume_cm3))
     fields = ", ".join(f"{field_oe:g}" for _, field_oe in shown)
-    styles = " (full, dashed, dotted)" if len(shown) > 1 else ""
-    axes.set_title(f"M(T) in {fields} Oe{styles}")
-    axes.set_xlabel("T (K)")
-    axes.set_ylabel("4πM/H, applied field" if per_field else "m (emu)")
+    axes.set_title(
+        f"M(T) in {fields} Oe" + (f" ({', '.join(list(_STYLES)[: len(shown)])})" if per_field else "")
+    )
+    axes.set_xlabel("T (K), $T_{irr}$ marked")
+    axes.set_ylabel("4πM/H, applied field" if per_field else "m (10⁻³ emu)")
     warmest = _above_onset(shown)
     if warmest is not None:
         axes.set_xlim(right=warmest)
-    axes.legend(fontsize=SMALL, frameon=False, loc="center right", handletextpad=0.3)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + _HEADROOM * (high - low))
+    axes.legend(fontsize=SMALL, frameon=False, loc="best", handletextpad=0.3)
     _badge(axes, runs[0].measured.residual)
 
 
@@ -96,7 +102,7 @@ def _different_fields(runs: Sequence[ZfcFcFindings]) -> list[tuple[ZfcFcFindings
 
 def _ordinate(rows: Rows, *, per_field: bool, volume_cm3: float | None) -> Floats:
     if not per_field or volume_cm3 is None or not len(rows.field):
-        return rows.moment
+        return 1e3 * rows.moment
     return 4 * math.pi * rows.moment / volume_cm3 / float(np.median(rows.field))
 
 
@@ -116,16 +122,8 @@ def _mark_parting(axes: Axes, found: ZfcFcFindings, field_oe: float, *, per_fiel
     y = _ordinate(zfc, per_field=per_field, volume_cm3=found.measured.body.volume_cm3)
     at = float(np.interp(kelvin, zfc.temperature[order], y[order]))
     text = with_uncertainty(kelvin, parting.chosen.sigma, "K")
-    axes.annotate(
-        rf"$T_{{irr}}$ {text}" + (f", {field_oe:g} Oe" if per_field else ""),
-        (kelvin, at),
-        xytext=(-6, -22 - 12 * (abs(field_oe) % 7 > 3)),
-        textcoords="offset points",
-        ha="right",
-        fontsize=SMALL,
-        color=INK,
-        arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.7, "mutation_scale": 7},
-    )
+    label = rf"$T_{{irr}}$ {text}" + (f", {field_oe:g} Oe" if per_field else "")
+    axes.plot(kelvin, at, "|", color=INK, markersize=12, markeredgewidth=1.2, zorder=4, label=label)
 
 
 def _badge(axes: Axes, residual: Residual) -> None:
@@ -261,16 +259,17 @@ def _loops(axes: Axes, found: Sequence[LoopFindings]) -> None:
     colour_of = dict(zip(all_k, colour_key(axes, "viridis", all_k, "T (K)"), strict=True))
     volume, label = _per_volume(found[0].measured.body.volume_cm3)
     for each in found:
-        for branch in each.measured.branches:
-            axes.plot(
-                branch.rows.field / 1000,
-                volume * branch.rows.moment,
-                marker=".",
-                color=colour_of[branch.at_k],
-                markersize=2.5,
-                linewidth=0.7,
-                linestyle="--" if branch.name == "virgin" else "-",
-            )
+        for kelvin in each.measured.temperatures_k:
+            for name, branch in each.measured.of(kelvin).items():
+                axes.plot(
+                    branch.rows.field / 1000,
+                    volume * branch.rows.moment,
+                    marker=".",
+                    color=colour_of[kelvin],
+                    markersize=2.5,
+                    linewidth=0.7,
+                    linestyle="--" if name == "virgin" else "-",
+                )
         flagged = all_flagged(each.measured.branches)
         rejected(axes, flagged.field / 1000, volume * flagged.moment)
     axes.set_title("loops, virgin legs dashed")
@@ -332,23 +331,23 @@ def _law(axes: Axes, laws: Mapping[Law, CriticalCurrentLaw]) -> str:
 
 
 def _standard(axes: Axes, found: StandardFindings) -> None:
-    for name, marker, colour in (
-        ("virgin", "o", "#0072B2"),
-        ("down", "v", "#D55E00"),
-        ("up", "^", "#E69F00"),
-    ):
+    """Draw what the field at the standard is beyond the reported one; the moment where there is no slope."""
+    slope = found.field.goodness.get("slope_emu_per_oe")
+    for name, (colour, marker) in _LEGS.items():
         parts = [branch.rows for branch in found.measured.branches if branch.name == name]
-        if parts:
-            field = np.concatenate([rows.field for rows in parts])
-            moment = np.concatenate([rows.moment for rows in parts])
-            axes.plot(
-                field, 1e6 * moment, marker, color=colour, markersize=4, markerfacecolor="none", label=name
-            )
-    axes.axhline(0, color=GREY, linewidth=0.6)
-    axes.axvline(0, color=GREY, linewidth=0.6)
-    value = found.field
-    shown = value.reason if value.value is None else with_uncertainty(value.value, value.sigma, "Oe")
-    axes.set_title(f"palladium: residual field {shown}")
+        if not parts:
+            continue
+        field = np.concatenate([rows.field for rows in parts])
+        moment = np.concatenate([rows.moment for rows in parts])
+        y = 1e6 * moment if slope is None else moment / slope - field
+        axes.plot(field, y, marker, color=colour, markersize=4, markerfacecolor="none", label=name)
+    value, sigma = found.field.value, found.field.sigma or 0.0
+    if value is not None:
+        axes.axhline(value, color=INK, linewidth=0.9)
+        axes.axhspan(value - sigma, value + sigma, color=GREY, alpha=0.25, linewidth=0, zorder=0)
+        axes.set_title(f"palladium: residual field {with_uncertainty(value, sigma, 'Oe')}")
+    else:
+        axes.set_title("palladium: no residual field")
     axes.set_xlabel("reported H (Oe)")
-    axes.set_ylabel("m (µemu)")
-    axes.legend(fontsize=SMALL, frameon=False, loc="upper left")
+    axes.set_ylabel("m (µemu)" if slope is None else "field at the standard - reported (Oe)")
+    axes.legend(fontsize=SMALL, frameon=False, loc="best")

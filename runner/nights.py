@@ -113,17 +113,20 @@ def _compared(plan: Plan) -> tuple[str, ...]:
     return ()
 
 
-def analyse_folder(folder: str, sample: str | None) -> NightAnswer:
+def analyse_folder(folder: str, sample: str | None, calibration: Path | None = None) -> NightAnswer:
     """Analyse a night or a run again.
 
     Args:
         sample: sample file or its name, whose sizes count instead of the recorded ones.
+        calibration: file of the residual field that gets what a palladium standard found.
 
     Raises:
         ConfigurationError: if there is no such night or run, or the sample is none of those measured there.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample))
+    report = analyse(
+        find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample), calibration
+    )
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(
