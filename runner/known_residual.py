@@ -51,8 +51,8 @@ def known_residual(
         calibration = load_residual_calibration(station.path.parent / table.calibration)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}:{line}:1: the calibration cannot be used: {error}") from None
-    entry, told = calibration.nearest(after, degauss_from_oe, "pd" if source == "pd" else None)
-    return {"value_oe": float(entry.residual), "sigma_oe": float(entry.uncertainty), "known": told}
+    found = calibration.expected(after, degauss_from_oe, "pd" if source == "pd" else None)
+    return {"value_oe": found.residual_oe, "sigma_oe": found.sigma_oe, "known": found.known}
 
 
 def _estimate(station: StationFile, instrument: str, after: FieldApproach) -> Mapping[str, Any]:
