@@ -50,8 +50,8 @@ def known_residual(
     file = station.path.parent / table.calibration
     if not file.exists():
         raise ConfigurationError(
-            f"{path}:{line}:1: there is no calibration {shown(file)} yet; measure a palladium standard and write "
-            "it with 'onnes analyse NIGHT --calibration FILE', or say 'residual: {from: estimate}'"
+            f"{path}:{line}:1: there is no calibration {shown(file)} yet; measure a palladium standard and "
+            "write it with 'onnes analyse NIGHT --calibration FILE', or say 'residual: {from: estimate}'"
         )
     try:
         calibration = load_residual_calibration(file)
