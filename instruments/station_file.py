@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -178,11 +179,11 @@ class StationFile(_Table):
         entry = self.instruments.get(name or self.roles.magnetometer or "")
         if entry is None or entry.template is None or entry.data is None:
             return None
-        folder = self._path.parent
+        folder = self._path.parent.resolve()  # told to a person, without a '..' in it
         return MultiVuFiles(
-            template=folder / entry.template,
-            data=folder / entry.data,
-            sequences=folder / (entry.sequences or entry.data),
+            template=Path(normpath(folder / entry.template)),
+            data=Path(normpath(folder / entry.data)),
+            sequences=Path(normpath(folder / (entry.sequences or entry.data))),
         )
 
     @property

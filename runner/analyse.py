@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.runner.calibrate import write_calibration
 from onnes.runner.figure import draw
 from onnes.runner.findings import find
+from onnes.runner.moment_file import find_in_file
 from onnes.runner.problems import choice
 from onnes.runner.results import NightResult, write_results
 from onnes.runner.sample_file import SampleFile
@@ -78,6 +79,29 @@ def analyse(path: Path, sample: SampleFile | None = None, calibration: Path | No
         figure if drawn else None,
         tuple(messages),
     )
+
+
+def analyse_file(path: Path, sample: SampleFile | None = None) -> AnalysisReport:
+    """Analyse a file of MultiVu; results and figure go into a folder beside it, which is the ``night``.
+
+    Args:
+        sample: whose sizes count; without it moments stay moments.
+
+    Raises:
+        ConfigurationError: if it has no moments, or no remark that says what its curves are.
+        StorageError: if it cannot be read, or nothing be written beside it.
+    """
+    findings = find_in_file(path, sample)
+    folder = path.with_name(f"{path.stem}_analysis")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {folder}: {error.strerror}") from error
+    write_results(folder, findings.results, findings.provenance)
+    figure = folder / "figure.png"
+    drawn = draw(findings, figure)
+    simulated = findings.provenance.get("backend") == "simulated"
+    return AnalysisReport(simulated, folder, (path,), findings.results, figure if drawn else None, ())
 
 
 def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:

@@ -13,7 +13,7 @@ from onnes.runner.residual_calibration import load_residual_calibration
 from onnes.storage.manifest import replace_file
 
 _HEAD = """\
-# Residual field of a magnet, from nights of a palladium standard. One sweep to zero leaves something else than
+# Residual field of a magnet, from nights of a palladium standard. One way to zero leaves something else than
 # the next: the spread of the entries, not the uncertainty of one, says how well the next one is known.
 calibration = 1
 magnet = "{magnet}"
@@ -47,17 +47,17 @@ def write_calibration(path: Path, found: Sequence[StandardFindings]) -> str:
     for each in found:
         if each.field.value is None or not each.field.sigma:
             raise ConfigurationError(
-                f"{each.measured.run.path.name} has no residual field to write: "
+                f"{each.measured.name} has no residual field to write: "
                 f"{each.field.reason or 'its error is not known'}"
             )
     text = ""
     if path.exists():
         load_residual_calibration(path)  # nothing is added to a file that nobody can read
         text = read_text(path)
-    instruments = found[0].measured.run.manifest.get("instruments") or {}
+    instruments = found[0].measured.manifest.get("instruments") or {}
     text = text or _HEAD.format(magnet=", ".join(instruments))
     for each in found:
-        name = f"{each.measured.run.manifest['night']}/{each.measured.run.path.name}"
+        name = f"{each.measured.manifest['night']}/{each.measured.name}"
         if f"# {name}" in text:
             raise ConfigurationError(
                 f"{shown(path)} has an entry of {name} already; delete it to write it anew"
@@ -69,7 +69,7 @@ def write_calibration(path: Path, found: Sequence[StandardFindings]) -> str:
 
 
 def _entry(found: StandardFindings, name: str) -> str:
-    manifest = found.measured.run.manifest
+    manifest = found.measured.manifest
     simulated = manifest.get("backend") == "simulated"
     return _ENTRY.format(
         run=name,

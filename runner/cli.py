@@ -96,7 +96,7 @@ def run(
 )
 @JSON
 def analyse(folder: str, sample: str | None, calibration: Path | None, as_json: bool) -> int:
-    """Analyse a night or a run again: a folder, or the number of a night below ./runs."""
+    """Analyse a night or a run again: a folder, the number of a night below ./runs, or a .dat of MultiVu."""
 
     def answer() -> "Answer":
         from onnes.runner.nights import analyse_folder

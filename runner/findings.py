@@ -23,23 +23,12 @@ from onnes.analysis.transition import transition
 from onnes.instruments.errors import OnnesError
 from onnes.runner.hysteresis import hysteresis
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
-from onnes.runner.moment_findings import MOMENT_COMPARABLE, MOMENT_KINDS, MomentFindings
-from onnes.runner.paper_values import paper_values
-from onnes.runner.results import Keyed, NightResult
+from onnes.runner.moment_findings import MOMENT_KINDS, MomentFindings
+from onnes.runner.results import Keyed, NightResult, night_result
 from onnes.storage.manifest import read_manifest
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
 
-# Plain key of a quantity -> the paper values that it may be compared with.
-_COMPARABLE = {
-    "hc": ("000-hc",),
-    "znu": ("000-znu",),
-    "crossing": ("000-crossing-006", "000-crossing-012"),
-    "sheet-resistance-hc": ("000-rq",),
-    "rho-minimum": ("000-rho-minimum",),
-    "tc-onset": ("000-tc-pri-215",),
-    **MOMENT_COMPARABLE,
-}
 _H_OVER_4E2_OHM = 25812.80745 / 4  # exact since the SI of 2019
 
 _log = logging.getLogger(__name__)
@@ -113,7 +102,7 @@ def find(folder: Night | Run) -> Findings:
             keyed = [("analysis", refused(f"analysis of {run.path.name}", "1", _kind(run), reason))]
         ended = () if run.status == "finished" else (f"run {run.status}",)
         for key, result in keyed:
-            made = _night_result(key, result, ended, compare_with)
+            made = night_result(key, result, ended, compare_with)
             lags = [other for other in results if other.id.startswith("sample-lag")]
             if (
                 key.startswith("sample-lag")
@@ -124,9 +113,7 @@ def find(folder: Night | Run) -> Findings:
             if any(made.id == other.id for other in results):
                 made = _again(made, key, run)
             results.append(made)
-    results += [
-        _night_result(key, result, (), compare_with) for key, result in moments.together(compare_with)
-    ]
+    results += [night_result(key, result, (), compare_with) for key, result in moments.together(compare_with)]
     origin: dict[str, Any] = {
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
@@ -158,28 +145,6 @@ def _night_manifest(folder: Night | Run) -> Mapping[str, Any]:
 def _kind(run: Run) -> str:
     """Return what was measured against what, from the run's name ``<number>_<kind>_<label>``."""
     return str(run.manifest["run"]).split("_")[1]
-
-
-def _night_result(
-    key: str, result: Result, ended: tuple[str, ...], compare_with: frozenset[str]
-) -> NightResult:
-    flags = (*result.flags, *ended)
-    if result.reason:
-        flags = (result.reason, *flags)
-    elif result.sigma is None and not flags:
-        flags = ("no sigma",)
-    found = next((name for name in _COMPARABLE.get(key, ()) if name in compare_with), None)
-    return NightResult(
-        found or key,
-        result.quantity,
-        result.value,
-        result.sigma,
-        result.unit,
-        result.criterion,
-        dict(result.goodness),
-        flags,
-        paper_values()[found] if found else None,
-    )
 
 
 def _over_temperature(

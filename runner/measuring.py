@@ -27,10 +27,13 @@ from onnes.runner.requests import Request
 from onnes.runner.run_clock import RunClock
 from onnes.runner.run_manifest import run_header, run_manifest
 from onnes.storage.night import NightFolder
+from onnes.storage.qd_export import write_run_dat
 from onnes.storage.reader import Run
 from onnes.storage.run import RUN_MANIFEST, RunFolder
 
 T = TypeVar("T")
+
+DATA_DAT = "data.dat"  # the points in the columns of a Quantum Design file, made again at each close
 
 RUNNER_GONE, HAD_ENDED = "its runner was gone", "it had ended as "
 """Why a run is taken up that another process left open, or ended with a status that follows here."""
@@ -217,11 +220,11 @@ class Measuring:
 
     def _derive(self, run: RunFolder, measurement: Measurement) -> None:
         """Write what follows from the data; it can be made again, so a failure costs no step."""
-        if type(measurement).derived is Measurement.derived:
-            return  # nothing follows from the data, so there is no need to read them back
         try:
-            for name, frame in measurement.derived(Run.open(run.path).current).items():
+            stored = Run.open(run.path)
+            for name, frame in measurement.derived(stored.current).items():
                 run.write_derived(f"{name}.csv", frame)
+            write_run_dat(stored, run.path / DATA_DAT, self._night.wall)
         except Exception as error:  # noqa: BLE001 - the points are stored, and the night has more to measure
             self._record.event(
                 "derived_failed", f"{run.path.name}: {error}", {"traceback": traceback.format_exc()}

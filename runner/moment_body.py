@@ -139,5 +139,10 @@ def _cross_section(shape: str, edges: dict[str, float] | str, axis: str | None) 
 
 
 def _volume_sigma(sizes: Mapping[str, float], given_cm: Mapping[str, float]) -> float:
-    relative = [given_cm[f"{name}_cm"] / sizes[f"{name}_cm"] for name in _EDGES if f"{name}_cm" in given_cm]
-    return math.hypot(*relative) if relative else _USUAL_SIGMA
+    # Where the whole piece is given, the errors of length and width are of what lies between the contacts.
+    names = ("thickness",) if "lateral_1_cm" in sizes else _EDGES
+    known = [f"{name}_cm" for name in names if f"{name}_cm" in given_cm and f"{name}_cm" in sizes]
+    relative = [given_cm[name] / sizes[name] for name in known]
+    if not relative or names != _EDGES:
+        relative.append(_USUAL_SIGMA)
+    return math.hypot(*relative)

@@ -27,6 +27,7 @@ _BRANCHES = {"zfc": ("#0072B2", "o", "ZFC"), "fcc": ("#D55E00", "^", "FCC"), "fc
 _LEGS = {"virgin": ("#0072B2", "o"), "down": ("#D55E00", "v"), "up": ("#E69F00", "^")}
 _MOST_CURVES = 3  # fields in one panel of M(T); more cannot be told apart
 _STYLES = {"full": "-", "dashed": "--", "dotted": ":"}
+_ABOVE_NOISE = 5.0  # sigma
 _HEADROOM = 0.14  # above the curves, for what is said of the field
 _MARKERS = "osD^v<>ph*"
 
@@ -44,6 +45,7 @@ def moment_panels(found: MomentFindings) -> list[Panel]:
     if found.loops:
         panels.append(lambda axes: _loops(axes, found.loops))
     if any(one.at_zero.value is not None for each in found.loops for one in each.current.values()):
+        panels.append(lambda axes: _current_in_field(axes, found.loops))
         panels.append(lambda axes: _current(axes, found))
     if found.standards:
         panels.append(lambda axes: _standard(axes, found.standards[0]))
@@ -275,6 +277,21 @@ def _loops(axes: Axes, found: Sequence[LoopFindings]) -> None:
     axes.set_title("loops, virgin legs dashed")
     axes.set_xlabel("H (kOe)")
     axes.set_ylabel(label)
+
+
+def _current_in_field(axes: Axes, found: Sequence[LoopFindings]) -> None:
+    """Draw Jc over the internal field where the loop is wide enough for Bean's state."""
+    all_k = sorted({kelvin for each in found for kelvin in each.current})
+    colour_of = dict(zip(all_k, colour_key(axes, "viridis", all_k, "T (K)"), strict=True))
+    for each in found:
+        for kelvin, one in each.current.items():
+            # A logarithm shows no current below its noise.
+            shown = one.valid & (one.jc > _ABOVE_NOISE * one.sigma)
+            axes.plot(one.field[shown] / 1000, one.jc[shown], ".", color=colour_of[kelvin], markersize=2.5)
+    axes.set_yscale("log")
+    axes.set_title("$J_c$(H) where Bean's state is whole")
+    axes.set_xlabel("internal H (kOe)")
+    axes.set_ylabel("$J_c$ (A/cm²)")
 
 
 def _current(axes: Axes, found: MomentFindings) -> None:

@@ -28,18 +28,6 @@ from onnes.storage.reader import Run
 ZFC_FC, VIRGIN, LOOP = "zfc-fc", "magnetization-virgin", "magnetization-loop"
 MOMENT_KINDS = frozenset({ZFC_FC, VIRGIN, LOOP})
 
-MOMENT_COMPARABLE = {
-    "chi-zfc-10Oe": ("001-chi-zfc",),
-    "meissner-fraction-10Oe": ("001-chi-fc",),
-    "tc-moment-onset-10Oe": ("001-chi-onset",),
-    "hc1-zero": ("001-hc1-0",),
-    "hc1-10K": ("001-hc1-10k",),
-    "penetration-depth": ("001-lambda",),
-    "irreversibility-n": ("003-irr-n-perp", "003-irr-n-par"),
-    "screened-fraction-5Oe": ("000-sc-fraction-006",),
-}
-"""Plain key of a quantity -> the paper values that it may be compared with."""
-
 _Found = TypeVar("_Found", ZfcFcFindings, LoopFindings)
 
 
@@ -68,7 +56,10 @@ class MomentFindings:
             ConfigurationError: if the holder that the sample file names cannot be subtracted.
             StorageError: if a file is damaged.
         """
-        measured = moment_run(run, over_field=kind != ZFC_FC)
+        return self.take(moment_run(run, over_field=kind != ZFC_FC), kind, compare_with)
+
+    def take(self, measured: MomentRun, kind: str, compare_with: frozenset[str]) -> Keyed:
+        """Analyse the branches of a run or of a file and return what they say by themselves."""
         if not any(len(branch.rows.moment) for branch in measured.branches):
             return []
         if measured.body.standard == "palladium":
@@ -135,5 +126,5 @@ def _named(result: Result, name: str) -> Result:
 
 
 def _sample(measured: MomentRun) -> str:
-    sample = measured.run.manifest.get("sample") or {}
+    sample = measured.manifest.get("sample") or {}
     return "-".join(filter(None, (str(sample.get("id", "")), measured.body.mounting)))

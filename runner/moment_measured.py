@@ -1,8 +1,9 @@
 """The moments of a stored run as branches: each a curve of one history, at one field or one temperature."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from onnes.storage.run import RUN_MANIFEST
 
 # Above the transition there is no signal to fit, so a poor fit says nothing against a small moment.
 HARMLESS = frozenset({"poor_fit"})
+_CORRECTED = "Field corrected (Oe)"
 _NEIGHBOURS = 9  # points whose median error counts where the machine gives a point less
 _SAME_FIELD = 0.02  # relative; a holder was measured in the same field within this, or 1 Oe
 _SAME_K = 0.5
@@ -66,9 +68,14 @@ class MomentBranch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MomentRun:
-    """All branches of a run in the order measured, the sample under them, and what the magnet had left."""
+    """All branches of a run in the order measured, the sample under them, and what the magnet had left.
 
-    run: Run
+    ``name`` is that of its folder or file; ``parameters`` as :attr:`Run.parameters`.
+    """
+
+    name: str
+    manifest: Mapping[str, Any]
+    parameters: Mapping[str, tuple[Any, str]]
     branches: tuple[MomentBranch, ...]
     body: Body
     residual: Residual
@@ -118,7 +125,7 @@ def moment_run(run: Run, *, over_field: bool) -> MomentRun:
     for _, part in table.groupby("Curve", sort=True) if len(table) else ():
         first = part.iloc[0]
         good = _harmless(part["Flags"])
-        rows, flagged = _rows(part[good]), _rows(part[~good])
+        rows, flagged = rows_of(part[good], _CORRECTED), rows_of(part[~good], _CORRECTED)
         at_k = float(first["Temperature setpoint (K)"]) if over_field else float("nan")
         at_oe = float("nan") if over_field else float(first["Measuring field (Oe)"])
         if holder is not None and len(rows.moment):
@@ -128,7 +135,7 @@ def moment_run(run: Run, *, over_field: bool) -> MomentRun:
         reading_oe = float(np.median(np.abs(off_oe - off_oe.median()))) * _MAD
         branches.append(MomentBranch(str(first["Branch"]), at_k, at_oe, rows, flagged, sigma_oe, reading_oe))
     residual = Residual.from_json(str(run.parameters.get("Residual", ("{}", ""))[0]))
-    return MomentRun(run, tuple(branches), body, residual)
+    return MomentRun(run.path.name, run.manifest, run.parameters, tuple(branches), body, residual)
 
 
 def running_sigma(sigma: Floats) -> Floats:
@@ -164,13 +171,15 @@ def _harmless(flags: "pd.Series[str]") -> "pd.Series[bool]":
     return flags.fillna("").astype(str).map(lambda text: set(filter(None, text.split(","))) <= HARMLESS)
 
 
-def _rows(table: pd.DataFrame) -> Rows:
+def rows_of(table: pd.DataFrame, field: str = "Field (Oe)") -> Rows:
+    """Return the rows of a table of moments, with the field of the column ``field``."""
+
     def column(label: str) -> Floats:
         return table[label].to_numpy(dtype=np.float64)
 
     return Rows(
         column("Temperature (K)"),
-        column("Field corrected (Oe)"),
+        column(field),
         column("Moment (emu)"),
         running_sigma(column("Moment error (emu)")),
     )
@@ -184,7 +193,7 @@ def _holder(path: Path) -> Rows:
         StorageError: if it cannot be read.
     """
     if (path.parent / RUN_MANIFEST).is_file():
-        return _rows(Run.open(path.parent).current)
+        return rows_of(Run.open(path.parent).current, _CORRECTED)
     if path.suffix.lower() != ".dat":
         raise ConfigurationError(
             f"geometry.background = {path} is no measurement; expected data.csv of a run or a .dat of MultiVu"
@@ -192,13 +201,7 @@ def _holder(path: Path) -> Rows:
     frame = read_dat(path).frame
     if "Moment (emu)" not in frame:
         raise ConfigurationError(f"geometry.background = {path} has no moments")
-    frame = frame[frame["Moment (emu)"].notna()]
-    return Rows(
-        frame["Temperature (K)"].to_numpy(dtype=np.float64),
-        frame["Field (Oe)"].to_numpy(dtype=np.float64),
-        frame["Moment (emu)"].to_numpy(dtype=np.float64),
-        running_sigma(frame["Moment error (emu)"].to_numpy(dtype=np.float64)),
-    )
+    return rows_of(frame[frame["Moment (emu)"].notna()])
 
 
 def _without(holder: Rows, rows: Rows, path: str, *, over_field: bool) -> Rows:

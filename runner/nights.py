@@ -11,7 +11,7 @@ from rich.console import Console
 
 from onnes.instruments.clock import WallClock
 from onnes.instruments.errors import ConfigurationError
-from onnes.runner.analyse import analyse
+from onnes.runner.analyse import analyse, analyse_file
 from onnes.runner.answers import Answer, NightAnswer
 from onnes.runner.ask import ask_resume
 from onnes.runner.find_night import RUNS, find_night, newest_night
@@ -29,7 +29,7 @@ _DEMO_SAMPLE = {"sample": {"gamma_t": 0.06}}
 _DEMO_COMPARES = ("000-hc", "000-znu", "000-crossing-006", "000-rho-minimum", "000-rq")
 # What paper 000 prints of its films, by the gamma_t that a sample file gives its twin.
 _COMPARES = {
-    "0.06": _DEMO_COMPARES,
+    "0.06": (*_DEMO_COMPARES, "000-sc-fraction-006"),
     "0.12": ("000-hc", "000-znu", "000-crossing-012", "000-rq"),
     "pristine": ("000-tc-pri-215",),
 }
@@ -114,7 +114,7 @@ def _compared(plan: Plan) -> tuple[str, ...]:
 
 
 def analyse_folder(folder: str, sample: str | None, calibration: Path | None = None) -> NightAnswer:
-    """Analyse a night or a run again.
+    """Analyse a night or a run again, or a file of MultiVu.
 
     Args:
         sample: sample file or its name, whose sizes count instead of the recorded ones.
@@ -124,9 +124,15 @@ def analyse_folder(folder: str, sample: str | None, calibration: Path | None = N
         ConfigurationError: if there is no such night or run, or the sample is none of those measured there.
         StorageError: if its files cannot be read, or the results not written.
     """
-    report = analyse(
-        find_night(folder, RUNS).resolve(), None if sample is None else _sample(sample), calibration
-    )
+    sizes = None if sample is None else _sample(sample)
+    if Path(folder).is_file():
+        if calibration is not None:
+            raise ConfigurationError(
+                "a file says nothing of how zero was reached; --calibration takes a night"
+            )
+        report = analyse_file(Path(folder).resolve(), sizes)
+    else:
+        report = analyse(find_night(folder, RUNS).resolve(), sizes, calibration)
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(

@@ -31,7 +31,7 @@ def palladium_findings(measured: MomentRun) -> tuple[StandardFindings, Keyed]:
     The moment's own error leaves out the reading of the field, so the scatter about the line counts. What the
     magnet keeps turns with the way the field goes; half the distance of the legs is in sigma.
     """
-    parameters = measured.run.parameters
+    parameters = measured.parameters
     recipe = moment_recipe(
         Prepare.from_json(str(parameters["Prepare"][0])), float(parameters["History below"][0])
     )

@@ -7,11 +7,29 @@ from typing import Any
 
 from onnes.analysis.result import Result
 from onnes.instruments.clock import WallClock
-from onnes.runner.paper_values import PaperValue
+from onnes.runner.paper_values import PaperValue, paper_values
 from onnes.storage.manifest import json_bytes, plain_json, replace_file
 
 Keyed = list[tuple[str, Result]]
 """Results of the analyses, each under the plain key of its quantity."""
+
+# Plain key of a quantity -> the paper values that it may be compared with.
+_COMPARABLE = {
+    "hc": ("000-hc",),
+    "znu": ("000-znu",),
+    "crossing": ("000-crossing-006", "000-crossing-012"),
+    "sheet-resistance-hc": ("000-rq",),
+    "rho-minimum": ("000-rho-minimum",),
+    "tc-onset": ("000-tc-pri-215",),
+    "chi-zfc-10Oe": ("001-chi-zfc",),
+    "meissner-fraction-10Oe": ("001-chi-fc",),
+    "tc-moment-onset-10Oe": ("001-chi-onset",),
+    "hc1-zero": ("001-hc1-0",),
+    "hc1-10K": ("001-hc1-10k",),
+    "penetration-depth": ("001-lambda",),
+    "irreversibility-n": ("003-irr-n-perp", "003-irr-n-par"),
+    "screened-fraction-5Oe": ("000-sc-fraction-006",),
+}
 
 _OF_A_RESULT = ("id", "quantity", "value", "sigma", "unit", "criterion", "goodness", "flags")
 _OF_THE_PAPER = ("id", "quantity", "value", "unit", "relation", "printed", "criterion", "conditions")
@@ -41,6 +59,29 @@ class NightResult:
             {**{key: getattr(self, key) for key in _OF_A_RESULT}, "paper": paper}, self.id
         )
         return entries
+
+
+def night_result(
+    key: str, result: Result, ended: tuple[str, ...], compare_with: frozenset[str]
+) -> NightResult:
+    """Return a result with its flags, those of how the run ``ended``, and the value it compares with."""
+    flags = (*result.flags, *ended)
+    if result.reason:
+        flags = (result.reason, *flags)
+    elif result.sigma is None and not flags:
+        flags = ("no sigma",)
+    found = next((name for name in _COMPARABLE.get(key, ()) if name in compare_with), None)
+    return NightResult(
+        found or key,
+        result.quantity,
+        result.value,
+        result.sigma,
+        result.unit,
+        result.criterion,
+        dict(result.goodness),
+        flags,
+        paper_values()[found] if found else None,
+    )
 
 
 def write_results(folder: Path, results: Iterable[NightResult], provenance: Mapping[str, Any]) -> Path:

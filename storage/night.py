@@ -46,7 +46,7 @@ class NightFolder:
 
     def __init__(self, path: Path, wall: Clock, manifest: Manifest) -> None:
         self.path = path
-        self._wall = wall
+        self.wall = wall
         self._manifest = manifest
         self._events = _events(path / EVENTS, wall)
         self._sequence = (path / SEQUENCE).read_bytes()
@@ -197,7 +197,7 @@ class NightFolder:
         name = f"{number:02d}_{file_name(kind, 'kind')}_{file_name(label, 'label')}"
         path = self.path / name
         self._move_aside(path)
-        run = RunFolder.create(path, self._wall, manifest, columns, header, self._on_close)
+        run = RunFolder.create(path, self.wall, manifest, columns, header, self._on_close)
         self._runs.append(run)
         return run
 
@@ -221,7 +221,7 @@ class NightFolder:
         path = self.path / name
         if any(run.path == path for run in self._runs):
             raise ValueError(f"run {name} is open; begin its next attempt there")
-        run = RunFolder.take_up(path, self._wall, entry, columns, self._on_close)
+        run = RunFolder.take_up(path, self.wall, entry, columns, self._on_close)
         self._runs.append(run)
         return run
 
@@ -234,7 +234,7 @@ class NightFolder:
             if not (name := path.with_name(f"{path.name}.unmade{number}")).exists()
         )
         try:
-            rename(path, aside, self._wall)
+            rename(path, aside, self.wall)
         except OSError as error:
             raise StorageError(f"cannot move {path} aside: {error.strerror or error}") from error
         self._said.append(f"{path.name} had no {RUN_MANIFEST}; moved to {aside.name} and made anew")
@@ -292,7 +292,7 @@ class NightFolder:
         Raises:
             StorageError: if the disk cannot be written.
         """
-        now = self._wall.now()
+        now = self.wall.now()
         if now < self._next_look:
             return
         self._next_look = now + FSYNC_INTERVAL_S
@@ -300,7 +300,7 @@ class NightFolder:
             part.sync_if_due()
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_INTERVAL_S
-            self._manifest.put({**self.describe(), "heartbeat": self._wall.datetime()})
+            self._manifest.put({**self.describe(), "heartbeat": self.wall.datetime()})
             self._manifest.write()
 
     def pending(self) -> int:
@@ -331,7 +331,7 @@ class NightFolder:
             part.flush()
         self._manifest.write()
         if not exists(self.path / SEQUENCE):  # gone with its folder, and needed for taking the night up
-            replace_file(self.path / SEQUENCE, self._sequence, self._wall)
+            replace_file(self.path / SEQUENCE, self._sequence, self.wall)
 
     def close(self, status: str) -> None:
         """End the night as finished, failed, aborted or stopped; later calls do nothing.
@@ -362,7 +362,7 @@ class NightFolder:
             raise problem
         self._closed = True
         self._manifest.put(
-            {"status": status, "ended": self._wall.datetime(), "heartbeat": self._wall.datetime()}
+            {"status": status, "ended": self.wall.datetime(), "heartbeat": self.wall.datetime()}
         )
         self._manifest.write()
         if problem:

@@ -8,6 +8,7 @@ import pytest
 from onnes.instruments.clock import WallClock
 from onnes.runner.nights import resume_folder
 from onnes.runner.resume import left_night
+from onnes.storage.qd_dat import read_dat
 from tests.runner.bad_night import BadNight
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -83,6 +84,10 @@ def test_one_start_is_enough_for_a_stretch_of_measurements_and_the_finish(night:
     assert zfc_fc.manifest["mounting"] == "long_axis"
     assert zfc_fc.manifest["body"]["axis"] == "length"
     assert zfc_fc.manifest["body"]["demagnetisation"] == "prozorov_kogan"
+    # The points are there as a file of Quantum Design too, in the columns of the machine.
+    exported = read_dat(zfc_fc.path / "data.dat")
+    assert exported.frame["Moment (emu)"].dropna().tolist() == zfc_fc.data["Moment (emu)"].tolist()
+    assert [text for _, text in exported.remarks] == ["ZFC 200 Oe", "FC 200 Oe"]
     # It is shown what is waited for, and a long preparation is no stall.
     assert any("waiting for the row at 10 K, 200 Oe" in said for said in night.said("waiting"))
     assert not night.events("suspended")

@@ -1,8 +1,8 @@
 """Numbers of virtual nights of a magnetometer against what the samples were given.
 
-The truth is computed here from the formulas that the samples are described by. What a magnet had left when a
-sample was cooled is frozen in it: its moment tells of the change of the field, which is known far better than the
-field. The quoted errors hold that of the field, for an analysis cannot know that the sample pins all of it.
+The truth is computed here from the formulas that the samples are described by. What a magnet had left when
+a sample was cooled is frozen in it: its moment tells of the change of the field, which is known far better
+than the field. The quoted errors hold that of the field, for an analysis cannot know that a sample pins all.
 """
 
 import math
@@ -30,7 +30,7 @@ BAR = f"""\
 defaults:{PREPARED}
   scan: {{mode: vsm}}
 steps:
-  - zfc_fc: {{field: 10 Oe, temperature: [2 K, 5 K, 10 K, 20 K, 30 K, 35..40 K step 0.1 K], curves: [zfc, fcc]}}
+  - zfc_fc: {{field: 10 Oe, temperature: [2 K, 10 K, 20 K, 30 K, 35..40 K step 0.1 K], curves: [zfc, fcc]}}
   - magnetization:
       curve: virgin
       temperature: [2 K, 5 K, 10 K, 15 K, 20 K, 25 K]

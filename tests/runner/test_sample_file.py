@@ -153,3 +153,13 @@ def test_a_wrong_sample_file_is_refused_with_its_line(tmp_path: Path, text: str,
 def test_a_sample_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"a\.toml: no such file"):
         load_sample_file(tmp_path / "a.toml")
+
+
+def test_a_standard_says_so_to_the_analysis(tmp_path: Path) -> None:
+    text = (SAMPLES / "PD-01.toml").read_text(encoding="utf-8")
+    path = tmp_path / "PD-01.toml"
+    path.write_text(text, encoding="utf-8")
+    assert load_sample_file(path).body("straw")["standard"] == "palladium"
+    path.write_text(text.replace('standard = "palladium"', 'standard = "nickel"'), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="palladium"):
+        load_sample_file(path)

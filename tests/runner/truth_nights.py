@@ -33,8 +33,8 @@ FINISH = "finish: {field: 0 Oe, approach: oscillate, temperature: 10 K}\n"
 class MomentNight(NamedTuple):
     """A night that has ended: its folder, and its results as ``results.json`` has them, by key.
 
-    ``left_oe`` has for each run the field at the sample beyond that of the coil when a point came, which nobody
-    at a magnetometer knows.
+    ``left_oe`` has for each run the field at the sample beyond that of the coil when a point came, which
+    nobody at a magnetometer knows.
     """
 
     folder: Path

@@ -1,0 +1,117 @@
+"""Files of MultiVu that no night of ours has written: their curves by their remarks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from onnes.instruments.errors import ConfigurationError, StorageError
+from onnes.runner.analyse import analyse_file
+from onnes.runner.cli import cli
+from onnes.runner.moment_file import find_in_file
+from onnes.runner.nights import analyse_folder
+from onnes.runner.sample_file import load_sample_file
+
+_HEAD = """[Header]
+TITLE,{title}
+FILEOPENTIME,3976387270,01/01/2026,12:01 am
+BYAPP,MPMS3,1.0,1.1
+[Data]
+Comment,Time Stamp (sec),Temperature (K),Magnetic Field (Oe),Moment (emu),M. Std. Err. (emu)
+"""
+_SAMPLE = """
+sample = 1
+id = "BAR-01"
+[geometry]
+shape = "bar"
+length = "5 mm"
+width = "1 mm"
+thickness = "1 mm"
+demagnetisation = 0.1
+"""
+KELVIN = np.arange(2.0, 45.0, 0.5)
+TC_K = 38.0
+
+
+def _moment(kelvin: float) -> float:
+    return -4.4e-3 * float(np.clip(TC_K - kelvin, 0, 1))
+
+
+def _file(tmp_path: Path, remarks: tuple[str, str] = ("ZFC", "FC"), title: str = "bar") -> Path:
+    lines = [f"{remarks[0]},1,,,,"]
+    lines += [f",{index},{t},9.96,{_moment(t)},1e-8" for index, t in enumerate(KELVIN, start=2)]
+    lines.append(f"{remarks[1]},500,,,,")
+    lines += [f",{600 - index},{t},10.04,{0.01 * _moment(t)},1e-8" for index, t in enumerate(KELVIN[::-1])]
+    path = tmp_path / "bar.dat"
+    path.write_text(_HEAD.format(title=title) + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_zfc_and_fc_by_remarks_have_a_transition_and_no_susceptibility(tmp_path: Path) -> None:
+    found = {result.id: result for result in find_in_file(_file(tmp_path)).results}
+    assert found["t-irr-10Oe"].value == pytest.approx(TC_K, abs=0.5)
+    assert found["tc-moment-midpoint-10Oe"].value == pytest.approx(TC_K - 0.5, abs=0.1)
+    assert found["chi-zfc-10Oe"].value is None
+
+
+def test_fc_that_cools_is_fcc(tmp_path: Path) -> None:
+    (zfc_fc,) = find_in_file(_file(tmp_path)).moments.zfc_fc
+    assert [branch.name for branch in zfc_fc.measured.branches] == ["zfc", "fcc"]
+
+
+def test_a_sample_file_gives_the_susceptibility(tmp_path: Path) -> None:
+    (tmp_path / "bar.toml").write_text(_SAMPLE, encoding="utf-8")
+    found = find_in_file(_file(tmp_path), load_sample_file(tmp_path / "bar.toml")).results
+    (chi,) = [result for result in found if result.id == "chi-zfc-10Oe"]
+    assert chi.value == pytest.approx(4 * np.pi * -4.4e-3 / 5e-3 / 9.96, rel=1e-3)
+
+
+def test_a_loop_of_a_file_is_shown_and_has_no_current(tmp_path: Path) -> None:
+    field_oe = np.concatenate([np.arange(0, 1001, 50), np.arange(950, -1001, -50), np.arange(-950, 1001, 50)])
+    rows = [f",{index},5.0,{h},{1e-3 * np.sign(h)},1e-8" for index, h in enumerate(field_oe, start=2)]
+    path = tmp_path / "loop.dat"
+    path.write_text(_HEAD.format(title="bar") + "MvsH 5 K,1,,,,\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = find_in_file(path)
+    assert found.moments.loops[0].measured.temperatures_k == [5.0]
+    (jc,) = [result for result in found.results if result.id == "jc-5K"]
+    assert "geometry.shape" in jc.flags[0]
+
+
+def test_a_file_of_a_virtual_machine_stays_simulated(tmp_path: Path) -> None:
+    title = "SIMULATED by the virtual lab mpms3 with seed 7"
+    report = analyse_file(_file(tmp_path, title=title))
+    assert report.simulated
+    assert '"lab": "mpms3"' in (report.night / "results.json").read_text(encoding="utf-8")
+    assert not analyse_file(_file(tmp_path)).simulated
+
+
+def test_results_and_figure_lie_in_a_folder_beside_the_file(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(cli, ["analyse", str(_file(tmp_path))])
+    assert "irreversibility temperature, 10 Oe" in answer.output
+    assert (tmp_path / "bar_analysis/results.json").is_file()
+    assert (tmp_path / "bar_analysis/figure.png").is_file()
+
+
+def test_a_file_without_remarks_has_no_history_and_none_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no remark that says what its curves are; write ZFC, FCC"):
+        find_in_file(_file(tmp_path, remarks=("", "")))
+
+
+def test_a_file_without_moments_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.dat"
+    text = _HEAD.format(title="bar").replace("Moment (emu),M. Std. Err. (emu)", "Bridge 1 Resistance (Ohms)")
+    path.write_text(text + ",1,2.0,0.0,5.0\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="has no moments; expected a file of a magnetometer"):
+        find_in_file(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bar_analysis").write_text("in the way", encoding="utf-8")
+    with pytest.raises(StorageError, match=r"cannot make the folder .*bar_analysis"):
+        analyse_file(_file(tmp_path))
+
+
+def test_a_file_has_no_calibration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="a file says nothing of how zero was reached"):
+        analyse_folder(str(_file(tmp_path)), None, tmp_path / "magnet.toml")
