@@ -15,6 +15,7 @@ import pytest
 
 from onnes.analysis.critical_current import critical_current_law
 from onnes.analysis.ginzburg_landau import coherence_length, penetration_depth
+from onnes.instruments.errors import SequenceError
 from onnes.runner.residual_calibration import load_residual_calibration
 from onnes.sim.lab import VirtualLab
 from tests.runner.truth_nights import EXAMPLES, MomentNight, moment_night, moment_plan, run_night
@@ -65,8 +66,8 @@ steps:
 def in_series(kelvin: float, *, tc: float = 38.5, tc_link: float = 37.5, bulk: float = 6e4) -> float:
     """Return Jc without field, A/cm^2: links and bulk of the bar in series."""
     t2 = (kelvin / tc) ** 2
-    link = 160.0 * ((tc_link - kelvin) / 0.9) ** 5.6789
-    inside = bulk * (1 - t2) ** 1.5 * math.sqrt(1 + t2)
+    link = 160.0 * math.pow((tc_link - kelvin) / 0.9, 5.6789)
+    inside = bulk * math.pow(1 - t2, 1.5) * math.sqrt(1 + t2)
     return link * inside / (link + inside)
 
 
@@ -191,7 +192,7 @@ SEEDS = {"MB215-06": range(1, 6), "MB215-12": (6, 7), "MB215-pristine": (8, 9)}
 def screening(film: str) -> float:
     """Return the moment of a film at 2 K over that of one that screens in full, its sapphire included."""
     tc, width = TC_WIDTH[film]
-    superconducting = FILMS[film] * math.tanh((tc - 2) / width) * (1 - (2 / tc) ** 2) ** 0.15
+    superconducting = FILMS[film] * math.tanh((tc - 2) / width) * math.pow(1 - (2 / tc) ** 2, 0.15)
     full_emu_per_oe = 2 * math.sqrt(0.25 / math.pi) ** 3 / (3 * math.pi)
     return superconducting + 0.25 * 0.05 * 3.98 * 3.5e-7 / full_emu_per_oe
 
@@ -227,9 +228,10 @@ def test_the_fraction_of_a_film_is_found_against_the_pristine_film(
 def test_zfc_and_fc_of_a_film_with_a_thousandth_are_apart(films: Mapping[str, list[MomentNight]]) -> None:
     for night in films["MB215-06"]:
         rows = night.runs[0].current
-        coldest = rows[rows["Temperature setpoint (K)"] == 2].set_index("Branch")
-        noise = math.hypot(*coldest["Moment error (emu)"])
-        assert coldest.loc["fcc", "Moment (emu)"] - coldest.loc["zfc", "Moment (emu)"] > 100 * noise
+        coldest = rows[rows["Temperature setpoint (K)"] == 2]
+        assert list(coldest["Branch"]) == ["zfc", "fcc"]
+        zfc, fcc = coldest["Moment (emu)"]
+        assert fcc - zfc > 100 * math.hypot(*coldest["Moment error (emu)"])
 
 
 def test_what_a_film_screens_is_inside_the_quoted_error_for_every_seed(
@@ -362,3 +364,57 @@ def test_the_calibrations_of_the_examples_cover_what_their_labs_leave(station: s
     inside = np.abs(left - known.residual_oe) < 2 * known.sigma_oe
     assert inside.mean() > 0.95
     assert known.sigma_oe < 2
+
+
+# -- the gate
+
+GATE = """\
+steps:
+  - zfc_fc:
+      field: 5 Oe
+      temperature: [2 K, 4 K, 8 K, 20 K, 30 K, 38 K, 42 K]
+      curves: [zfc]
+      prepare:
+        warm_to: 60 K
+        degauss_from: 12 kOe
+        approach: {approach}
+        relax: 10 min
+        residual: {{from: estimate, accept: {accept}, correct: false}}
+      scan: {{mode: dc, length: 3 cm, scans: 3}}
+"""
+
+
+def gated(folder: Path, approach: str, accept: str, bound: str = "") -> MomentNight:
+    """Run the pristine film at 5 Oe; ``bound`` is what the station file says instead of the truth."""
+    folder.mkdir()
+    steps = GATE.format(approach=approach, accept=accept)
+    plan = moment_plan(folder, "mpms3-sim", "MB215-pristine", steps, mounting="perpendicular", bound=bound)
+    return run_night(plan, folder)
+
+
+def test_a_film_cooled_in_20_oe_reads_nine_times_too_much_where_the_gate_lets_it(tmp_path: Path) -> None:
+    spoilt = gated(tmp_path / "linear", "linear", "90 %", "4 Oe")
+    good = gated(tmp_path / "oscillate", "oscillate", "90 %", "4 Oe")
+    (left,) = (oe[0] for run, oe in spoilt.left_oe.items() if run)
+    # Coming down the coil had left 20 Oe against the field, going up it adds as much to it.
+    assert left == pytest.approx(20, abs=1)
+    of_cold = [night.runs[0].current["Moment (emu)"].iloc[0] for night in (spoilt, good)]
+    assert of_cold[1] == pytest.approx(-2.39e-2, rel=0.02)
+    assert of_cold[0] / of_cold[1] == pytest.approx((5 + 20 + 0.98 * 20) / 5, rel=0.03)
+
+
+def test_the_gate_refuses_such_a_night_and_says_how_much_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SequenceError) as caught:
+        gated(tmp_path / "night", "linear", "5 %")
+    assert "night.yaml:10:14: L031: residual field at most 40 Oe" in str(caught.value)
+    assert (
+        "40 Oe (bound) is 8 of the measuring field 5 Oe, outside [0, 0.05], the fraction set by "
+        "residual.accept; measure it with a Pd standard and correct it, degauss with oscillate, take a larger "
+        "field, or accept more"
+    ) in str(caught.value)
+
+
+def test_the_gate_is_closed_where_nobody_says_anything(tmp_path: Path) -> None:
+    steps = "steps:\n  - zfc_fc: {field: 5 Oe, temperature: 2..42 K step 4 K}\n"
+    with pytest.raises(SequenceError, match=r"L031: .*outside \[0, 0\.05\]"):
+        moment_plan(tmp_path, "mpms3-sim", "MB215-pristine", steps, mounting="perpendicular")

@@ -72,18 +72,20 @@ def moment_plan(
     virtual: Mapping[str, float] | None = None,
     geometry: Mapping[str, str] | None = None,
     finish: str = FINISH,
+    bound: str = "",
 ) -> Plan:
     """Return the plan of a night on copies of an example station and sample in ``folder``.
 
     Args:
         virtual: keys of ``[virtual]`` of the sample file: another sample than that of the papers
         geometry: keys of ``[geometry]`` of the sample file, e.g. ``{"width": "2 mm"}``
+        bound: what the station file says of the residual field at most, instead of what it says
 
     Raises:
         SequenceError: if the night is refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _station_file(folder, station)
+    _station_file(folder, station, bound)
     _sample_file(folder, sample, virtual or {}, geometry or {})
     sequence = folder / "night.yaml"
     sequence.write_text(HEAD.format(mounting=mounting) + finish + steps, encoding="utf-8")
@@ -141,10 +143,12 @@ def moment_night(
     return run_night(plan, folder, seed=seed, compare_with=compare_with)
 
 
-def _station_file(folder: Path, station: str) -> None:
+def _station_file(folder: Path, station: str, bound: str) -> None:
     """Copy a station; its sequences alone set anything, which is fast: nobody asks a server meanwhile."""
     text = (EXAMPLES / f"stations/{station}.toml").read_text(encoding="utf-8")
     text = re.sub(r"^(host|thermostat|magnet|chamber) = .*\n", "", text, flags=re.MULTILINE)
+    if bound:
+        text = re.sub(r"^(after_\w+) = .*$", rf'\1 = "{bound}"', text, flags=re.MULTILINE)
     (folder / "station.toml").write_text(text.replace("../multivu", "multivu"), encoding="utf-8")
     for part in ("templates", "calibrations"):
         (folder / part).mkdir(exist_ok=True)
