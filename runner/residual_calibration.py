@@ -55,7 +55,7 @@ class ResidualCalibration(BaseModel, extra="forbid", frozen=True):
     def expected(
         self, after: FieldApproach, degauss_from_oe: float, method: Method | None = None
     ) -> Calibrated:
-        """Return the residual field to expect after the same way to zero, begun nearest to ``degauss_from_oe``.
+        """Return the residual field to expect after the same way to zero, from nearest ``degauss_from_oe``.
 
         Of entries equally near those measured last count. Repeats of one night count together: the mean, and
         as sigma how far one further repeat is expected from it. One entry alone has no spread: its sigma is
