@@ -203,8 +203,13 @@ def _judged(criterion: str, value: float, goodness: dict[str, float], window: Wi
     if value < _SEEN * noise:
         reason = (
             f"the loop is not open at H_i = 0: Jc = {value:.3g} A/cm^2 is within {_SEEN:g} sigma of zero "
-            f"(sigma {noise:.2g} A/cm^2), or the legs are exchanged"
+            f"(sigma {noise:.2g} A/cm^2)"
         )
+        if value < -_SEEN * noise:
+            reason = (
+                f"the loop is inverted at H_i = 0: Jc = {value:.3g} A/cm^2 (noise {noise:.2g} A/cm^2); a field "
+                "that the magnet keeps inverts a loop that is hardly open, or the legs are exchanged"
+            )
         return refused(_QUANTITY, "A/cm^2", criterion, reason, window=window, n=n, goodness=goodness)
     flags: tuple[str, ...] = ()
     if goodness["range_over_h_star"] < _FULL * _MARGIN or goodness["tip_slope"] < _SCREENING:
