@@ -201,10 +201,12 @@ def loop_current(
 def _judged(criterion: str, value: float, goodness: dict[str, float], window: Window, n: int) -> Result:
     noise = goodness["sigma_noise"]
     if value < _SEEN * noise:
-        reason = (
-            f"the loop is not open at H_i = 0: Jc = {value:.3g} A/cm^2 is within {_SEEN:g} sigma of zero "
-            f"(sigma {noise:.2g} A/cm^2), or the legs are exchanged"
+        why = (
+            f"is within {_SEEN:g} sigma of zero (sigma {noise:.2g} A/cm^2)"
+            if value > -_SEEN * noise
+            else "is negative: the fields are too far apart at H_i = 0, or the legs are exchanged"
         )
+        reason = f"the loop is not open at H_i = 0: Jc = {value:.3g} A/cm^2 {why}"
         return refused(_QUANTITY, "A/cm^2", criterion, reason, window=window, n=n, goodness=goodness)
     flags: tuple[str, ...] = ()
     if goodness["range_over_h_star"] < _FULL * _MARGIN or goodness["tip_slope"] < _SCREENING:

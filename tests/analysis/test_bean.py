@@ -204,7 +204,7 @@ def test_noise_alone_is_a_closed_loop() -> None:
 def test_an_inverted_loop_has_no_current() -> None:
     loop = _loop(30e3)
     found = loop_current(loop.field, -loop.moment, 1e-6, volume_cm3=VOLUME, shape=BAR, n=0.0).at_zero
-    assert "or the legs are exchanged" in found.reason
+    assert "is negative: the fields are too far apart at H_i = 0, or the legs are exchanged" in found.reason
 
 
 def test_too_few_points_are_refused() -> None:
