@@ -392,7 +392,7 @@ def gated(folder: Path, approach: str, accept: str, bound: str = "") -> MomentNi
     return run_night(plan, folder)
 
 
-def test_a_film_cooled_in_20_oe_reads_nine_times_too_much_where_the_gate_lets_it(tmp_path: Path) -> None:
+def test_a_film_cooled_in_20_oe_reads_nine_times_too_much(tmp_path: Path) -> None:
     spoilt = gated(tmp_path / "linear", "linear", "90 %", "4 Oe")
     good = gated(tmp_path / "oscillate", "oscillate", "90 %", "4 Oe")
     (left,) = (oe[0] for run, oe in spoilt.left_oe.items() if run)
@@ -409,8 +409,8 @@ def test_the_gate_refuses_such_a_night_and_says_how_much_and_what_to_do(tmp_path
     assert "night.yaml:10:14: L031: residual field at most 40 Oe" in str(caught.value)
     assert (
         "40 Oe (bound) is 8 of the measuring field 5 Oe, outside [0, 0.05], the fraction set by "
-        "residual.accept; measure it with a Pd standard and correct it, degauss with oscillate, take a larger "
-        "field, or accept more"
+        "residual.accept; measure it with a Pd standard and correct it, degauss with oscillate, "
+        "take a larger field, or accept more"
     ) in str(caught.value)
 
 
