@@ -104,11 +104,13 @@ def irreversibility_line(
     fields = np.asarray(fields_oe, dtype=np.float64)
     n, h0 = _line(fields, [each.chosen for each in found], tc0_k, tc0_sigma_k)
     shared = [criterion for criterion in (found[0].sweep if found else {}) if _in_all(criterion, found)]
-    sweep = {
-        criterion: _line(fields, [each.sweep[criterion] for each in found], tc0_k, tc0_sigma_k)[0]
+    lines = {
+        criterion: _line(fields, [each.sweep[criterion] for each in found], tc0_k, tc0_sigma_k)
         for criterion in shared
     }
-    return IrreversibilityLine(_with_criterion(n, sweep), h0, sweep)
+    sweep = {criterion: line[0] for criterion, line in lines.items()}
+    scales = {criterion: line[1] for criterion, line in lines.items()}
+    return IrreversibilityLine(_with_criterion(n, sweep), _with_criterion(h0, scales), sweep)
 
 
 def _in_all(criterion: Criterion, found: Sequence[Irreversibility]) -> bool:

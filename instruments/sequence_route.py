@@ -67,6 +67,7 @@ class SequenceRoute:
         self._clock = clock
         self._simulated = simulated
         self._open: dict[str, MomentProgram] = {}  # handed over, and not known to have ended
+        self._rates: dict[str, float] = {}  # largest of each program, K/min: asked for at every look
         self._start: Path | None = None
         self._followed = ""
         self._tail: DatTail | None = None
@@ -90,15 +91,13 @@ class SequenceRoute:
 
     def commanded_rate_k_per_min(self) -> float:
         """Return the largest rate of the programs that may be running, K/min; 0 where none is."""
-        return max(
-            (
-                step.rate_k_per_min
-                for program in self._open.values()
-                for step in program.steps
-                if isinstance(step, SetTemperature)
-            ),
-            default=0.0,
-        )
+        return max((self._rate(program) for program in self._open.values()), default=0.0)
+
+    def _rate(self, program: MomentProgram) -> float:
+        if program.name not in self._rates:
+            steps = (step for step in program.steps if isinstance(step, SetTemperature))
+            self._rates[program.name] = max((step.rate_k_per_min for step in steps), default=0.0)
+        return self._rates[program.name]
 
     def point_s(self, scan: Scan) -> float:
         """Return about how long one moment takes, s, without the change of temperature or field before it.

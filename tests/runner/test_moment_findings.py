@@ -265,9 +265,9 @@ def test_what_a_standard_found_goes_into_a_calibration_once(make: MakeNight, tmp
     file = tmp_path / "calibrations/magnet.toml"
     report = analyse(path, calibration=file)
     assert report.messages[0].startswith("1 entry added to ")
-    entry, _ = load_residual_calibration(file).nearest("oscillate", 1e4, "pd")
-    assert float(entry.residual) == pytest.approx(1.2, abs=0.1)
-    assert float(entry.uncertainty) == pytest.approx(0.3, abs=0.05)
+    known = load_residual_calibration(file).expected("oscillate", 1e4, "pd")
+    assert known.residual_oe == pytest.approx(1.2, abs=0.1)
+    assert known.sigma_oe == pytest.approx(0.3, abs=0.05)
     assert "SIMULATED" in file.read_text(encoding="utf-8")
     before = file.read_bytes()
     with pytest.raises(ConfigurationError, match=r"has an entry of .*magnetization-loop_298K already"):

@@ -67,6 +67,10 @@ def _refused(planned: Planner, steps: str, more: str = "", **files: str) -> list
     return str(caught.value).splitlines()
 
 
+def test_a_station_without_a_wiring_hears_nothing_of_contacts(planned: Planner) -> None:
+    assert not [text for text in planned(f"  - {ZFC}").messages if "contact_check" in text]
+
+
 def _measurements(plan: Plan) -> list[Any]:
     return [step.action.measurement for step in plan.steps if isinstance(step.action, Measure)]
 
@@ -288,6 +292,7 @@ def test_what_machine_and_template_will_not_take_is_refused_before_the_night(
     template = (STATIONS / "templates" / "mpms-xl-sim.seq").read_bytes()
     (tmp_path / "stations/templates/mpms-xl-sim.seq").write_bytes(template)
     station = (STATIONS / "mpms-xl-sim.toml").read_text(encoding="utf-8")
+    station = re.sub(r"^calibration = .*\n", "", station, flags=re.MULTILINE)
     (found,) = _refused(planned, f"  - {ZFC[:-1]}, {more}}}", station=station)
     assert found.startswith("night.yaml:6:5: ")
     assert says in found
@@ -319,14 +324,12 @@ def test_an_approach_that_overshoots_and_a_short_wait_are_warned_of(planned: Pla
             r"pd.toml:2:1: there is no \[\[entry\]\]; expected one for each way",
         ),
         (CALIBRATION.replace('"0.1 Oe"', '"0 Oe"'), "pd.toml:6:1: uncertainty = 0 Oe is not above zero"),
-        (None, "no such file"),
     ],
 )
 def test_a_broken_calibration_is_refused_with_its_line_and_that_of_the_station(
-    planned: Planner, tmp_path: Path, content: str | None, says: str
+    planned: Planner, tmp_path: Path, content: str, says: str
 ) -> None:
-    file = tmp_path / "stations/pd.toml"
-    file.unlink() if content is None else file.write_text(content, encoding="utf-8")
+    (tmp_path / "stations/pd.toml").write_text(content, encoding="utf-8")
     found = _refused(planned, f"  - {ZFC}", station=MPMS3 + 'calibration = "pd.toml"\n')
     assert found[0].startswith("night.yaml:6:5: stations/s.toml:33:1: the calibration cannot be used: ")
     assert re.search(says, found[0]), found

@@ -59,6 +59,24 @@ def test_of_two_entries_as_near_the_one_measured_last_counts(tmp_path: Path) -> 
     assert known_residual(station, "ppms", "calibration", "oscillate", 1e4)["value_oe"] == -1.8
 
 
+def test_repeats_of_one_night_count_together_with_the_spread_of_the_next(tmp_path: Path) -> None:
+    values = (-2.0, -1.0, 0.0, 1.0, 2.0)
+    entries = "".join(ENTRY.replace("-2.1", f"{value}") for value in values)
+    night = entries.replace("2026-01-12", "2026-01-13", 2)  # it passed midnight
+    old = ENTRY.replace("-2.1", "4").replace("2026-01-12", "2025-12-01")  # a former time does not count
+    station = _station(tmp_path, f"calibration = 1\n{old}{night}")
+    found = known_residual(station, "ppms", "calibration", "oscillate", 1e4)
+    assert found["value_oe"] == 0.0
+    # Standard deviation 1.58 Oe, that of one more about the mean of five, and Student's factor for five.
+    assert found["sigma_oe"] == pytest.approx(1.5811 * 1.2**0.5 * 1.14, rel=1e-3)
+    assert "measured 2026-01-13 by pd, 5 times after oscillate from 10000 Oe" in str(found["known"])
+
+
+def test_repeats_that_agree_are_no_better_known_than_one(tmp_path: Path) -> None:
+    station = _station(tmp_path, f"calibration = 1\n{ENTRY}{ENTRY}")
+    assert known_residual(station, "ppms", "calibration", "oscillate", 1e4)["sigma_oe"] == 0.3
+
+
 def test_pd_takes_only_what_a_palladium_standard_gave(tmp_path: Path) -> None:
     station = _station(tmp_path, f"calibration = 1\n{ENTRY}{OTHERS}")
     assert known_residual(station, "ppms", "pd", "oscillate", 1e4)["value_oe"] == -2.1
@@ -88,7 +106,17 @@ def test_an_estimate_is_what_the_station_says_of_the_way_to_zero(tmp_path: Path)
 def test_a_calibration_that_is_not_there_is_told_with_the_line_that_names_it(tmp_path: Path) -> None:
     station = _station(tmp_path, f"calibration = 1\n{ENTRY}")
     (tmp_path / "pd.toml").unlink()
-    with pytest.raises(ConfigurationError, match=r"station\.toml:\d+:1: the calibration cannot be used: .*"):
+    told = (
+        r"station\.toml:\d+:1: there is no calibration .*pd\.toml yet; measure a palladium standard and write"
+    )
+    with pytest.raises(ConfigurationError, match=told):
+        known_residual(station, "ppms", "calibration", "oscillate", 1e4)
+
+
+def test_a_calibration_that_is_wrong_is_told_with_both_lines(tmp_path: Path) -> None:
+    station = _station(tmp_path, f"calibration = 1\n{ENTRY.replace('0.3 Oe', '0 Oe')}")
+    told = r"station\.toml:\d+:1: the calibration cannot be used: .*pd\.toml:6:1: uncertainty = 0 Oe is not"
+    with pytest.raises(ConfigurationError, match=told):
         known_residual(station, "ppms", "calibration", "oscillate", 1e4)
 
 
