@@ -168,7 +168,7 @@ class StationFile(_Table):
     @property
     def runs_folder(self) -> Path:
         """Return the folder of the runs, which the file names relative to itself."""
-        return self._path.parent / self.runs
+        return self._beside(self.runs)
 
     def multivu_files(self, name: str | None = None) -> MultiVuFiles | None:
         """Return where the files of a magnetometer's MultiVu are; None where there is no such magnetometer.
@@ -179,12 +179,15 @@ class StationFile(_Table):
         entry = self.instruments.get(name or self.roles.magnetometer or "")
         if entry is None or entry.template is None or entry.data is None:
             return None
-        folder = self._path.parent.resolve()  # told to a person, without a '..' in it
         return MultiVuFiles(
-            template=Path(normpath(folder / entry.template)),
-            data=Path(normpath(folder / entry.data)),
-            sequences=Path(normpath(folder / (entry.sequences or entry.data))),
+            template=self._beside(entry.template),
+            data=self._beside(entry.data),
+            sequences=self._beside(entry.sequences or entry.data),
         )
+
+    def _beside(self, written: str) -> Path:
+        """Return a path as people are told it, without a `..`; that of a share stays as it is written."""
+        return Path(normpath(self._path.parent.resolve() / written))
 
     @property
     def lab(self) -> str:

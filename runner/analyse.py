@@ -122,7 +122,6 @@ def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:
         run.manifest["geometry"] = sample.geometry_cm()
         run.manifest["geometry_uncertainty"] = sample.geometry_uncertainty_cm()
         run.manifest["body"] = sample.body(run.manifest.get("mounting"))
-        run.manifest["body"] = sample.body(run.manifest.get("mounting"))
     then = measured[mine[0].path.name].get("version")
     return (
         f"sizes of {sample.id}, version {sample.version}, from {sample.path}; "

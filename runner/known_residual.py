@@ -47,8 +47,14 @@ def known_residual(
             "and name it under residual_field.calibration, or say 'residual: {from: estimate}'"
         )
     line = line_of(read_text(station.path), ("residual_field", "calibration"))
+    file = station.path.parent / table.calibration
+    if not file.exists():
+        raise ConfigurationError(
+            f"{path}:{line}:1: there is no calibration {shown(file)} yet; measure a palladium standard and "
+            "write it with 'onnes analyse NIGHT --calibration FILE', or say 'residual: {from: estimate}'"
+        )
     try:
-        calibration = load_residual_calibration(station.path.parent / table.calibration)
+        calibration = load_residual_calibration(file)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}:{line}:1: the calibration cannot be used: {error}") from None
     found = calibration.expected(after, degauss_from_oe, "pd" if source == "pd" else None)

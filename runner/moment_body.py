@@ -78,7 +78,7 @@ def body_of(manifest: Mapping[str, Any]) -> Body:
 def _edges(shape: str, sizes: Mapping[str, float]) -> dict[str, float] | str:
     """Return the edges of the whole piece, cm, or why they are not known."""
     if not shape:
-        return "the manifest of the run has no shape of the sample; the sample file has to say geometry.shape"
+        return "the shape of the sample is not known; give a sample file that says geometry.shape"
     if shape == "powder":
         return "a powder has no edges; its volume is not known"
     whole = {name: sizes.get(f"{name}_cm") for name in _EDGES}

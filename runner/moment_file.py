@@ -62,10 +62,13 @@ def find_in_file(path: Path, sample: SampleFile | None = None) -> Findings:
 def _measured(path: Path, branches: tuple[MomentBranch, ...], sample: SampleFile | None) -> MomentRun:
     manifest: dict[str, Any] = {}
     if sample is not None:
+        # As in a sequence: a sample that can be mounted in one way was mounted so.
+        mounting = next(iter(sample.mounting)) if len(sample.mounting) == 1 else None
         manifest = {
             "geometry": sample.geometry_cm(),
             "geometry_uncertainty": sample.geometry_uncertainty_cm(),
-            "body": sample.body(None),
+            "body": sample.body(mounting),
+            "mounting": mounting,
             "sample": {"id": sample.id},
         }
     return MomentRun(path.stem, manifest, {}, branches, body_of(manifest), Residual())

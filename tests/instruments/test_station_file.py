@@ -95,7 +95,7 @@ def test_a_lab_that_is_a_path_does_not_depend_on_the_present_folder(tmp_path: Pa
 
 
 def test_the_runs_lie_where_the_file_says_relative_to_itself(tmp_path: Path) -> None:
-    assert load_station_file(changed(tmp_path)).runs_folder == tmp_path / "../runs"
+    assert load_station_file(changed(tmp_path)).runs_folder == tmp_path.parent / "runs"
 
 
 def test_the_narrower_of_two_limits_counts_and_is_named(tmp_path: Path) -> None:

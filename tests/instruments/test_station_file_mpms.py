@@ -29,11 +29,11 @@ def test_the_shipped_magnetometers_are_good(name: str) -> None:
 
 
 def test_its_files_lie_relative_to_the_station_file(tmp_path: Path) -> None:
-    path = changed(tmp_path, '"//squid/QdData"', '"multivu/data"')
+    path = changed(tmp_path, '"//squid/QdData"', '"../multivu/data"')
     files = load_station_file(path).multivu_files()
     assert files is not None
     assert files.template == tmp_path / "templates/mpms3-dc.seq"
-    assert (files.data, files.sequences) == (tmp_path / "multivu/data", Path("//squid/QdSequences"))
+    assert (files.data, files.sequences) == (tmp_path.parent / "multivu/data", Path("//squid/QdSequences"))
     path.write_text(
         path.read_text(encoding="utf-8").replace("sequences =", "# sequences ="), encoding="utf-8"
     )

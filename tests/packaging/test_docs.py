@@ -1,4 +1,4 @@
-"""Documentation runs: every file, command and Python snippet of the pages, in order, in an empty folder."""
+"""Documentation runs: every file, command and snippet of the pages, in order, and prints what they show."""
 
 import re
 import shlex
@@ -37,10 +37,18 @@ def commands(body: str) -> Iterator[tuple[list[str], int]]:
             yield words[1:], int(code[1]) if code else 0
 
 
+def shown(body: str) -> Iterator[str]:
+    """Yield what the commands before must have printed; `...` is what the page leaves out."""
+    for line in body.splitlines():
+        if begin := " ".join(line.partition("...")[0].split()):
+            yield begin
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_snippet_of_the_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
+    told: list[str] = []
     for language, title, body in blocks(page):
         if title:
             target = tmp_path / title
@@ -52,6 +60,9 @@ def test_every_snippet_of_the_page_runs(page: Path, tmp_path: Path, monkeypatch:
             for arguments, code in commands(body):
                 result = CliRunner().invoke(cli, arguments, standalone_mode=False)
                 assert (result.exception, result.return_value) == (None, code), result.output
+                told += [" ".join(line.split()) for line in result.output.splitlines()]
+        elif language == "output":
+            assert [line for line in shown(body) if not any(one.startswith(line) for one in told)] == []
 
 
 def test_the_gate_runs_exactly_the_test_command_of_the_readme() -> None:

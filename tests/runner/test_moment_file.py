@@ -67,6 +67,19 @@ def test_a_sample_file_gives_the_susceptibility(tmp_path: Path) -> None:
     assert chi.value == pytest.approx(4 * np.pi * -4.4e-3 / 5e-3 / 9.96, rel=1e-3)
 
 
+def test_the_only_mounting_of_the_sample_is_the_one_of_the_file(tmp_path: Path) -> None:
+    one = '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
+    other = one.replace("long]", "across]").replace("length", "width")
+    text = _SAMPLE.replace("demagnetisation = 0.1\n", "")
+    factors = []
+    for mountings in (one, one + other):
+        (tmp_path / "bar.toml").write_text(text + mountings, encoding="utf-8")
+        found = find_in_file(_file(tmp_path), load_sample_file(tmp_path / "bar.toml")).results
+        (chi,) = [result for result in found if result.id == "chi-zfc-intrinsic-10Oe"]
+        factors.append(chi.goodness.get("n"))
+    assert factors == [pytest.approx(0.1176, abs=1e-4), None]  # of several nobody knows which
+
+
 def test_a_loop_of_a_file_is_shown_and_has_no_current(tmp_path: Path) -> None:
     field_oe = np.concatenate([np.arange(0, 1001, 50), np.arange(950, -1001, -50), np.arange(-950, 1001, 50)])
     rows = [f",{index},5.0,{h},{1e-3 * np.sign(h)},1e-8" for index, h in enumerate(field_oe, start=2)]

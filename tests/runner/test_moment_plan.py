@@ -67,6 +67,10 @@ def _refused(planned: Planner, steps: str, more: str = "", **files: str) -> list
     return str(caught.value).splitlines()
 
 
+def test_a_station_without_a_wiring_hears_nothing_of_contacts(planned: Planner) -> None:
+    assert not [text for text in planned(f"  - {ZFC}").messages if "contact_check" in text]
+
+
 def _measurements(plan: Plan) -> list[Any]:
     return [step.action.measurement for step in plan.steps if isinstance(step.action, Measure)]
 

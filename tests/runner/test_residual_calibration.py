@@ -106,7 +106,17 @@ def test_an_estimate_is_what_the_station_says_of_the_way_to_zero(tmp_path: Path)
 def test_a_calibration_that_is_not_there_is_told_with_the_line_that_names_it(tmp_path: Path) -> None:
     station = _station(tmp_path, f"calibration = 1\n{ENTRY}")
     (tmp_path / "pd.toml").unlink()
-    with pytest.raises(ConfigurationError, match=r"station\.toml:\d+:1: the calibration cannot be used: .*"):
+    told = (
+        r"station\.toml:\d+:1: there is no calibration .*pd\.toml yet; measure a palladium standard and write"
+    )
+    with pytest.raises(ConfigurationError, match=told):
+        known_residual(station, "ppms", "calibration", "oscillate", 1e4)
+
+
+def test_a_calibration_that_is_wrong_is_told_with_both_lines(tmp_path: Path) -> None:
+    station = _station(tmp_path, f"calibration = 1\n{ENTRY.replace('0.3 Oe', '0 Oe')}")
+    told = r"station\.toml:\d+:1: the calibration cannot be used: .*pd\.toml:6:1: uncertainty = 0 Oe is not"
+    with pytest.raises(ConfigurationError, match=told):
         known_residual(station, "ppms", "calibration", "oscillate", 1e4)
 
 
