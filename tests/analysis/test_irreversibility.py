@@ -104,6 +104,13 @@ def test_one_per_cent_of_the_moment_gives_another_exponent_and_a_warning() -> No
     assert plain.n.goodness["sweep_high"] == pytest.approx(line.n.value, rel=1e-9)
 
 
+def test_the_scale_of_the_line_warns_of_the_criterion_as_its_exponent_does() -> None:
+    # It is extrapolated to 0 K: the criteria read 13 to 21 kOe, and the fit alone would be sure to 0.4 kOe.
+    line = irreversibility_line(FIELDS, [_found(field, PAR, 2) for field in FIELDS], tc0_k=TC0)
+    assert "criterion" in line.h0.flags
+    assert line.h0.goodness["sweep_high"] > (line.h0.value or 0.0) > line.h0.goodness["sweep_low"]
+
+
 def test_an_exact_line_is_found_exactly_and_a_wrong_tc0_is_in_its_error() -> None:
     found = []
     for field in FIELDS:
