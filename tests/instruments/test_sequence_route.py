@@ -160,6 +160,24 @@ def test_what_cannot_be_written_leaves_nothing_behind(
     assert mpms.masters == ()
 
 
+@pytest.mark.parametrize("goes", ["exists", "write_bytes"])
+def test_a_share_that_goes_while_it_is_written_is_told_as_that(
+    mpms: Mpms3, folder: Folder, monkeypatch: pytest.MonkeyPatch, goes: str
+) -> None:
+    def gone(self: Path, *_: object, **__: object) -> bool:
+        raise OSError(59, f"An unexpected network error occurred at {self.name}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, goes, gone)
+        patched.setattr(Path, "unlink", gone)
+        with pytest.raises(
+            StorageError, match=r"cannot be written: An unexpected network error .*; nothing was"
+        ):
+            mpms.hand_over([program()])
+    assert list(folder.files.sequences.iterdir()) == []
+    assert mpms.masters == ()
+
+
 @pytest.mark.parametrize("where", ["data/n_0001_zfc-fc_a1.dat", "sequences/n_0001_zfc-fc_a1.seq"])
 def test_a_file_that_is_there_already_is_not_written_over(mpms: Mpms3, tmp_path: Path, where: str) -> None:
     (tmp_path / where).write_text("of another program", encoding="utf-8")
@@ -332,6 +350,35 @@ def test_a_start_that_nobody_has_used_is_withdrawn_with_its_night(mpms: Mpms3, f
     mpms.follow(program("n_0001_zfc-fc_a2"))
     mpms.let_go(ended=False)
     assert again.exists()
+
+
+def test_the_start_of_a_chain_that_runs_is_not_withdrawn_between_two_of_its_programs(
+    mpms: Mpms3, folder: Folder
+) -> None:
+    start = mpms.hand_over([program("a"), program("b")]).start
+    folder.row("a", 2.0, 5.0, vsm=1e-5)
+    mpms.follow(program("a"))
+    mpms.let_go(ended=True)
+    mpms.follow(program("b"))
+    mpms.let_go(ended=False)
+    assert start.exists()
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_what_an_earlier_process_left_behind_may_be_running(
+    mpms: Mpms3, folder: Folder, clock: VirtualClock, is_begun: bool
+) -> None:
+    start = mpms.hand_over([program("a"), program("b")]).start
+    if is_begun:
+        folder.row("a", 2.0, 5.0, vsm=1e-5)
+    again = Mpms3("mpms", folder.files, MPMS3.limits, clock, simulated=True)
+    assert again.masters == ()
+    again.left_behind([program("a"), program("b")])
+    assert again.masters == ("a.seq", "b.seq")
+    assert start.exists() is is_begun
+    assert start.with_suffix(".withdrawn").exists() is not is_begun
+    again.hand_over([program("c")])
+    assert again.masters == ("c.seq",)
 
 
 # --- one master
