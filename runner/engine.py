@@ -105,7 +105,7 @@ class RunEngine:
         self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
         rate = plan.finish.field_rate_oe_per_s
         self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered, rate)
-        hand_overs = HandOvers(plan, station, record, notify)
+        self._hand_overs = hand_overs = HandOvers(plan, station, record, notify)
         self._controls = Controls(plan.steps, station, self._run_clock, record, hand_overs)
         self._way_out = WayOut(
             plan.finish, station, clock, requests, record, self._monitors, self._run_clock,
@@ -165,6 +165,7 @@ class RunEngine:
         step: PlanStep | None = None
         try:
             if self._taken_up:  # whoever was killed may have left a current on
+                self._hand_overs.left_behind()
                 self._held()
             for step in self._plan.steps:
                 if not record.is_done(step.number):
