@@ -252,9 +252,7 @@ class SequenceRoute:
     def _withdraw(self, start: Path) -> None:
         """Rename a start file away, where its first program has no data yet."""
         first = self.files.data / f"{start.stem.removeprefix(START)}.dat"
-        with suppress(
-            OSError
-        ):  # not there, or a share that is gone: its sequence counts as one that may go on
+        with suppress(OSError):  # it is not there, or its share is gone: it counts as one that may go on
             if not first.exists():
                 start.replace(start.with_suffix(".withdrawn"))
 
