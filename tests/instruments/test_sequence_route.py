@@ -260,6 +260,35 @@ def test_a_missing_row_is_said_and_the_step_left_out(mpms: Mpms3, folder: Folder
     assert "there is no row of 3 K, 5 Oe (zfc), number 2 of 4" in remark
 
 
+def test_of_several_missing_rows_the_steps_are_left_out_and_nothing_shifts(
+    mpms: Mpms3, folder: Folder
+) -> None:
+    mpms.follow(program())
+    for kelvin in (2.0, 5.0):
+        folder.row("n_0001_zfc-fc_a1", kelvin, 5.0, vsm=1e-5)
+    streamed = mpms.poll()
+    assert temperatures(streamed) == [2.0, 5.0]
+    assert [moment.flags for moment in streamed.moments] == [(), ()]
+    (told,) = streamed.remarks
+    assert told.startswith(
+        "there is no row of 3 K, 5 Oe (zfc), number 2, and of the 1 after it of 4: line 6 "
+    )
+    assert told.endswith("is that of the step after them; the steps are left out")
+
+
+def test_a_temperature_that_is_where_a_later_step_would_be_costs_some_steps_and_shifts_none(
+    mpms: Mpms3, folder: Folder
+) -> None:
+    points = tuple(MeasureMoment(float(kelvin), 5.0, 1, "zfc", 60.0) for kelvin in range(2, 9))
+    mpms.follow(replace(program(), steps=points))
+    for kelvin in (2.0, 5.0, 4.0, 5.0, 6.0, 7.0, 8.0):  # at 3 K it went to 5 K
+        folder.row("n_0001_zfc-fc_a1", kelvin, 5.0, vsm=1e-5)
+    streamed = mpms.poll()
+    assert temperatures(streamed) == [2.0, 5.0, 6.0, 7.0, 8.0]
+    assert all(moment.temperature_k == moment.planned.temperature_k for moment in streamed.moments)
+    assert ["repeats" in told for told in streamed.remarks] == [False, True, True]
+
+
 def test_a_row_off_its_setpoint_is_flagged_and_shifts_nothing(mpms: Mpms3, folder: Folder) -> None:
     mpms.follow(program())
     for kelvin, oersted in ((2.0, 5.0), (3.4, 5.0), (4.0, 9.0), (5.0, 5.0)):
