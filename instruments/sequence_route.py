@@ -198,6 +198,10 @@ class SequenceRoute:
             message=f"start {start.name} in MultiVu (folder {folder}); look first at {book.name} beside it",
         )
 
+    def accept_stopped(self) -> None:
+        """Count no sequence as one that may go on: a person has looked at MultiVu and stopped it."""
+        self._open.clear()
+
     def left_behind(self, programs: Sequence[MomentProgram]) -> None:
         """Count ``programs``, which an earlier process handed over, as ones that may be running.
 

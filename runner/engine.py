@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from onnes.instruments.clock import Clock
@@ -19,6 +20,7 @@ from onnes.instruments.errors import (
     ContactError,
     InstrumentFault,
     LimitError,
+    SequenceMayGoOn,
     StorageError,
 )
 from onnes.instruments.station import Station
@@ -257,7 +259,7 @@ class RunEngine:
                 raise error
         fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
         if fault is not None:
-            return Faulted(self._requests, self._clock, fault, self._accept_what_is)
+            return Faulted(self._requests, self._clock, fault, partial(self._accept_what_is, fault))
         broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
         if broken is None and any(isinstance(e, StorageError) for e in chain):
             raise error
@@ -286,8 +288,10 @@ class RunEngine:
         self._record.event("step_retry", f"{error}; {again}", {"traceback": traceback.format_exc()})
         return Retrying(self._clock, policy.wait_s, f"{error}; {again}")
 
-    def _accept_what_is(self) -> None:
-        """Take cryostat and setpoints as they are: a person has dealt with a fault."""
+    def _accept_what_is(self, fault: InstrumentFault) -> None:
+        """Take cryostat and setpoints as they are: a person has dealt with ``fault``."""
+        if isinstance(fault, SequenceMayGoOn):  # no other fault says that MultiVu was looked at
+            self._station.accept_stopped()
         self._station.accept_restart()
         self._monitors.reset("foreign_setpoint")
 

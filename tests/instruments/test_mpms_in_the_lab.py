@@ -87,7 +87,7 @@ def test_two_masters_never(station: Station, lab: VirtualLab) -> None:
     magnetometer = station.magnetometer()
     magnetometer.hand_over([PROGRAM])
     magnetometer.follow(PROGRAM)
-    with pytest.raises(InstrumentFault, match="sets temperature and field; mpms set no temperature"):
+    with pytest.raises(InstrumentFault, match="which sets temperature and field; mpms set no temp"):
         ramping.set_temperature(station, 200.0, 5.0)
     (step,) = station.safe_state()
     assert not step.confirmed
