@@ -399,13 +399,16 @@ def test_what_an_earlier_process_left_behind_may_be_running(
     if is_begun:
         folder.row("a", 2.0, 5.0, vsm=1e-5)
     again = Mpms3("mpms", folder.files, MPMS3.limits, clock, simulated=True)
-    assert again.masters == ()
+    masters = [again.masters]
     again.left_behind([program("a"), program("b")])
-    assert again.masters == ("a.seq", "b.seq")
+    masters.append(again.masters)
     assert start.exists() is is_begun
     assert start.with_suffix(".withdrawn").exists() is not is_begun
     again.hand_over([program("c")])
-    assert again.masters == ("c.seq",)
+    masters.append(again.masters)
+    again.accept_stopped()
+    masters.append(again.masters)
+    assert masters == [(), ("a.seq", "b.seq"), ("c.seq",), ()]
 
 
 # --- one master
