@@ -67,7 +67,13 @@ def virgin_findings(measured: MomentRun, compare_with: frozenset[str]) -> tuple[
         if body.n is None:
             keyed.append((f"hc1-{kelvin:g}K", _none(f"Hc1, {kelvin:g} K", "Oe", body.why["n"])))
             continue
-        found[kelvin] = one = lower_critical_field(rows.field, four_pi_m.moment, n=body.n.n)
+        found[kelvin] = one = lower_critical_field(
+            rows.field,
+            four_pi_m.moment,
+            n=body.n.n,
+            field_sigma_oe=virgin.field_sigma_oe,
+            volume_sigma=body.volume_sigma,
+        )
         keyed += [
             (f"hc1-{kelvin:g}K", _at(one.extrapolated, kelvin)),
             (f"hc1-threshold-{kelvin:g}K", _at(one.threshold, kelvin)),

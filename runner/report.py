@@ -24,6 +24,7 @@ _SENTENCES = {
     "gain_drift": "the gain drifted between the two directions; the fit takes it out",
     "geometry_dominates": "the size of the sample is the largest part of sigma",
     "lag_not_corrected": "the lag of the sample behind the thermometer is not known and not corrected",
+    "meissner_slope": "the first slope is not -1/(1 - N): volume, N or full screening is not as assumed",
     "negative_lag": "the sample seems to run ahead of the thermometer",
     "no_narrow_window": "no narrower window of fields could be fitted to check this value",
     "normal_state_slopes": "the normal state has a slope, such as of a holder; it is taken out",
@@ -32,12 +33,14 @@ _SENTENCES = {
     "one_sided": "only fields of one sign: the errors of mass and susceptibility are in it",
     "poor_fit": "the fit misses its points by more than their errors",
     "range_below_2h_star": "the loop is too narrow for Bean's state: the true value is larger",
+    "residual_unknown": "nobody knows what the magnet had left; sigma has no field error",
     "residual_not_corrected": "the magnet was not corrected for it; the fields at the sample are",
     "several_crossings": "some isotherms cross more than once",
     "spread_of_hc": "the data show a spread of the critical field within the sample",
     "systematics": "leaving out single isotherms moves this more than noise and thermometry explain",
     "temperature_offset": "an offset of the thermometer makes the isotherms agree better than none",
     "upper_bound": "an upper bound: flux has entered before it is seen",
+    "unconfirmed": "no extrapolation beside it: what was seen need not be flux",
     "up_down": "warming and cooling were measured apart; their mean is given",
 }
 _HEAD = ("quantity", "paper", "this run")

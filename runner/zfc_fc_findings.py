@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onnes.analysis.demagnetisation import intrinsic
+from onnes.analysis.demagnetisation import FLAT, intrinsic
 from onnes.analysis.irreversibility import Irreversibility, irreversibility_line, irreversibility_temperature
 from onnes.analysis.magnetic_transition import magnetic_transition
 from onnes.analysis.result import Result, refused
@@ -23,8 +23,6 @@ from onnes.runner.paper_values import paper_values
 from onnes.runner.results import Keyed
 
 N_SIGMA = 0.015  # how far the models of a 1 x 1 x 5 mm bar are apart
-# A body flatter than this: chi/(1 - N chi) is -1/N, whatever was measured, and chi a matter of its shape.
-_FLAT_N = 0.9
 # A full film of square shape against the disk of the same area (a): the factor of its moment.
 _DISK_FOR_SQUARE = 0.05
 _NAMES = {"zfc": "ZFC", "fcc": "FCC", "fcw": "FCW"}
@@ -196,7 +194,7 @@ def _intrinsic(applied: Result, body: Body) -> Result:
         return refused(quantity, "1", "chi/(1 - N chi)", reason)
     n, chi = body.n.n, applied.value
     criterion = f"chi/(1 - N chi), N = {n:.4g} ({body.n.name})"
-    if n > _FLAT_N:
+    if n > FLAT:  # chi is a matter of the shape there
         reason = f"N = {n:.4g}: across the field chi/(1 - N chi) is -1/N, whatever was measured"
         return refused(quantity, "1", criterion, reason)
     value = intrinsic(chi, n)

@@ -349,3 +349,19 @@ def test_a_steep_moment_is_known_only_as_well_as_its_temperature() -> None:
     assert with_thermometer(rows).sigma == pytest.approx(np.full(10, 1e-7), rel=1e-3)
     flat = replace(rows, moment=np.full(10, 1e-5))
     assert with_thermometer(flat).sigma == pytest.approx(flat.sigma)
+
+
+def test_a_film_across_the_field_has_no_hc1(make: MakeNight) -> None:
+    sides = {"lateral_1_cm": 0.5, "lateral_2_cm": 0.5, "thickness_cm": 2e-5}
+    night = make(body={"shape": "film", "axis": "thickness"}, geometry=sides)
+    named = _found(night.over_field("magnetization-virgin", {5.0: [_virgin(5.0)]}))
+    assert named["hc1-5K"].value is None
+    assert "a plate across the field is not H/(1 - N)" in named["hc1-5K"].flags[0]
+
+
+def test_the_error_of_the_residual_field_is_in_hc1(make: MakeNight) -> None:
+    night = make(residual={"from": "calibration", "value_oe": 1.0, "sigma_oe": 5.0})
+    named = _found(night.over_field("magnetization-virgin", {5.0: [_virgin(5.0)]}))
+    for key in ("hc1-5K", "hc1-threshold-5K"):
+        assert named[key].goodness["sigma_field"] == pytest.approx(5.0 / (1 - N))
+        assert (named[key].sigma or 0.0) > 5.0 / (1 - N)
