@@ -89,10 +89,11 @@ def line_of_fields(
 
     Tc0 is the one a paper holds where the night compares with its exponent, else the highest onset.
     """
-    fields = [field for each in found for field in each.parting]
+    at_sample = [_at_sample(each.measured.of(field)["zfc"]) for each in found for field in each.parting]
+    fields, errors = [abs(field) for field, _ in at_sample], [error for _, error in at_sample]
     parted = [each.parting[field] for each in found for field in each.parting]
     asked = compare_with & {"003-irr-n-perp", "003-irr-n-par"}
-    if len({abs(field) for field in fields}) < 2 and not asked:
+    if len({abs(field) for each in found for field in each.parting}) < 2 and not asked:
         return [], None  # one field is no line, and nobody asked for one
     onset = max((each.onset for each in found if each.onset), key=lambda one: one.value or 0.0, default=None)
     tc0_k, tc0_sigma_k = math.nan, 0.0
@@ -106,24 +107,30 @@ def line_of_fields(
         return [
             ("irreversibility-n", refused("exponent n of the irreversibility line", "1", criterion, reason))
         ], None
+    known = [error for error in errors if not math.isnan(error)]
     line = irreversibility_line(
-        [abs(field) for field in fields], parted, tc0_k=tc0_k, tc0_sigma_k=tc0_sigma_k
+        fields, parted, tc0_k=tc0_k, tc0_sigma_k=tc0_sigma_k, field_sigma_oe=max(known, default=0.0)
     )
+    unknown = ("residual_unknown",) if len(known) < len(errors) else ()
     sweep = {
         f"n_k{k:g}_rel{rel:g}": result.value
         for (k, rel), result in line.sweep.items()
         if result.value is not None
     }
-    n = replace(line.n, criterion=f"{line.n.criterion}; Tc0 {whence}", goodness={**line.n.goodness, **sweep})
+    n = replace(
+        line.n,
+        criterion=f"{line.n.criterion}; Tc0 {whence}",
+        goodness={**line.n.goodness, **sweep},
+        flags=(*line.n.flags, *unknown),
+    )
+    h0 = replace(line.h0, flags=(*line.h0.flags, *unknown))
     mounting = found[0].measured.body.mounting
     where = f", {mounting}" if mounting else ""
     keyed = [
         ("irreversibility-n", replace(n, quantity=f"{n.quantity}{where}")),
-        ("irreversibility-h0", replace(line.h0, quantity=f"{line.h0.quantity}{where}")),
+        ("irreversibility-h0", replace(h0, quantity=f"{h0.quantity}{where}")),
     ]
-    return keyed, IrreversibilityPoints(
-        tuple(abs(field) for field in fields), tuple(parted), tc0_k, n, line.h0
-    )
+    return keyed, IrreversibilityPoints(tuple(fields), tuple(parted), tc0_k, n, h0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +142,11 @@ class IrreversibilityPoints:
     tc0_k: float
     n: Result
     h0: Result
+
+
+def _at_sample(zfc: MomentBranch) -> tuple[float, float]:
+    """Return the field at the sample and its error, Oe; that asked for is another where nobody corrected."""
+    return float(np.median(zfc.rows.field)), zfc.field_sigma_oe
 
 
 def _printed(key: str) -> float:

@@ -195,3 +195,43 @@ def test_wrong_arguments_of_the_line_are_errors() -> None:
         irreversibility_temperature([1.0, 2.0], [1.0], 0.1, [1.0], [1.0], 0.1)
     with pytest.raises(ValueError, match=r"FC moment: sigma = -0.1 is negative"):
         irreversibility_temperature([1.0], [1.0], 0.1, [1.0], [1.0], -0.1)
+
+
+def test_curves_that_are_exchanged_or_reversed_are_said_to_be_that() -> None:
+    c = _curves(1000.0, PERP, 7)
+    exchanged = irreversibility_temperature(c.t, c.fc, c.sigma, c.t, c.zfc, c.sigma).chosen
+    turned = irreversibility_temperature(c.t, -c.zfc, c.sigma, c.t, -c.fc, c.sigma).chosen
+    for found in (exchanged, turned):
+        assert found.reason.startswith("FC lies below ZFC, by up to ")
+        assert found.reason.endswith("exchanged, or the sign of the moment or of the field is reversed")
+
+
+def test_fc_below_zfc_is_flagged() -> None:
+    c = _curves(1000.0, PERP, 7)
+    good = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, c.fc, c.sigma).chosen
+    drifted = c.fc - np.where(c.t > 35, 1e-6, 0.0)  # the SQUID between the two curves
+    found = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, drifted, c.sigma).chosen
+    assert "fc_below_zfc" not in good.flags
+    assert "fc_below_zfc" in found.flags
+
+
+def test_two_bad_points_above_t_irr_are_flagged() -> None:
+    c = _curves(1000.0, PERP, 7)
+    good = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, c.fc, c.sigma).chosen
+    jumped = c.fc + np.where(np.isin(np.arange(len(c.t)), (130, 131)), 1e-6, 0.0)
+    found = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, jumped, c.sigma).chosen
+    assert "parted_twice" not in good.flags
+    assert found.value == pytest.approx(c.t[131], abs=0.3)
+    assert "parted_twice" in found.flags
+
+
+def test_a_field_that_all_curves_share_an_error_of_is_in_the_exponent() -> None:
+    found = [_found(field, PERP, 1) for field in FIELDS]
+    line = irreversibility_line(FIELDS, found, tc0_k=TC0)
+    off = irreversibility_line([field + 20 for field in FIELDS], found, tc0_k=TC0, field_sigma_oe=20.0)
+    assert line.n.value is not None
+    assert off.n.value is not None
+    assert off.n.sigma is not None
+    assert line.n.goodness["sigma_field"] == 0.0
+    assert abs(off.n.value - line.n.value) < 1.5 * off.n.goodness["sigma_field"]
+    assert off.n.sigma > off.n.goodness["sigma_field"]

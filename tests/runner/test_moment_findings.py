@@ -365,3 +365,15 @@ def test_the_error_of_the_residual_field_is_in_hc1(make: MakeNight) -> None:
     for key in ("hc1-5K", "hc1-threshold-5K"):
         assert named[key].goodness["sigma_field"] == pytest.approx(5.0 / (1 - N))
         assert (named[key].sigma or 0.0) > 5.0 / (1 - N)
+
+
+def test_the_irreversibility_line_is_of_the_fields_at_the_sample(make: MakeNight) -> None:
+    known = {"from": "calibration", "value_oe": 40.0, "sigma_oe": 4.0, "correct": False}
+    night = make(manifest={"compare_with": ["003-irr-n-perp"]}, residual=known)
+    for field_oe in (100.0, 300.0, 1000.0, 3000.0):
+        at_sample = field_oe + 40.0
+        night.over_temperature(at_sample, _irreversible(at_sample, 4.9, 37.0, 4e4), wanted_oe=field_oe)
+    n = _found(night)["003-irr-n-perp"]
+    assert n.value == pytest.approx(4.9, abs=0.1)
+    assert n.goodness["sigma_field"] > 0.03
+    assert (n.sigma or 0.0) > n.goodness["sigma_field"]
