@@ -12,6 +12,7 @@ from onnes.runner.results import NightResult
 # What the short words that analyses put on a result mean to a reader; JSON keeps the words.
 _SENTENCES = {
     "background": "a background of R that changes with temperature is seen beside the scaling",
+    "beyond_full_screening": "more than a sample can screen: volume, N, or the field at the sample is wrong",
     "choice_among_fixed_values": "this is a choice among fixed values, so it has no sigma",
     "chosen_not_as_good_as_free": "the chosen fixed value fits clearly worse than the free one",
     "criterion": "another threshold moves this by more than its sigma; goodness has the range",
@@ -28,10 +29,12 @@ _SENTENCES = {
     "meissner_slope": "the first slope is not -1/(1 - N): volume, N or full screening is not as assumed",
     "negative_lag": "the sample seems to run ahead of the thermometer",
     "no_narrow_window": "no narrower window of fields could be fitted to check this value",
+    "normal_state_moment": "most of sigma is a moment above the transition: subtract the holder",
     "normal_state_slopes": "the normal state has a slope, such as of a holder; it is taken out",
     "not_palladium": "the slope is not that of the mass given: a foreign moment, or a wrong mass",
     "not_resolved": "this is within 3 sigma of zero: what it says is its sigma",
     "one_sided": "only fields of one sign: the errors of mass and susceptibility are in it",
+    "paramagnetic": "the moment lies along the field: sign, holder, or a paramagnet",
     "parted_twice": "ZFC and FC meet below this and part again: thermometry, a jump, or a second phase",
     "poor_fit": "the fit misses its points by more than their errors",
     "range_below_2h_star": "the loop is too narrow for Bean's state: the true value is larger",

@@ -25,6 +25,8 @@ from onnes.runner.results import Keyed
 N_SIGMA = 0.015  # how far the models of a 1 x 1 x 5 mm bar are apart
 # A full film of square shape against the disk of the same area (a): the factor of its moment.
 _DISK_FOR_SQUARE = 0.05
+_UNLIKE = 2.0  # sigma: what no sample does is flagged from here on
+_FEWEST_WARM = 4
 _NAMES = {"zfc": "ZFC", "fcc": "FCC", "fcw": "FCW"}
 _TRANSITIONS = ("deviation", "midpoint", "tangent")
 
@@ -53,14 +55,13 @@ def zfc_fc_findings(measured: MomentRun) -> tuple[ZfcFcFindings, Keyed]:
     onsets: list[Result] = []
     for field_oe in measured.fields_oe:
         branches = measured.of(field_oe)
-        found = _screening(branches, measured.body)
+        transition = _transition(branches["zfc"], measured.body) if "zfc" in branches else []
+        seen = [result for name, result in transition if name == "deviation" and result.value is not None]
+        onsets += seen
+        found = _screening(branches, measured.body, seen[0].value if seen else None)
         cooled = branches.get("fcc", branches.get("fcw"))
         if "zfc" in branches:
-            transition = _transition(branches["zfc"], measured.body)
             found += [(f"tc-moment-{name}", result) for name, result in transition]
-            onsets += [
-                result for name, result in transition if name == "deviation" and result.value is not None
-            ]
             if cooled is not None:
                 parting[field_oe] = _parting(branches["zfc"], cooled)
                 found.append(("t-irr", parting[field_oe].chosen))
@@ -154,8 +155,11 @@ def _printed(key: str) -> float:
     return value if isinstance(value, float) else value[0]
 
 
-def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
-    """Return 4 pi chi at the lowest temperature, applied and intrinsic, and the fraction it means."""
+def _screening(branches: Mapping[str, MomentBranch], body: Body, onset_k: float | None) -> Keyed:
+    """Return 4 pi chi at the lowest temperature, applied and intrinsic, and the fraction it means.
+
+    ``onset_k`` is where the normal state begins, None where that is not known.
+    """
     keyed: Keyed = []
     for name in ("zfc", "fcc"):
         branch = branches.get(name)
@@ -168,6 +172,7 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
             continue
         curve = susceptibility_of(branch, body)
         applied = susceptibility_at(curve, float(curve.temperature[0]))
+        applied = _against_normal_state(applied, branch, onset_k)
         applied = replace(
             applied,
             quantity=f"{title} at {float(curve.temperature[0]):.3g} K, applied field",
@@ -175,13 +180,48 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
         )
         keyed.append((f"chi-{name}", applied))
         if name == "zfc":
-            keyed.append(("chi-zfc-intrinsic", _intrinsic(applied, body)))
+            keyed.append(("chi-zfc-intrinsic", _plausible(_intrinsic(applied, body), -1.0)))
         elif applied.value is not None and body.area_cm2 is None:
             quantity = "Meissner fraction, - 4 pi chi FCC"
             keyed.append(("meissner-fraction", replace(applied, quantity=quantity, value=-applied.value)))
     if "zfc" in branches and body.area_cm2 is not None and len(branches["zfc"].rows.moment):
-        keyed.append(("screened-fraction", _fraction_of_film(branches["zfc"], body.area_cm2, body)))
+        fraction = _fraction_of_film(branches["zfc"], body.area_cm2, body)
+        fraction = _against_normal_state(fraction, branches["zfc"], onset_k)
+        keyed.append(("screened-fraction", _plausible(fraction, 1.0)))
     return keyed
+
+
+def _against_normal_state(found: Result, branch: MomentBranch, onset_k: float | None) -> Result:
+    """Return what was made of the coldest moment with the moment above the onset as a term of sigma.
+
+    It is not taken off: whether it is the holder's, and the same in the cold, the curve does not say.
+    """
+    if found.value is None:
+        return found
+    flags: tuple[str, ...] = ("residual_unknown",) if math.isnan(branch.field_sigma_oe) else ()
+    rows, sigma = branch.rows, found.sigma or 0.0
+    normal = rows.temperature > (math.inf if onset_k is None else onset_k)
+    warm, cold = rows.moment[normal], rows.moment[int(np.argmin(rows.temperature))]
+    if len(warm) < _FEWEST_WARM or not cold:
+        return replace(found, flags=(*found.flags, *flags))
+    share = float(np.median(warm) / cold)
+    noise = float(np.median(rows.sigma[normal])) / math.sqrt(len(warm)) / abs(cold)
+    term = abs(share * found.value) if abs(share) > 3 * noise else 0.0
+    if term > sigma:
+        flags += ("normal_state_moment",)
+    goodness = {**found.goodness, "normal_state": share * found.value, "sigma_normal_state": term}
+    return replace(found, sigma=math.hypot(sigma, term), goodness=goodness, flags=(*found.flags, *flags))
+
+
+def _plausible(found: Result, full: float) -> Result:
+    """Return a screening flagged where it is of the wrong sign or beyond ``full``, which is all there is."""
+    if found.value is None:
+        return found
+    share, sigma = found.value / full, (found.sigma or 0.0) / abs(full)
+    flags: tuple[str, ...] = ("paramagnetic",) if share < -_UNLIKE * sigma else ()
+    if share > 1 + _UNLIKE * sigma:
+        flags += ("beyond_full_screening",)
+    return replace(found, flags=(*found.flags, *flags))
 
 
 def susceptibility_of(branch: MomentBranch, body: Body) -> Susceptibility:

@@ -377,3 +377,27 @@ def test_the_irreversibility_line_is_of_the_fields_at_the_sample(make: MakeNight
     assert n.value == pytest.approx(4.9, abs=0.1)
     assert n.goodness["sigma_field"] > 0.03
     assert (n.sigma or 0.0) > n.goodness["sigma_field"]
+
+
+def test_a_holder_that_nobody_subtracted_is_in_the_error(make: MakeNight) -> None:
+    holder = emu(np.full(len(KELVIN), 0.05))
+    branches = {name: (t, m + holder) for name, (t, m) in _screening(10.0).items()}
+    named = _found(make().over_temperature(10.0, branches))
+    meissner, chi = named["meissner-fraction-10Oe"], named["chi-zfc-10Oe"]
+    truth = 0.01 / (1 - N)
+    assert meissner.value is not None
+    assert abs(meissner.value - truth) > 0.3 * truth
+    assert meissner.sigma == pytest.approx(0.005, rel=0.1)
+    assert "normal_state_moment" in meissner.flags
+    assert "normal_state_moment" not in chi.flags  # of the screening it is half a percent
+    clean = _found(make().over_temperature(10.0, _screening(10.0)))["meissner-fraction-10Oe"]
+    assert clean.goodness["sigma_normal_state"] == 0.0
+
+
+def test_screening_beyond_all_and_of_the_wrong_sign_is_flagged(make: MakeNight) -> None:
+    # 13 Oe where 10.0 +- 0.2 Oe is believed, and a moment with its sign reversed.
+    for share, flag in ((1.3, "beyond_full_screening"), (-1.0, "paramagnetic")):
+        branches = {name: (t, share * m) for name, (t, m) in _screening(10.0).items()}
+        inner = _found(make().over_temperature(10.0, branches))["chi-zfc-intrinsic-10Oe"]
+        assert flag in inner.flags
+    assert not _found(make().over_temperature(10.0, _screening(10.0)))["chi-zfc-intrinsic-10Oe"].flags
