@@ -401,3 +401,14 @@ def test_screening_beyond_all_and_of_the_wrong_sign_is_flagged(make: MakeNight) 
         inner = _found(make().over_temperature(10.0, branches))["chi-zfc-intrinsic-10Oe"]
         assert flag in inner.flags
     assert not _found(make().over_temperature(10.0, _screening(10.0)))["chi-zfc-intrinsic-10Oe"].flags
+
+
+def test_a_standard_of_another_mass_is_not_written(make: MakeNight, tmp_path: Path) -> None:
+    night = make(body={**_PD, "mass_g": 0.30}, residual=_UNKNOWN)
+    path = night.over_field("magnetization-loop", {298.0: _palladium(1.2, 0.3)}).close()
+    file = tmp_path / "magnet.toml"
+    with pytest.raises(
+        ConfigurationError, match=r"slope over mass times chi = 0\.86\d+ is not 1, .*correct geom"
+    ):
+        analyse(path, calibration=file)
+    assert not file.exists()
