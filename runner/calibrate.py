@@ -54,9 +54,9 @@ def write_calibration(path: Path, found: Sequence[StandardFindings]) -> str:
         if _NOT_PALLADIUM in each.field.flags:
             ratio = each.field.goodness["slope_over_mass_chi"]
             raise ConfigurationError(
-                f"{each.measured.name}: the slope over mass times chi = {ratio:.4g} is not 1, so the moment is "
-                "not that of the standard alone and its field is not to be trusted; correct geometry.mass, clean "
-                "the holder"
+                f"{each.measured.name}: the slope over mass times chi = {ratio:.4g} is not 1, so the "
+                "moment is not that of the standard alone and its field is not to be trusted; correct "
+                "geometry.mass, clean the holder"
             )
     text = ""
     if path.exists():
