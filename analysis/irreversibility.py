@@ -6,7 +6,7 @@ T_irr depends on its criterion more than on the sample: a threshold of 1 % of th
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ _EXPONENT, _SCALE = "exponent n of the irreversibility line", "field H0 of the i
 _FEWEST = 5
 _FEWEST_FIELDS = 3
 _LEAST_FACTOR = 3.0  # in the field: a narrower line has no exponent
+_LAG_K = 0.05  # (a) between cooling and warming, where a sample is not at its thermometer
+_HANGS = 2.0  # times that: a T_irr that moves further is flagged
 _SWEEP_K = (3.0, 5.0, 8.0)
 _SWEEP_REL = (0.0, 1e-3, 1e-2)
 
@@ -70,7 +72,8 @@ def irreversibility_temperature(
     of the points and ``temperature_sigma_k``, by which the two curves' thermometer readings may differ; the
     change with the criterion is flagged ``criterion`` where it is larger. FC below ZFC by k sigma is no
     physics and is flagged ``fc_below_zfc``; curves that meet below T_irr and part again ``parted_twice``: a
-    lag between the thermometers, a jump of the SQUID, or a second phase.
+    lag between the thermometers, a jump of the SQUID, or a second phase. A T_irr that moves by more than
+    0.1 K where the FC temperatures are taken 50 mK off either way is flagged ``thermometry``.
 
     Raises:
         ValueError: if the arrays of a curve differ in length, or a sigma is negative.
@@ -83,7 +86,12 @@ def irreversibility_temperature(
         for kk in sorted({*_SWEEP_K, k})
         for rr in sorted({*_SWEEP_REL, rel})
     }
-    return Irreversibility(_with_criterion(sweep[k, rel], sweep), sweep)
+    lagging = [
+        _parting_temperature(_parting(zfc, replace(fc, x=fc.x + lag)), k, rel, temperature_sigma_k)
+        for lag in (-_LAG_K, _LAG_K)
+    ]
+    chosen = _with_criterion(sweep[k, rel], sweep)
+    return Irreversibility(_with_lag(chosen, lagging), sweep)
 
 
 def irreversibility_line(
@@ -188,6 +196,19 @@ def _parting_temperature(parting: _Parting | str, k: float, rel: float, temperat
     if np.any(joined[1:] & joined[:-1]):
         flags += ("parted_twice",)
     return Result(_QUANTITY, value, sigma, "K", criterion, window, n, goodness, flags)
+
+
+def _with_lag(chosen: Result, lagging: Sequence[Result]) -> Result:
+    """Return ``chosen`` with how far another thermometer would move it, flagged where that is far."""
+    if chosen.value is None:
+        return chosen
+    moved = [abs(one.value - chosen.value) for one in lagging if one.value is not None]
+    flags = chosen.flags
+    if len(moved) < len(lagging) or max(moved) > _HANGS * _LAG_K:
+        flags += ("thermometry",)
+    return replace(
+        chosen, goodness={**chosen.goodness, "moved_by_50_mk": max(moved, default=0.0)}, flags=flags
+    )
 
 
 def _with_criterion(chosen: Result, sweep: Mapping[Criterion, Result]) -> Result:

@@ -45,7 +45,9 @@ _SENTENCES = {
     "systematics": "leaving out single isotherms moves this more than noise and thermometry explain",
     "temperature_offset": "an offset of the thermometer makes the isotherms agree better than none",
     "upper_bound": "an upper bound: flux has entered before it is seen",
+    "thermometry": "50 mK between the thermometers of the two curves would move this by more than 0.1 K",
     "unconfirmed": "no extrapolation beside it: what was seen need not be flux",
+    "wider_elsewhere": "the loop is wider elsewhere than at zero: flux jumps, the range, or a second peak",
     "up_down": "warming and cooling were measured apart; their mean is given",
 }
 _HEAD = ("quantity", "paper", "this run")

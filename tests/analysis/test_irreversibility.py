@@ -12,6 +12,7 @@ from onnes.analysis.irreversibility import (
     irreversibility_temperature,
 )
 from onnes.analysis.isotherm import Floats
+from onnes.analysis.result import Result
 
 TC0 = 37.0
 VOLUME, HALF = 2e-3, 0.025  # cm^3, cm
@@ -235,3 +236,36 @@ def test_a_field_that_all_curves_share_an_error_of_is_in_the_exponent() -> None:
     assert line.n.goodness["sigma_field"] == 0.0
     assert abs(off.n.value - line.n.value) < 1.5 * off.n.goodness["sigma_field"]
     assert off.n.sigma > off.n.goodness["sigma_field"]
+
+
+def _with_lag(lag_k: float) -> Result:
+    """Return T_irr, 37 K, of a steep transition, FC read ``lag_k`` too warm."""
+
+    def screened(t: Floats) -> Floats:
+        return np.asarray(-1e-4 / (1 + np.exp((t - TC0) / 0.3)))
+
+    t, rng = np.arange(30.0, 41.0, 0.1), np.random.default_rng(5)
+    cooled = np.maximum(screened(t - lag_k), screened(np.full(len(t), TC0)))
+    noise = 1e-7 * rng.standard_normal((2, len(t)))
+    sigma = np.hypot(1e-7, 0.005 * np.abs(np.gradient(screened(t), t)))
+    return irreversibility_temperature(t, screened(t) + noise[0], sigma, t, cooled + noise[1], sigma).chosen
+
+
+def test_t_irr_on_a_steep_reversible_moment_hangs_on_the_thermometer_and_says_so() -> None:
+    right, early = _with_lag(0.0), _with_lag(-0.05)
+    assert right.value is not None
+    assert early.value is not None
+    assert right.value == pytest.approx(TC0, abs=0.1)
+    assert early.value > TC0 + 0.5
+    for found in (right, early):
+        assert "thermometry" in found.flags
+        assert found.goodness["moved_by_50_mk"] > 0.5
+
+
+def test_t_irr_where_both_moments_vanish_does_not_hang_on_the_thermometer() -> None:
+    t, rng = np.arange(30.0, 41.0, 0.1), np.random.default_rng(5)
+    zfc = -1e-4 * np.clip(TC0 - t, 0, 1)
+    noise = 1e-7 * rng.standard_normal((2, len(t)))
+    found = irreversibility_temperature(t, zfc + noise[0], 1e-7, t, 0.01 * zfc + noise[1], 1e-7).chosen
+    assert found.value == pytest.approx(TC0, abs=0.05)
+    assert "thermometry" not in found.flags
