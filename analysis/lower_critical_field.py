@@ -76,7 +76,8 @@ def lower_critical_field(
     misses zero by 3 sigma is given an intercept; what it may mean for the field is a term of sigma.
 
     A first slope that is not -1/(1 - N) within 2 sigma of volume and N is flagged ``meissner_slope``: one of
-    them is wrong, or the sample does not screen all, and 1 - N is then not what the field is divided by. A
+    them is wrong, or the sample does not screen all, and 1 - N is then not what the field is divided by. What
+    it is off by beyond one sigma of the volume is a term of sigma. A
     threshold without an extrapolation beside it is flagged ``unconfirmed``: what it saw need not be flux.
 
     Args:
@@ -116,7 +117,8 @@ def lower_critical_field(
             refused(_EXTRAPOLATED, "Oe", criteria["extrapolated"], str(error), window=window, n=len(h)),
         )
     flags: tuple[str, ...] = ("field_offset",) if found.offset else ()
-    if abs(found.slope * (1 - n) + 1) > _SCREENS * math.hypot(volume_sigma, n_sigma / (1 - n)):
+    off = abs(found.slope * (1 - n) + 1)
+    if off > _SCREENS * math.hypot(volume_sigma, n_sigma / (1 - n)):
         flags += ("meissner_slope",)
     if math.isnan(field_sigma_oe):
         flags, field_sigma_oe = (*flags, "residual_unknown"), 0.0
@@ -125,8 +127,10 @@ def lower_critical_field(
         "meissner_slope": found.slope,
         "field_offset_oe": found.offset,
         "sigma_field": field_sigma_oe / (1 - n),
+        "off_full_screening": off,
         "sigma_offset": abs(found.offset) / (1 - n),
     }
+    n_sigma = math.hypot(n_sigma, (1 - n) * max(off - volume_sigma, 0.0))
     extrapolated = _by_extrapolation(found, n, n_sigma, criteria["extrapolated"], shared, flags)
     if extrapolated.value is None:
         flags += ("unconfirmed",)

@@ -251,3 +251,13 @@ def test_hc1_at_zero_keeps_the_flags_and_the_field_error_of_its_curves() -> None
     at_zero = lower_critical_field_at_zero(kelvins, found)
     assert "meissner_slope" in at_zero.flags
     assert at_zero.goodness["sigma_shared"] > 10 / (1 - 0.2)
+
+
+def test_a_wrong_factor_that_the_first_slope_speaks_against_is_in_the_error() -> None:
+    right = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS), 1), n=N).extrapolated
+    assert right.goodness["sigma_n"] == pytest.approx(0.015 * (right.value or 0.0) / (1 - N), rel=1e-3)
+    found = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS, n=0.2), 1), n=0.1176).extrapolated
+    assert found.value is not None
+    assert found.sigma is not None
+    assert found.goodness["off_full_screening"] == pytest.approx(0.103, abs=0.003)
+    assert abs(found.value - TRUE_HC1) < 3 * found.sigma
