@@ -6,6 +6,7 @@ from onnes.instruments.magnetometer_machines import MachineLimits
 from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
 from onnes.instruments.mpms_remote import RemoteMpms3
 from onnes.instruments.multivu import MultiVu
+from onnes.instruments.multivu_files import MultiVuFiles
 from onnes.instruments.station_file import StationFile
 
 
@@ -20,18 +21,32 @@ def open_mpms(file: StationFile, name: str, remote: MultiVu | None, clock: Clock
     Raises:
         ConfigurationError: if the template cannot be used.
     """
-    entry, files = file.instruments[name], file.multivu_files(name)
-    kind = MpmsXl if entry.driver == "mpms_xl" else Mpms3
-    if files is None:
-        raise ConfigurationError(f"{file.path}: {name} has no template and data of its MultiVu")
-    simulated = file.backend == "simulated"
-    if simulated:  # of a real machine they are MultiVu's own
+    files = _files(file, name)
+    if file.backend == "simulated":  # of a real machine they are MultiVu's own
         for folder in (files.data, files.sequences):
             folder.mkdir(parents=True, exist_ok=True)
+    return described_mpms(file, name, remote, clock)
+
+
+def described_mpms(file: StationFile, name: str, remote: MultiVu | None, clock: Clock) -> Mpms:
+    """Return a magnetometer of a station file without looking for MultiVu's folders.
+
+    Raises:
+        ConfigurationError: if the template cannot be used.
+    """
+    files, simulated = _files(file, name), file.backend == "simulated"
+    kind = MpmsXl if file.instruments[name].driver == "mpms_xl" else Mpms3
     limits = _narrowed(file, kind.model.limits)
     if remote is not None:
         return RemoteMpms3(remote, name, files, limits, clock, simulated=simulated)
     return kind(name, files, limits, clock, simulated=simulated)
+
+
+def _files(file: StationFile, name: str) -> MultiVuFiles:
+    files = file.multivu_files(name)
+    if files is None:
+        raise ConfigurationError(f"{file.path}: {name} has no template and data of its MultiVu")
+    return files
 
 
 def _narrowed(file: StationFile, limits: MachineLimits) -> MachineLimits:

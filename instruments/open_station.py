@@ -26,14 +26,15 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
         ConfigurationError: if the VISA library is not the one that the file asks for, or a name is wrong.
         CommunicationError: if an instrument is not found or does not answer.
     """
-    manager = open_library(file.backend, lab_key or file.lab)
+    manager = library_of(file, lab_key)
     opened: dict[str, Instrument] = {}
     identities: dict[str, str] = {}
     try:
         for name in file.instruments:
             opened[name] = open_instrument(manager, file, name, clock)
             identities[name] = opened[name].connect()
-        provenance = {**library_provenance(manager), "instruments": identities}
+        library = {"backend": file.backend} if manager is None else library_provenance(manager)
+        provenance = {**library, "instruments": identities}
         return Station(file, clock, opened, provenance)
     except BaseException as error:  # whatever it was, what is open is made safe first; it is raised again
         connected = [name for name in opened if name in identities]
@@ -45,8 +46,19 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
         raise
 
 
+def library_of(file: StationFile, lab_key: str | None) -> pyvisa.ResourceManager | None:
+    """Return the VISA library of a station; None where nothing of it is found through one.
+
+    Raises:
+        ConfigurationError: if it is not the one that the file asks for.
+    """
+    if file.backend == "visa" and not any(entry.address for entry in file.instruments.values()):
+        return None  # a magnetometer is followed through files alone
+    return open_library(file.backend, lab_key or file.lab)
+
+
 def open_instrument(
-    manager: pyvisa.ResourceManager, file: StationFile, name: str, clock: Clock
+    manager: pyvisa.ResourceManager | None, file: StationFile, name: str, clock: Clock
 ) -> Instrument:
     """Open one instrument of a station file; nothing is sent.
 
@@ -57,9 +69,11 @@ def open_instrument(
     """
     entry = file.instruments[name]
     kind = CLASSES[entry.driver]
+    if manager is None or not entry.address:  # which only a magnetometer needs not have
+        return open_mpms(file, name, None, clock)
     if issubclass(kind, Mpms | MultiVu):
-        remote = MultiVu.open(manager, entry.address, name, clock) if entry.address else None
-        return remote if remote and issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
+        remote = MultiVu.open(manager, entry.address, name, clock)
+        return remote if issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
     adapter = open_adapter(
         manager,
         entry.address,

@@ -25,6 +25,8 @@ from onnes.instruments.qd_file import (
 # was opened within its first lines, and the last 1024 bytes hold a whole row of an MPMS3, 300 to 800 bytes,
 # with its time stamp.
 _HEAD_BYTES, _MARK_BYTES = 512, 1024
+# A line above [Data] has 2 to 5 cells (seen), a row of an MPMS 28 and more.
+_HEADER_CELLS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class DatTail:
         self._repeated = 0
         self._said: set[str] = set()
         self._remarks: list[str] = []
+        self._header = QdHeader()
+        self._commas = 0  # of a row; 0: not known yet
+        self._columns: ColumnRow | None = None  # once seen they stay, also those of a file that is cut later
         self._begin()
 
     def _begin(self) -> None:
@@ -78,8 +83,6 @@ class DatTail:
         self._utf8 = False
         self._above: list[str] | None = []  # the header so far; None: below the column row
         self._awaits_columns = False
-        self._header = QdHeader()
-        self._columns: ColumnRow | None = None
 
     @property
     def header(self) -> QdHeader:
@@ -90,20 +93,26 @@ class DatTail:
         """Return what has come since the last look; never waits.
 
         Raises:
-            StorageError: if the file is there and cannot be read.
+            StorageError: if the file is there and cannot be read, or its folder is gone.
         """
+        try:
+            return self._looked()
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {self._path}: {error.strerror or error}; "
+                "bring the drive back, or close the program that keeps others from reading it"
+            ) from error
+
+    def _looked(self) -> DatNews:
         try:
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 self._look_for_another(file, (status.st_dev, status.st_ino), status.st_size)
                 rows = tuple(self._rows(self._news(file)))
         except FileNotFoundError:
+            if not self._path.parent.is_dir():  # so Windows calls a share that is away, too
+                raise
             return self._gone()
-        except OSError as error:
-            raise StorageError(
-                f"cannot read {self._path}: {error.strerror or error}; "
-                "bring the drive back, or close the program that keeps others from reading it"
-            ) from error
         if self._repeated:
             self._remarks.append(f"{self._path.name}: {self._repeated} rows had been read before")
             self._repeated = 0
@@ -175,16 +184,28 @@ class DatTail:
                 self._above, self._awaits_columns = None, True
             elif self._awaits_columns:
                 self._take_columns(line)
-            elif self._above is not None:
+            elif self._above is not None and not self._is_cut_at(line):
                 self._above.append(line)
             elif self._columns is not None and (row := self._row(line, self._columns)) is not None:
                 yield row
 
+    def _is_cut_at(self, line: str) -> bool:
+        """Say whether a row stands where the header was, because a file has lost its end; it is over then."""
+        if self._columns is None or line.count(",") < max(len(self._columns.names) - 1, _HEADER_CELLS):
+            return False
+        self._above = None
+        return True
+
     def _take_columns(self, line: str) -> None:
         self._awaits_columns = False
         columns = read_columns(line, self._header.option)
+        if any(math.isfinite(number(name) or math.nan) for name in columns.names):
+            self._say(f"line {self._line}: a row has run into the row of columns; it is left out")
+            if self._columns is not None:
+                return
         if self._columns is not None and columns != self._columns:
             self._say(f"the columns are others from line {self._line} on")
+            self._commas = 0
         self._columns = columns
         self._places = resolve(columns.names, self._header.option)
         self._kinds = kinds_of(self._header.option)
@@ -194,6 +215,14 @@ class DatTail:
     def _row(self, line: str, columns: ColumnRow) -> DatRow | None:
         cells = columns.cells(line)
         comment = "" if columns.comment is None else cells[columns.comment].strip()
+        commas = line.count(",") - comment.count(",")
+        self._commas = self._commas or max(commas, len(columns.names) - 1)
+        if commas > self._commas:  # its numbers stand in the places of others
+            self._say(
+                f"line {self._line}: {commas + 1} cells where others have {self._commas + 1}, so a row has "
+                "run into another; it is left out"
+            )
+            return None
         remark = columns.is_remark(cells)
         values = {} if remark else self._values(cells, columns.names)
         key = str(values.get("time_stamp_s", line))

@@ -118,6 +118,15 @@ class SequenceRoute:
             ConfigurationError: if the machine cannot scan like this, the template lacks a placeholder, or a
                 folder is not there.
         """
+        self.check_program(program)
+        self.check_folders()
+
+    def check_program(self, program: MomentProgram) -> None:
+        """Look at a program wherever the folders are.
+
+        Raises:
+            LimitError, ConfigurationError: as :meth:`check`, the folders left out.
+        """
         self._timing(program.scan)
         check_program(self._template, program)
         limits = self.limits
@@ -128,7 +137,6 @@ class SequenceRoute:
             elif isinstance(step, SetField):
                 limits.field.check("field", step.field_oe)
                 self._check_rate(step)
-        self.check_folders()
 
     def check_folders(self) -> None:
         """Look whether MultiVu's folders are there.
@@ -136,12 +144,21 @@ class SequenceRoute:
         Raises:
             ConfigurationError: if one is not.
         """
+        if away := self.folders_away():
+            raise ConfigurationError(away)
+
+    def folders_away(self) -> str:
+        """Return which of MultiVu's folders is not there, and what to do; empty where both are."""
         for key, folder in (("data", self.files.data), ("sequences", self.files.sequences)):
-            if not folder.is_dir():
-                raise ConfigurationError(
+            is_there = False
+            with suppress(OSError):  # a network that is down: before Python 3.14 is_dir() raises that
+                is_there = folder.is_dir()
+            if not is_there:
+                return (
                     f"{self.name}: there is no folder {folder}, which {key} in the station file names; "
                     "share it from the computer of MultiVu, or correct the station file"
                 )
+        return ""
 
     def hand_over(self, programs: Sequence[MomentProgram]) -> HandedOver:
         """Write the sequences of ``programs``, one start for all of them in order, and what a person does.
@@ -212,11 +229,10 @@ class SequenceRoute:
         """
         if ended:
             self._open.pop(self._followed, None)
-        elif self._start is not None and not any(self._data_of(one).exists() for one in self._open.values()):
-            with suppress(
-                OSError
-            ):  # a share that is gone: the sequence counts as one that may go on in any case
-                self._start.replace(self._start.with_suffix(".withdrawn"))
+        elif self._start is not None:
+            with suppress(OSError):  # a share that is gone: the sequence counts as one that may go on anyway
+                if not any(self._data_of(one).exists() for one in self._open.values()):
+                    self._start.replace(self._start.with_suffix(".withdrawn"))
         self._tail = self._rows = self._data = None
 
     # -- writing

@@ -108,6 +108,11 @@ class Station:
         )
         return self._bridges.setdefault(wiring, bridge)
 
+    @property
+    def masters(self) -> tuple[str, ...]:
+        """Return the sequences of MultiVu that may be setting temperature and field just now."""
+        return tuple(name for machine in self._magnetometers.values() for name in machine.masters)
+
     def magnetometer(self, name: str = "") -> Magnetometer:
         """Return the magnetometer of that name; default the one that ``[roles]`` names.
 
@@ -184,11 +189,13 @@ class Station:
     def silent(self) -> dict[str, str]:
         """Ask every instrument a question that changes nothing; return {who does not answer: why}.
 
+        Of a magnetometer the folders of its MultiVu have to be there, too.
         A resource is opened anew where it must be. One that stays silent is asked less and less often, at
         last every 30 s; between, what it was silent for is told again.
         """
         asked = {name: link.probe(self._instruments[name].answer) for name, link in self._links.items()}
-        return {name: why for name, why in asked.items() if why}
+        away = {name: machine.folders_away() for name, machine in self._magnetometers.items()}
+        return {name: why for name, why in [*asked.items(), *away.items()] if why}
 
     def look(self) -> StationReadings:
         """Read everything around the sample, each part guarded by itself; never raises for an instrument.

@@ -17,11 +17,10 @@ from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.mpms_remote import RemoteMpms3
 from onnes.instruments.multivu import MultiVu
-from onnes.instruments.open_station import open_instrument
+from onnes.instruments.open_station import library_of, open_instrument
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.station_file import StationFile
-from onnes.instruments.visa import open_library
 
 _FRESH = "fresh"
 
@@ -65,11 +64,11 @@ def survey_station(file: StationFile, clock: Clock, *, lab_key: str | None = Non
     Raises:
         ConfigurationError: if the VISA library is not the one that the file asks for.
     """
-    manager = open_library(file.backend, lab_key or file.lab)
+    manager = library_of(file, lab_key)
     return [_surveyed(manager, file, name, clock) for name in file.instruments]
 
 
-def _surveyed(manager: pyvisa.ResourceManager, file: StationFile, name: str, clock: Clock) -> Surveyed:
+def _surveyed(manager: pyvisa.ResourceManager | None, file: StationFile, name: str, clock: Clock) -> Surveyed:
     entry = file.instruments[name]
     identity, problems = "", []
     readings: list[SurveyedReading] = []

@@ -5,13 +5,13 @@ import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import CommunicationError, StorageError
-from onnes.instruments.moments import HandedOver, Magnetometer, Moment, MomentProgram, Streamed
+from onnes.instruments.moments import HandedOver, Magnetometer, MeasureMoment, Moment, MomentProgram
 from onnes.instruments.records import Event, Point
 from onnes.procedures.experiment import FloatParameter, JsonParameter, Parameter
 from onnes.procedures.measurement import Measurement, Setpoint
@@ -57,8 +57,9 @@ class MomentMeasurement(Measurement):
     and its file is followed. Nothing is set from here meanwhile. A program that was broken off is never gone
     on with, because the machine's software may have gone on with it: the open curve is measured again.
 
-    The run engine sets ``handed_over`` where it has handed the program over together with others; otherwise
-    :meth:`points` does that.
+    The run engine sets ``handed_over`` where it has handed the program over together with others, and
+    ``start`` to the file that somebody has to start, where the program is the first of them, or ``after`` to
+    the last row of the program before; otherwise :meth:`points` does that.
     """
 
     point: ClassVar[type[Point]] = MomentPoint
@@ -88,6 +89,8 @@ class MomentMeasurement(Measurement):
     program_name: str = Parameter("Program name", default="")  # empty: kind and label
 
     handed_over: bool = False
+    start: Path | None = None
+    after: MeasureMoment | None = None
 
     # -- what a measurement says
 
@@ -165,9 +168,10 @@ class MomentMeasurement(Measurement):
         )
 
     def _steps(self, first: int) -> MomentSteps:
-        curves = self.planned()
+        curves, after = self.planned(), self.after
         steps = MomentSteps(
-            kelvin=curves[first - 1].at[0][0],
+            kelvin=curves[first - 1].at[0][0] if after is None else after.temperature_k,
+            from_oe=0.0 if after is None else after.field_oe,
             rate_k_per_min=self.temperature_rate_k_per_min or USUAL_RATE_K_PER_MIN,
             magnet=MagnetUse.from_json(self.magnet),
             point_s=self.point_s or usual_point_s(scan_of(self.scan)),
@@ -197,7 +201,7 @@ class MomentMeasurement(Measurement):
             LimitError: if a setpoint is outside the machine's limits; nothing was written.
             StorageError: if the program cannot be written.
             InstrumentFault: if a row does not come.
-            CommunicationError: if the file cannot be read.
+            CommunicationError: if the file cannot be read for long.
         """
         self.check()
         machine = station.magnetometer(self.magnetometer)
@@ -205,11 +209,11 @@ class MomentMeasurement(Measurement):
         machine.check(program)
         for passed in self.gates():
             yield self._let_through(passed)
-        handed = None
         if not self.handed_over:
             handed = machine.hand_over([program])
+            self.start = handed.start
             yield _handed_over(program, handed)
-        yield from self._followed(machine, program, clock, take_up, handed)
+        yield from self._followed(machine, program, clock, take_up)
 
     def _followed(
         self,
@@ -217,18 +221,17 @@ class MomentMeasurement(Measurement):
         program: MomentProgram,
         clock: Clock,
         take_up: TakeUp | None,
-        handed: HandedOver | None,
     ) -> Iterator[Point | Event]:
         began = clock.now()
         stream = self.watch = MomentStream(
-            program, began, start_within_s=self.start_within_s, start=None if handed is None else handed.start
+            program, began, start=self.start, start_within_s=self.start_within_s
         )
         first = 1 if take_up is None else take_up.curve
         wanted = [(curve, field_oe) for curve in self.planned()[first - 1 :] for _, field_oe in curve.at]
         machine.follow(program)
         try:
             while True:
-                seen = _looked(machine, program)
+                seen = stream.look(machine, clock.now())
                 for remark in seen.remarks:
                     yield Event("magnetometer", remark, {"program": program.name, "size": seen.size})
                 for moment in seen.moments:
@@ -343,14 +346,6 @@ def _handed_over(program: MomentProgram, handed: HandedOver) -> Event:
             "data": str(handed.data),
         },
     )
-
-
-def _looked(machine: Magnetometer, program: MomentProgram) -> Streamed:
-    # The folder is a link to the computer that runs MultiVu: when it is gone, that is no fault of our disk.
-    try:
-        return machine.poll()
-    except StorageError as error:
-        raise CommunicationError(f"the file of {program.name} cannot be followed: {error}") from error
 
 
 def _left_at(stored: pd.DataFrame, curves: list[MomentCurve]) -> tuple[int, int]:

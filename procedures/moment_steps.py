@@ -27,6 +27,7 @@ class MomentSteps:
     rate_k_per_min: float
     magnet: MagnetUse
     point_s: float
+    from_oe: float = 0.0  # the field at the start, as far as the estimate goes
     field_oe: float | None = None  # None: not set by these steps yet
     steps: list[Step] = field(default_factory=list)
     total_s: float = 0.0
@@ -69,7 +70,7 @@ class MomentSteps:
             Wait(wait_s, temperature=True, field=True),
         ]
         # An oscillation goes back to 0 in swings of falling size, together as long as the way there (a).
-        way_oe = abs(field_oe - (self.field_oe or 0.0))
+        way_oe = abs(field_oe - (self.from_oe if self.field_oe is None else self.field_oe))
         self.total_s += (
             way_oe / (use.rate_oe_per_s or _USUAL_RATE_OE_PER_S) + _FIELD_APPROACH_S[use.mode] + wait_s
         )

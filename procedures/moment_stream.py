@@ -1,12 +1,25 @@
 """Which row of the growing file is awaited, since when, and when that is too long."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
-from onnes.instruments.errors import InstrumentFault
-from onnes.instruments.moments import MeasureMoment, Moment, MomentProgram, SetField, Streamed, Wait
+from onnes.instruments.errors import CommunicationError, InstrumentFault, StorageError
+from onnes.instruments.moments import (
+    Magnetometer,
+    MeasureMoment,
+    Moment,
+    MomentProgram,
+    SetField,
+    Streamed,
+    Wait,
+)
 
 _MINUTE_S = 60.0
+
+# MultiVu goes on while the folder that we share with it is away, so looking away costs nothing, and giving up
+# costs the whole preparation: as long as a silent instrument is waited for (a), and as the awaited row takes.
+_AWAY_S = 900.0
 
 
 class MomentStream:
@@ -14,14 +27,17 @@ class MomentStream:
 
     Args:
         now: when the following began, s on the clock's scale.
-        start_within_s: how much longer the first row may take: somebody has to start the sequence.
-        start: the file to start, None where it is started with another program.
+        start: the file that somebody has to start; None where it is started with another program.
+        start_within_s: how much longer the first row may then take: somebody has to come, and the sample may
+            be far from where the program begins.
     """
 
     def __init__(
-        self, program: MomentProgram, now: float, *, start_within_s: float, start: Path | None
+        self, program: MomentProgram, now: float, *, start: Path | None = None, start_within_s: float = 0.0
     ) -> None:
-        self._program, self._start, self._start_within_s = program, start, start_within_s
+        self._program, self._start = program, start
+        self._start_within_s = 0.0 if start is None else start_within_s
+        self._away: tuple[float, StorageError] | None = None  # since when the file cannot be read, and why
         self._rows = program.moments()
         self._changes = _field_changes(program)
         self._rest_began: dict[int, float] = {}  # number of the field change: since when it is at rest, stamp
@@ -33,6 +49,24 @@ class MomentStream:
     def is_over(self) -> bool:
         """Say whether the last row has come."""
         return self._at >= len(self._rows)
+
+    def look(self, machine: Magnetometer, now: float) -> Streamed:
+        """Return what has come since the last look; nothing while the file cannot be read.
+
+        MultiVu goes on meanwhile. The first such look tells of it, and the first that can read it again.
+        """
+        try:
+            seen = machine.poll()
+        except StorageError as error:
+            told = f"{self._program.name}.dat cannot be looked at, while MultiVu goes on: {error}"
+            remarks = (told,) if self._away is None else ()
+            self._away = (now if self._away is None else self._away[0]), error
+            return Streamed((), remarks, None, 0)
+        if self._away is None:
+            return seen
+        (since, _), self._away = self._away, None
+        back = f"{self._program.name}.dat can be looked at again, after {now - since:.0f} s"
+        return replace(seen, remarks=(back, *seen.remarks))
 
     def came(self, moment: Moment) -> int:
         """Note that a row has come and return its number in the program, from 0; it may skip some."""
@@ -50,7 +84,7 @@ class MomentStream:
         """Return which row is awaited, and when it is expected."""
         if self.is_over:
             return ""
-        if self._last is None and self._start is not None:
+        if self._start is not None:
             return f"waiting for somebody to start {self._start.name} in MultiVu"
         left_s = self._rows[self._at].expected_s - (self._now - self._since)
         minutes = f"{abs(left_s) / _MINUTE_S:.0f} min"
@@ -62,10 +96,13 @@ class MomentStream:
 
         Raises:
             InstrumentFault: if that is too long.
+            CommunicationError: if that is too long, and the file cannot be read.
         """
         self._now = now
         if self.is_over:
             return
+        if self._start is not None and seen.data is not None:  # begun: a sequence begins with its file
+            self._start, self._since = None, now
         row, usual_s = self._rows[self._at], self._program.point_s
         # Three ordinary points, and half as much again of what a preparation takes longer than one (a).
         allowed_s = 3.0 * usual_s + 1.5 * (row.expected_s - usual_s)
@@ -73,10 +110,17 @@ class MomentStream:
             allowed_s += self._start_within_s
         if now - self._since <= allowed_s:
             return
+        if self._away is not None:
+            since, error = self._away
+            if now - since <= _AWAY_S:
+                return
+            away = f"{(now - since) / _MINUTE_S:.3g} min"
+            # Not raised from the error of the file, which would count as one of our own disk.
+            raise CommunicationError(f"{self._program.name}.dat cannot be followed, for {away} now: {error}")
         raise InstrumentFault(
             f"{self._file(seen)}; no row for {(now - self._since) / _MINUTE_S:.3g} min, more than "
             f"{allowed_s / _MINUTE_S:.3g} min, the longest for the row at {_where(row)}; look at MultiVu; "
-            "`onnes resume` prepares the block again"
+            "when the night goes on, the block is prepared again"
         )
 
     def _file(self, seen: Streamed) -> str:

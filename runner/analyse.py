@@ -1,7 +1,7 @@
 """Analyse a night or a run that is stored: results, ``results.json`` and the figure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onnes.instruments.errors import ConfigurationError, StorageError
@@ -9,8 +9,9 @@ from onnes.runner.calibrate import write_calibration
 from onnes.runner.figure import draw
 from onnes.runner.findings import find
 from onnes.runner.moment_file import find_in_file
+from onnes.runner.moment_reference import against
 from onnes.runner.problems import choice
-from onnes.runner.results import NightResult, write_results
+from onnes.runner.results import NightResult, night_result, write_results
 from onnes.runner.sample_file import SampleFile
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
@@ -32,29 +33,27 @@ class AnalysisReport:
     messages: tuple[str, ...]
 
 
-def analyse(path: Path, sample: SampleFile | None = None, calibration: Path | None = None) -> AnalysisReport:
+def analyse(
+    path: Path,
+    sample: SampleFile | None = None,
+    calibration: Path | None = None,
+    reference: Path | None = None,
+) -> AnalysisReport:
     """Analyse the night or the run in the folder ``path``, write ``results.json`` and ``figure.png`` into it.
 
     Args:
         sample: its sizes count instead of those that were recorded, which stay as they are; voltage and
             current are stored raw, so a size that was wrong costs no night.
         calibration: file of the residual field that gets what a palladium standard found.
+        reference: another night or run of moments that this one is divided by.
 
     Raises:
-        ConfigurationError: if ``path`` is neither, ``sample`` is none of the samples that were measured, or
-            there is nothing to write into ``calibration``.
+        ConfigurationError: if ``path`` or ``reference`` is neither, ``sample`` is none of the samples that
+            were measured, there is nothing to write into ``calibration``, or nothing in common with
+            ``reference``.
         StorageError: if a file of it is missing or damaged, or the folder cannot be written.
     """
-    folder: Night | Run
-    if (path / NIGHT_MANIFEST).is_file():
-        folder = Night.open(path)
-    elif (path / RUN_MANIFEST).is_file():
-        folder = Run.open(path)
-    else:
-        raise ConfigurationError(
-            f"{path} is neither a night nor a run; expected a folder with {NIGHT_MANIFEST} or "
-            f"{RUN_MANIFEST}, or the number of a night, e.g. 0042"
-        )
+    folder = _opened(path)
     runs = folder.runs if isinstance(folder, Night) else [folder]
     messages: list[str] = [] if sample is None else [_with_sizes_of(sample, runs)]
     if folder.status != "finished":
@@ -63,6 +62,10 @@ def analyse(path: Path, sample: SampleFile | None = None, calibration: Path | No
         since = f" (last heartbeat {beat}; an old one is a crash: look at the sources)" if beat else ""
         messages.append(f"{path.name} is {folder.status}{since}: analysed is what was measured so far")
     findings = find(folder)
+    if reference is not None:
+        compared = against(findings.moments, find(_opened(reference)).moments, reference.name)
+        results = [night_result(key, result, (), frozenset()) for key, result in compared]
+        findings = replace(findings, results=(*findings.results, *results))
     if not (findings.temperature_runs or findings.field_runs or findings.moments):
         messages.append(f"{path.name} has no run that can be analysed yet")
     if calibration is not None:
@@ -78,6 +81,17 @@ def analyse(path: Path, sample: SampleFile | None = None, calibration: Path | No
         findings.results,
         figure if drawn else None,
         tuple(messages),
+    )
+
+
+def _opened(path: Path) -> Night | Run:
+    if (path / NIGHT_MANIFEST).is_file():
+        return Night.open(path)
+    if (path / RUN_MANIFEST).is_file():
+        return Run.open(path)
+    raise ConfigurationError(
+        f"{path} is neither a night nor a run; expected a folder with {NIGHT_MANIFEST} or "
+        f"{RUN_MANIFEST}, or the number of a night, e.g. 0042"
     )
 
 

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from onnes.instruments.drivers import CLASSES
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.moments import Scan
-from onnes.instruments.mpms import Mpms
 from onnes.instruments.quantities import show
 from onnes.procedures.hysteresis_loop import HysteresisLoop
 from onnes.procedures.moment_measurement import MomentMeasurement
@@ -21,6 +19,7 @@ from onnes.runner.build_measurements import magnet_options
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.known_residual import known_residual, usual_source
+from onnes.runner.moment_check import machine_of, refused_by, screening_emu
 from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place, choice
 from onnes.runner.quantity_text import Sweep, Typed
@@ -148,6 +147,9 @@ class MomentBuilder:
         except ValueError as error:
             self.ledger.refuse(filled.place, str(error))
             return
+        if why := refused_by(self.around.station, mount, measurement.program()):
+            self.ledger.refuse(filled.place, why)
+            return
         yield Measure(measurement.kind, measurement.label(), mount, measurement)
 
     def _common(self, filled: Filled, mount: str, fields: tuple[Typed, ...]) -> dict[str, Any] | None:
@@ -158,6 +160,7 @@ class MomentBuilder:
             magnet.setdefault("rate_oe_per_s", self.around.field_rate_oe_per_s)
         self._look_at_the_approach(filled, magnet, fields)
         self._look_at_the_mounting(filled, mount)
+        self._look_at_the_range(filled, mount, fields)
         if not history:
             return None
         residual = self._residual(filled, mount, history["prepare"])
@@ -200,8 +203,8 @@ class MomentBuilder:
             for key, name in _SCAN_KEYS.items():
                 if (value := getattr(layer, key)) is not None:
                     merged[name] = float(value) if isinstance(value, Typed) else value
-        driver = CLASSES[self.around.station.instruments[mount].driver]
-        known = list(driver.model.timings) if issubclass(driver, Mpms) else []
+        machine = machine_of(self.around.station, mount)
+        known = [] if machine is None else list(machine.timings)
         mode = merged.get("mode", Scan().mode)
         if mode not in known:
             self.ledger.refuse(
@@ -221,8 +224,15 @@ class MomentBuilder:
         source = told.get("from_") or usual_source(station)
         recipe = Prepare.from_json(prepare)
         given: dict[str, Any] = {"from": source, "correct": told.get("correct", source != "estimate")}
-        if "accept" in told:
-            given["accept"] = float(told["accept"])
+        if isinstance(accept := told.get("accept"), Typed):
+            if float(accept) >= 1.0:
+                self.ledger.refuse(
+                    accept.place,
+                    f"accept = {accept.text} would take a residual field as large as the measuring field; "
+                    "expected less than 100 %, e.g. '5 %'",
+                )
+                return None
+            given["accept"] = float(accept)
         try:
             known = known_residual(station, mount, source, recipe.approach, recipe.degauss_from_oe or 0.0)
             return Residual.from_json(compact(given | dict(known)))
@@ -234,6 +244,12 @@ class MomentBuilder:
         """Refuse measuring fields that the residual field spoils, each at its place; say whether none is."""
         spoilt: dict[Place, str] = {}
         for field in self._measuring(filled, fields):
+            if field.number == 0:
+                spoilt[field.place] = (
+                    f"{filled.name} in a measuring field of 0 Oe: there is nothing to screen or to trap; "
+                    "expected e.g. '5 Oe'"
+                )
+                continue
             try:
                 gate(residual, float(field))
             except ValueError as error:
@@ -276,6 +292,20 @@ class MomentBuilder:
                 f"L081: the film {sample.id} is mounted without an axis, and its moments differ by 4e4 "
                 f"between them; give {which}.axis in its file",
             )
+
+    def _look_at_the_range(self, filled: Filled, mount: str, fields: tuple[Typed, ...]) -> None:
+        """Warn of a ZFC moment beyond the range; the fields of a loop go beyond what a body screens."""
+        sample, machine = self.around.samples[mount], machine_of(self.around.station, mount)
+        largest = max(fields, key=lambda field: abs(field.number))
+        emu = screening_emu(sample, self.around.mounting, float(largest))
+        if filled.name != "zfc_fc" or machine is None or emu is None or emu <= machine.largest_emu:
+            return
+        text = (
+            f"{sample.id} would have a moment of {emu:.3g} emu if it screened all of "
+            f"{show(largest.number, 'field', 'Oe')}, beyond {machine.largest_emu:.9g} emu, the range of the "
+            f"{machine.name}; take a smaller field or a smaller piece"
+        )
+        self.ledger.messages.append((largest.place, text))
 
     def _say(self, filled: Filled, text: str) -> None:
         self.ledger.messages.append((filled.place, text))

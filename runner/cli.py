@@ -94,14 +94,21 @@ def run(
     type=click.Path(path_type=Path),
     help="Add the residual field that a palladium standard found to this file.",
 )
+@click.option(
+    "--reference",
+    metavar="NIGHT",
+    help="Another night of moments: the fraction of its sample, the ratio of initial slopes.",
+)
 @JSON
-def analyse(folder: str, sample: str | None, calibration: Path | None, as_json: bool) -> int:
+def analyse(
+    folder: str, sample: str | None, calibration: Path | None, reference: str | None, as_json: bool
+) -> int:
     """Analyse a night or a run again: a folder, the number of a night below ./runs, or a .dat of MultiVu."""
 
     def answer() -> "Answer":
         from onnes.runner.nights import analyse_folder
 
-        return analyse_folder(folder, sample, calibration)
+        return analyse_folder(folder, sample, calibration, reference)
 
     return print_answer(as_json, answer)
 

@@ -8,7 +8,7 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.station import Station
 from onnes.procedures import ramping
 from onnes.procedures.watch import Watch
-from onnes.runner.hand_over import HandOvers
+from onnes.runner.hand_over import HandOvers, LeftToMultiVuError
 from onnes.runner.plan import Finish, Measure, PlanStep, SetField, SetTemperature, Wait
 from onnes.runner.record import Record
 from onnes.runner.run_clock import RunClock
@@ -79,12 +79,18 @@ class Controls:
                 held, its setpoint then goes to the nearest safe value, which is where it is, within them.
 
         Raises:
+            LeftToMultiVuError: if a sequence of MultiVu sets them.
             OnnesError: what setting and waiting fail with.
         """
         station = self._station
         if station.thermostat is None:
             self._hand_overs.finish(self._clock)
             return
+        if station.masters:
+            raise LeftToMultiVuError(
+                f"MultiVu may go on with its sequence {', '.join(station.masters)}, which sets temperature "
+                "and field; stop it there, and set them there"
+            )
         kelvin = station.snapshot()[0].value  # nothing is sent to a cryostat in a fault state
         target = finish.temperature_k
         if target is None and ran_away_from is not None and not math.isnan(kelvin):

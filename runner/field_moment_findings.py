@@ -29,9 +29,10 @@ _TC_RANGE = 2.0  # of the warmest loop: beyond, loops say nothing of Tc
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VirginFindings:
-    """Virgin curves, {temperature asked for, K: Hc1}, and Hc1(0); None where there is none."""
+    """Virgin curves, {temperature asked for, K: Hc1 or slope}, and Hc1(0); None where there is none."""
 
     measured: MomentRun
+    slopes: Mapping[float, Result]
     hc1: Mapping[float, LowerCriticalField]
     at_zero: Result | None
 
@@ -48,6 +49,7 @@ def virgin_findings(measured: MomentRun, compare_with: frozenset[str]) -> tuple[
     """Return initial slope and Hc1 of each temperature, Hc1(0), and lambda where xi is known."""
     body = measured.body
     keyed: Keyed = []
+    slopes: dict[float, Result] = {}
     found: dict[float, LowerCriticalField] = {}
     for kelvin in measured.temperatures_k:
         virgin = measured.of(kelvin)["virgin"]
@@ -62,7 +64,7 @@ def virgin_findings(measured: MomentRun, compare_with: frozenset[str]) -> tuple[
             ]
             continue
         four_pi_m = _four_pi_m(rows, body.volume_cm3)
-        slope = _slope(four_pi_m, virgin.reading_oe, body.volume_sigma)
+        slopes[kelvin] = slope = _slope(four_pi_m, virgin.reading_oe, body.volume_sigma)
         keyed.append((f"initial-slope-{kelvin:g}K", _at(slope, kelvin)))
         if body.n is None:
             keyed.append((f"hc1-{kelvin:g}K", _none(f"Hc1, {kelvin:g} K", "Oe", body.why["n"])))
@@ -88,7 +90,7 @@ def virgin_findings(measured: MomentRun, compare_with: frozenset[str]) -> tuple[
             ("hc1-zero-threshold", replace(bound, quantity=f"{bound.quantity} by threshold")),
             ("penetration-depth", _depth(at_zero, compare_with)),
         ]
-    return VirginFindings(measured, found, at_zero), keyed
+    return VirginFindings(measured, slopes, found, at_zero), keyed
 
 
 def loop_findings(measured: MomentRun) -> tuple[LoopFindings, Keyed]:

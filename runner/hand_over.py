@@ -22,6 +22,10 @@ _COUNT = "handed_over"  # key of a step in night.json: how often its program was
 _FINISH_S, _USUAL_RATE_OE_PER_S = 600.0, 100.0
 
 
+class LeftToMultiVuError(ConfigurationError):
+    """Temperature and field stay where a sequence takes them that nobody follows any more."""
+
+
 class HandOvers:
     """Names the programs of one night and hands them over.
 
@@ -37,7 +41,6 @@ class HandOvers:
         self._record = record
         self._notify = notify
         self._stretch: frozenset[int] = frozenset()  # numbers of the steps whose programs are handed over
-        self._waits_for: moments.HandedOver | None = None  # what somebody has to start
         self._finish: tuple[str, moments.MomentProgram] | None = None  # at which magnetometer; None: nowhere
 
     def take(
@@ -56,8 +59,9 @@ class HandOvers:
         if step.number in self._stretch:
             return
         steps = [(step, measurement), *self._following(step, measurement, left)]
-        programs = []
+        programs: list[moments.MomentProgram] = []
         for one, measured in steps:
+            measured.after = programs[-1].moments()[-1] if programs else None
             count = self._count(one.number)
             measured.program_name = self._name(f"{one.number:02d}_{measured.kind}", count)
             programs.append(measured.program(take_up if one is step else None))
@@ -67,10 +71,10 @@ class HandOvers:
         handed = self._station.magnetometer(measurement.magnetometer).hand_over(programs)
         for one, measured in steps:
             measured.handed_over = True
+            measured.start = handed.start if one is step else None  # the others go on by themselves
             self._record.step(one.number, **{_COUNT: self._count(one.number)})
         self._stretch = frozenset(one.number for one, _ in steps)
         self._finish = None if finish is None else (measurement.magnetometer, finish)
-        self._waits_for = handed
         values = {
             "start": str(handed.start),
             "runbook": str(handed.runbook),
@@ -82,34 +86,32 @@ class HandOvers:
         self._record.event("hand_over", message, values)
         self._notify("suspended", message)
 
-    def begun(self) -> None:
-        """Note that a row has come: somebody has started the sequence."""
-        self._waits_for = None
-
     def void(self) -> None:
         """Note that a measurement was broken off: what is left has to be handed over anew."""
-        self._stretch, self._waits_for, self._finish = frozenset(), None, None
+        self._stretch, self._finish = frozenset(), None
 
     def finish(self, clock: Clock) -> None:
         """Wait until MultiVu has taken temperature and field where the sequence wants them at the end.
 
         Raises:
-            ConfigurationError: if it has no sequence that does.
+            LeftToMultiVuError: if it has no sequence that does.
             InstrumentFault: if it does not get there in time.
-            StorageError: if its file cannot be read.
+            CommunicationError: if its file cannot be read for long.
         """
         if self._finish is None:
-            raise ConfigurationError(
+            raise LeftToMultiVuError(
                 "temperature and field cannot be set from here, and MultiVu has no sequence that takes them "
                 "where finish says; look at MultiVu, stop its sequence there, and set them there"
             )
         name, program = self._finish
         machine = self._station.magnetometer(name)
-        stream = MomentStream(program, clock.now(), start_within_s=0.0, start=None)
+        stream = MomentStream(program, clock.now())
         machine.follow(program)
         try:
             while not stream.is_over:
-                seen = machine.poll()
+                seen = stream.look(machine, clock.now())
+                for remark in seen.remarks:
+                    self._record.event("magnetometer", remark, {"program": program.name, "size": seen.size})
                 for moment in seen.moments:
                     stream.came(moment)
                     where = f"{moment.temperature_k:.5g} K, {moment.field_oe:.6g} Oe"
@@ -118,13 +120,6 @@ class HandOvers:
                 clock.sleep(POLL_S)
         finally:
             machine.let_go(ended=stream.is_over)
-
-    def waiting(self) -> str:
-        """Return which file somebody has to start, in words; empty where none is waited for."""
-        if self._waits_for is not None and self._waits_for.data.exists():  # the sequence begins with it
-            self._waits_for = None
-        start = None if self._waits_for is None else self._waits_for.start.name
-        return "" if start is None else f"waiting for somebody to start {start} in MultiVu"
 
     def _following(
         self, step: PlanStep, measurement: MomentMeasurement, left: Collection[int]

@@ -50,7 +50,7 @@ class Hold:
     ) -> None:
         self.history_kept = False
         self._field_rate_oe_per_s = field_rate_oe_per_s
-        self._unheld: list[str] = []  # who did not confirm its hold state
+        self._unheld: dict[str, str] = {}  # who did not confirm its hold state: what it said
         self._hold_again_at = 0.0
         self._wants_no_field = False
         self._field_is_due = False  # it is not known to be on its way to zero
@@ -163,8 +163,9 @@ class Hold:
 
     def _held(self, steps: Iterable[SafeStep]) -> None:
         found = list(steps)
-        self._record.safe_steps("hold", found)
-        self._unheld = [step.instrument for step in found if not step.confirmed]
+        # What is not confirmed is tried again and again, and told once.
+        self._record.safe_steps("hold", [s for s in found if self._unheld.get(s.instrument) != s.message])
+        self._unheld = {step.instrument: step.message for step in found if not step.confirmed}
         self._hold_again_at = self._clock.now() + _HOLD_AGAIN_S
 
     def _heed(self) -> None:

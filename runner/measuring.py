@@ -110,7 +110,7 @@ class Measuring:
     def waiting(self) -> str:
         """Return what the measurement under way waits for, in words; empty where it measures."""
         watch = None if self._measurement is None else self._measurement.watch
-        return self._hand_overs.waiting() or ("" if watch is None else watch.waiting())
+        return "" if watch is None else watch.waiting()
 
     def _hand_over(self, step: PlanStep, measurement: Measurement, take_up: TakeUp) -> None:
         if not isinstance(measurement, MomentMeasurement):
@@ -141,7 +141,6 @@ class Measuring:
                 except StorageError as error:
                     raise record.storage_failed(error) from error
                 self.points += 1
-                self._hand_overs.begun()
                 self._got_on(item)
                 done = min(done + 1, planned)
                 record.point(item, done, before + done * share)

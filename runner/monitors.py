@@ -198,7 +198,7 @@ class Monitors:
         if now >= self._next_row:
             self._next_row, self._next_foreign = now + ENVIRONMENT_S, now + FOREIGN_S
             self._environment()
-        elif now >= self._next_foreign:
+        elif now >= self._next_foreign and not self._station.masters:  # no setpoint is ours meanwhile
             self._next_foreign = now + FOREIGN_S
             with self._failures_told_elsewhere():
                 self._act(self._interlocks.foreign(self._station.foreign_setpoints(), now))
@@ -207,16 +207,21 @@ class Monitors:
         if now - max(self._record.last_event_at, self._last_point) >= WAITING_S:
             self._say_what_is_waited_for()
 
+    @property
+    def _needs_no_link(self) -> bool:
+        """Say whether silence costs nothing: the night stands still, or MultiVu measures by itself."""
+        return self._still or bool(self._station.masters)
+
     @contextmanager
     def _failures_told_elsewhere(self) -> Iterator[None]:
-        """Let pass a fault that is known, and a silent instrument while the night stands still anyway."""
+        """Let pass a fault that is known, and a silent instrument while nothing depends on it."""
         try:
             yield
         except InstrumentFault:
             if not self._fault_is_known:
                 raise
         except CommunicationError:
-            if not self._still:
+            if not self._needs_no_link:
                 raise
 
     def _judge(self, temperature: Reading, field: Reading | None) -> None:
@@ -286,7 +291,8 @@ class Monitors:
             )
             if trip.policy == "safe_stop":
                 raise SafeStop(trip.message)
-            if trip.policy == "suspend" and not self._still:
+            costs_nothing = self._needs_no_link if trip.name == "link" else self._still
+            if trip.policy == "suspend" and not costs_nothing:
                 raise BrokenOff(self._break(trip))
 
     def contact_opened(self, error: ContactError) -> Break | None:

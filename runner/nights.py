@@ -113,15 +113,19 @@ def _compared(plan: Plan) -> tuple[str, ...]:
     return ()
 
 
-def analyse_folder(folder: str, sample: str | None, calibration: Path | None = None) -> NightAnswer:
+def analyse_folder(
+    folder: str, sample: str | None, calibration: Path | None = None, reference: str | None = None
+) -> NightAnswer:
     """Analyse a night or a run again, or a file of MultiVu.
 
     Args:
         sample: sample file or its name, whose sizes count instead of the recorded ones.
         calibration: file of the residual field that gets what a palladium standard found.
+        reference: another night of moments, by folder or number, that this one is divided by.
 
     Raises:
-        ConfigurationError: if there is no such night or run, or the sample is none of those measured there.
+        ConfigurationError: if there is no such night or run, the sample is none of those measured there, or
+            the reference has nothing in common with it.
         StorageError: if its files cannot be read, or the results not written.
     """
     sizes = None if sample is None else _sample(sample)
@@ -130,9 +134,12 @@ def analyse_folder(folder: str, sample: str | None, calibration: Path | None = N
             raise ConfigurationError(
                 "a file says nothing of how zero was reached; --calibration takes a night"
             )
+        if reference is not None:
+            raise ConfigurationError("--reference divides one night by another; name a night, not a file")
         report = analyse_file(Path(folder).resolve(), sizes)
     else:
-        report = analyse(find_night(folder, RUNS).resolve(), sizes, calibration)
+        other = None if reference is None else find_night(reference, RUNS).resolve()
+        report = analyse(find_night(folder, RUNS).resolve(), sizes, calibration, other)
     # A run that is damaged is told like a result; a program should see it from the exit code too.
     damaged = any(result.id.startswith("analysis") for result in report.results)
     return NightAnswer(

@@ -247,7 +247,9 @@ class _Planner:
             return mount
         if mount and mount not in mounts:
             where = f"{choice(mounts)}{nearest(mount, mounts)}" if mounts else "a station that has one"
-            self._refuse(place, f"the station has no wiring '{mount}'; expected {where}")
+            self._refuse(
+                place, f"'{mount}' is no wiring of the station, nor its magnetometer; expected {where}"
+            )
         elif not mount and len(mounts) == 1:
             return mounts[0]
         elif not mount and len(mounts) > 1:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, PrivateAttr
 
 from onnes.instruments import quantities
 from onnes.instruments.protocols import FieldApproach
@@ -47,7 +47,7 @@ class ResidualCalibration(BaseModel, extra="forbid", frozen=True):
 
     calibration: Literal[1]
     magnet: str = ""
-    entry: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    entry: tuple[Entry, ...]
 
     _path: Path = PrivateAttr(default=Path())
     _text: str = PrivateAttr(default="")
@@ -118,6 +118,8 @@ def load_residual_calibration(path: Path) -> ResidualCalibration:
 
 
 def _problems(file: ResidualCalibration) -> Iterator[Problem]:
+    if not file.entry:
+        yield Problem(("entry",), "there is no [[entry]]; expected one for each way to zero")
     for index, entry in enumerate(file.entry):
         for key, value in (("degauss_from", entry.degauss_from), ("uncertainty", entry.uncertainty)):
             if value <= Decimal(0):

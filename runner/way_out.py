@@ -13,6 +13,7 @@ from onnes.instruments.station import Station
 from onnes.runner.breaks import BREAKS_IN_VAIN, LinkDown, SafeStop
 from onnes.runner.controls import Controls
 from onnes.runner.ending import Ended, ended_by
+from onnes.runner.hand_over import LeftToMultiVuError
 from onnes.runner.hold import Hold
 from onnes.runner.monitors import Monitors
 from onnes.runner.notifications import UNSAFE
@@ -60,7 +61,7 @@ class WayOut:
         steps = self._station.stop_sources(abort=abort)
         worse = None
         if ended.may_finish and all(step.confirmed for step in steps):
-            worse = self._finish()
+            worse = self._finish(ended)
         found = {step.instrument: step for step in self._station.safe_state(abort=abort)}
         for pause_s in _SAFE_AGAIN_S:
             unsafe = [name for name, step in found.items() if not step.confirmed]
@@ -88,13 +89,17 @@ class WayOut:
         self._record.tell(message=text)
         self._notify(UNSAFE, text)
 
-    def _finish(self) -> Ended | None:
+    def _finish(self, ended: Ended) -> Ended | None:
         """Go where the sequence wants field and temperature; return how that failed, if it did."""
         self._requests.heed_only_abort()
         self._run_clock.deadline = math.inf
         try:
             with self._monitors.standing_still():  # on the way out nothing is suspended any more
                 stops = self._go_to_finish()
+        except LeftToMultiVuError as error:  # whoever stops such a machine has not failed for it
+            self._record.event("finish_failed", str(error))
+            status = "failed" if ended.status == "finished" else ended.status
+            return Ended(status, f"finish not reached: {error}", may_finish=False)
         except Exception as error:  # noqa: BLE001 - the safe state comes next, whatever this was
             worse = ended_by(error)
             self._record.event("finish_failed", worse.message, {"traceback": traceback.format_exc()})

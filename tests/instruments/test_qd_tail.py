@@ -1,5 +1,6 @@
 """A growing file is followed whatever becomes of it: torn rows, a new header, another file in its place."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -157,6 +158,30 @@ def test_a_file_that_becomes_shorter_is_said_and_read_anew(tail: DatTail, path: 
     assert kelvins(tail) == [4.0]
 
 
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (len(HEAD + row(0)) - 40, "line 13: .* cells where others have .*, so a row has run into another"),
+        (len(HEAD) - 60, "line 12: a row has run into the row of columns"),
+        (HEAD.index(b"4004") + 5, "line 4: .* cells where others have .*, so a row has run into another"),
+    ],
+)
+def test_of_a_file_that_is_cut_in_a_line_the_next_row_is_lost_and_no_other(
+    tail: DatTail, path: Path, left: int, says: str
+) -> None:
+    append(path, HEAD + row(0))
+    tail.poll()
+    with path.open("r+b") as file:
+        file.truncate(left)
+    append(path, row(1) + row(2))
+    news = tail.poll()
+    assert [found.values["temperature_k"] for found in news.rows] == [4.0]
+    _, broken = news.remarks
+    assert re.search(says, broken)
+    append(path, row(3))
+    assert kelvins(tail) == [5.0]
+
+
 def test_an_emptied_file_is_followed_on(tail: DatTail, path: Path) -> None:
     append(path, HEAD + row(0))
     tail.poll()
@@ -176,6 +201,20 @@ def test_a_file_that_goes_and_comes_back_repeats_nothing(tail: DatTail, path: Pa
     assert tail.poll().remarks == ()
     path.write_bytes(content + row(1))
     assert kelvins(tail) == [3.0]
+
+
+def test_a_folder_that_is_away_is_no_file_that_is_gone(tail: DatTail, path: Path) -> None:
+    append(path, HEAD + row(0))
+    tail.poll()
+    away = path.parent.with_name("away")
+    path.parent.rename(away)
+    with pytest.raises(StorageError, match=r"cannot read .*film\.dat: .*; bring the drive back"):
+        tail.poll()
+    away.rename(path.parent)
+    append(path, row(1))
+    news = tail.poll()
+    assert [found.values["temperature_k"] for found in news.rows] == [3.0]
+    assert news.remarks == ()
 
 
 def test_two_rows_of_one_time_both_come(tail: DatTail, path: Path) -> None:
@@ -242,6 +281,21 @@ def test_each_look_reads_only_what_is_new(tail: DatTail, path: Path) -> None:
     news = tail.poll()
     assert [found.values["temperature_k"] for found in news.rows] == [602.0]
     assert news.remarks == ()
+
+
+def test_two_hundred_thousand_rows_come_once_each_and_a_look_costs_what_is_new(
+    tail: DatTail, path: Path
+) -> None:
+    """The file stays open, so that the writing costs little; 100 looks at 2000 new rows each."""
+    stamps: list[float] = []
+    with path.open("wb") as file:
+        file.write(HEAD)
+        for look in range(100):
+            file.write(b"".join(row(2000 * look + number) for number in range(2000)))
+            file.flush()
+            stamps += [found.values["time_stamp_s"] for found in tail.poll().rows]
+    assert stamps == [STAMP + number for number in range(200_000)]
+    assert tail.poll().rows == ()
 
 
 def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

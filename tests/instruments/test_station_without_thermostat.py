@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.moments import Magnetometer, MomentProgram, Scan
+from onnes.instruments.open_station import open_station
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
 from onnes.instruments.survey import survey_station
@@ -118,3 +120,30 @@ def test_a_program_for_a_mode_that_the_machine_lacks_is_refused(bare: Station) -
     program = MomentProgram("p", "t", (), Scan(mode="vsm"), 10.0)
     with pytest.raises(ConfigurationError, match="cannot scan in mode 'vsm'; expected one of dc, rso"):
         bare.magnetometer().check(program)
+
+
+def test_a_real_one_needs_no_visa_library_and_says_which_folder_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "onnes.instruments.open_station.open_library", Mock(side_effect=ConfigurationError("no VISA library"))
+    )
+    text = (EXAMPLES / "mpms-xl-sim.toml").read_text(encoding="utf-8")
+    text = text.replace('backend = "simulated"', 'backend = "visa"').replace("../multivu/mpms-xl-sim", "mv")
+    (tmp_path / "templates").mkdir()
+    template = "templates/mpms-xl-sim.seq"
+    (tmp_path / template).write_bytes((EXAMPLES / template).read_bytes())
+    (tmp_path / "real.toml").write_text(text, encoding="utf-8")
+    file = load_station_file(tmp_path / "real.toml")
+    with pytest.raises(ConfigurationError, match=r"there is no folder .*data, which data in the station"):
+        open_station(file, VirtualClock())
+    (surveyed,) = survey_station(file, VirtualClock())
+    assert "share it from the computer of MultiVu, or correct the station file" in surveyed.problem
+    for folder in ("mv/data", "mv/sequences"):
+        (tmp_path / folder).mkdir(parents=True)
+    station = open_station(file, VirtualClock())
+    assert station.provenance["backend"] == "visa"
+    assert station.provenance["instruments"]["mpms"].startswith("MPMS-XL, followed through the files")
+    assert station.silent() == {}
+    (tmp_path / "mv/data").rmdir()
+    assert "there is no folder" in station.silent()["mpms"]

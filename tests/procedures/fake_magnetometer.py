@@ -29,7 +29,7 @@ class FakeMagnetometer:
     missing: frozenset[int] = frozenset()  # numbers of rows that never come
     stops_after: int = 10**9
     flags_of: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    unreadable_after_s: float = float("inf")
+    unreadable: tuple[float, float] = (float("inf"), float("inf"))  # from when to when, s of the clock
     diary: list[tuple[str, ...]] = field(default_factory=list)
     programs: list[MomentProgram] = field(default_factory=list)
     _started: float = 0.0
@@ -62,7 +62,7 @@ class FakeMagnetometer:
 
     def poll(self) -> Streamed:
         now, rows = self.clock.now(), self.programs[-1].moments()
-        if now >= self.unreadable_after_s:
+        if self.unreadable[0] <= now < self.unreadable[1]:
             raise StorageError("multivu/a.dat cannot be read: the network path was not found")
         found = []
         remarks: list[str] = []

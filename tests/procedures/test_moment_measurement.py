@@ -11,6 +11,7 @@ from pymeasure.experiment import Procedure, Results, Worker
 
 from onnes.instruments.clock import VirtualClock, virtual_time
 from onnes.instruments.errors import CommunicationError, ConfigurationError, InstrumentFault
+from onnes.instruments.moments import MeasureMoment
 from onnes.instruments.records import Event, Point, row_of
 from onnes.procedures.moment_measurement import MomentMeasurement
 from onnes.procedures.moment_point import MomentPoint
@@ -146,7 +147,7 @@ def test_it_says_whether_it_waits_for_somebody_or_for_a_row_and_how_long(machine
     assert said[0] == "waiting for somebody to start onnes-start-zfc-fc_5Oe.seq in MultiVu"
     assert "waiting for the row at 45 K, 3.5 Oe (expected in 1 min)" in said
     said.clear()
-    measurement.handed_over, machine.slowness = True, 1.2
+    measurement.handed_over, measurement.start, machine.slowness = True, None, 1.2
     points_of(measurement, machine)
     assert said[1].startswith("waiting for the row at 2 K, 3.5 Oe (expected in 3")
     assert any("ago)" in text for text in said)
@@ -160,7 +161,7 @@ def test_a_program_that_nobody_starts_is_a_fault(machine: FakeMagnetometer) -> N
     with pytest.raises(
         InstrumentFault,
         match=r"zfc-fc_5Oe\.dat is not there, so onnes-start-zfc-fc_5Oe\.seq was not started; no row for .* m"
-        r"in, more than .* min, the longest for the row at 2 K, 3\.5 Oe; look at MultiVu; `onnes resume`",
+        r"in, more than .* min, the longest for the row at 2 K, 3\.5 Oe; look at MultiVu; when",
     ):
         points_of(zfc_fc(), machine)
     assert machine.diary[-1] == ("let_go", "broken off")
@@ -171,7 +172,7 @@ def test_a_program_that_nobody_starts_is_a_fault(machine: FakeMagnetometer) -> N
 
 def test_a_file_that_was_to_follow_another_and_does_not_is_a_fault(machine: FakeMagnetometer) -> None:
     machine.operator_s = 1e6
-    measurement = zfc_fc(start_within_s=0.0)
+    measurement = zfc_fc()
     measurement.handed_over = True
     with pytest.raises(InstrumentFault, match=r"zfc-fc_5Oe\.dat is not there; no row for"):
         points_of(measurement, machine)
@@ -216,13 +217,54 @@ def test_a_row_off_its_setpoint_does_not_count_and_a_poor_fit_does(machine: Fake
     assert [point.flags for point in points[:3]] == ["off_setpoint", "poor_fit", "poor_fit,range"]
 
 
-def test_a_folder_that_is_gone_counts_as_a_link_that_is_down(machine: FakeMagnetometer) -> None:
-    machine.unreadable_after_s = 2500.0
+def test_a_folder_that_is_away_for_a_while_is_told_once_and_costs_nothing(machine: FakeMagnetometer) -> None:
+    undisturbed = points_of(zfc_fc(), FakeMagnetometer(VirtualClock()))
+    machine.unreadable = (2500.0, 3300.0)
+    items = list(items_of(zfc_fc(), machine))
+    points = [item for item in items if isinstance(item, MomentPoint)]
+    assert [point.time_stamp for point in points] == [point.time_stamp for point in undisturbed]
+    told = [item.message for item in items if isinstance(item, Event) and item.kind == "magnetometer"]
+    assert told == [
+        "zfc-fc_5Oe.dat cannot be looked at, while MultiVu goes on: multivu/a.dat cannot be read: the "
+        "network path was not found",
+        "zfc-fc_5Oe.dat can be looked at again, after 800 s",
+    ]
+
+
+def test_while_its_folder_is_away_a_row_may_be_missed_for_a_quarter_of_an_hour(
+    machine: FakeMagnetometer,
+) -> None:
+    machine.unreadable = 2500.0, math.inf
     with pytest.raises(
-        CommunicationError, match=r"the file of zfc-fc_5Oe cannot be followed: multivu/a\.dat cannot be read"
+        CommunicationError, match=r"zfc-fc_5Oe\.dat cannot be followed, for .* min now: multivu/a\.dat cannot"
     ):
         points_of(zfc_fc(), machine)
     assert machine.diary[-1] == ("let_go", "broken off")
+    assert machine.clock.now() >= 2500.0 + 900.0
+
+
+def test_only_the_first_of_a_stretch_waits_for_somebody(machine: FakeMagnetometer) -> None:
+    machine.operator_s = 4500.0
+    measurement = zfc_fc()
+    measurement.handed_over, measurement.start = True, FOLDER / "onnes-start-a.seq"
+    assert len(points_of(measurement, machine)) == 9
+    measurement.start = None
+    with pytest.raises(InstrumentFault, match=r"zfc-fc_5Oe\.dat is not there; no row for"):
+        points_of(measurement, machine)
+
+
+def test_a_program_that_follows_another_comes_from_where_that_ends() -> None:
+    measurement = zfc_fc()
+    alone = measurement.program()
+    measurement.after = MeasureMoment(300.0, 70_000.0, 1, "up", 60.0)
+    program = measurement.program()
+    done = [[step for step in p.steps if not isinstance(step, MeasureMoment)] for p in (alone, program)]
+    assert done[0] == done[1]
+    first, second, *_ = alone.moments()
+    # From 300 K to 49 K instead of from 2 K, and from 7 T to the 1 T it is degaussed from, not from 0.
+    later_s = (251.0 - 47.0) / 10.0 * 60.0 + (60_000.0 - 10_000.0) / 100.0
+    assert program.moments()[0].expected_s == pytest.approx(first.expected_s + later_s)
+    assert program.moments()[1].expected_s == pytest.approx(second.expected_s)
 
 
 def test_a_magnetometer_that_is_not_there_is_refused(machine: FakeMagnetometer) -> None:

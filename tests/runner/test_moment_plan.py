@@ -202,6 +202,14 @@ def test_without_a_calibration_an_estimate_counts_and_more_may_be_accepted(plann
             "magnetization: {curve: virgin, temperature: 5 K, field: 0..1 T step 1 kOe, quadrants: 2}",
             "6:5: quadrants belong to a loop",
         ),
+        (
+            "zfc_fc: {field: [200 Oe, 0 Oe], temperature: [5 K, 9 K]}",
+            "6:30: zfc_fc in a measuring field of 0 Oe: there is nothing to screen or to trap; expected",
+        ),
+        (
+            "zfc_fc: {field: 200 Oe, temperature: [5 K, 9 K], prepare: {residual: {accept: 120 %}}}",
+            "6:83: accept = 120 % would take a residual field as large as the measuring field; expected less",
+        ),
         ("zfc_fc: {wiring: film}", "6:14: unknown key 'wiring' in zfc_fc"),
         ("zfc_fc: {scan: {mod: dc}}", "6:21: unknown key 'mod' in scan; .*did you mean 'mode'"),
         ("zfc_fc: {prepare: {residual: {form: pd}}}", "6:35: unknown key 'form' in residual; .*'from'"),
@@ -268,6 +276,29 @@ def test_a_night_of_a_real_machine_is_checked_where_its_template_is_not(
     assert planned(f"  - {ZFC}", station=station).steps
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("scan: {mode: rso}", "a scan in mode rso needs frequency and cycles; give them in the group scan"),
+        (
+            "magnet: {rate: 10 Oe/s}",
+            "a field rate of 10.0 Oe/s is asked for, and the MPMS-XL has none to choose",
+        ),
+    ],
+)
+def test_what_machine_and_template_will_not_take_is_refused_before_the_night(
+    planned: Planner, tmp_path: Path, more: str, says: str
+) -> None:
+    template = (STATIONS / "templates" / "mpms-xl-sim.seq").read_bytes()
+    (tmp_path / "stations/templates/mpms-xl-sim.seq").write_bytes(template)
+    station = (STATIONS / "mpms-xl-sim.toml").read_text(encoding="utf-8")
+    station = re.sub(r"^calibration = .*\n", "", station, flags=re.MULTILINE)
+    (found,) = _refused(planned, f"  - {ZFC[:-1]}, {more}}}", station=station)
+    assert found.startswith("night.yaml:6:5: ")
+    assert says in found
+    assert not (tmp_path / "multivu").exists()  # a look makes no folders
+
+
 def test_a_film_without_an_axis_is_warned_of(planned: Planner) -> None:
     film = BAR.replace('"bar"', '"film"')
     plan = planned(f"  - {ZFC}", sample=film)
@@ -282,3 +313,56 @@ def test_an_approach_that_overshoots_and_a_short_wait_are_warned_of(planned: Pla
     texts = " ".join(planned(steps).messages)
     assert "L034: the field is approached linear" in texts
     assert "L035: 60 s after a change to 10000 Oe" in texts
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("calibration = 1\n[[entry]\n", "pd.toml:2:8: expected .*expected TOML"),
+        (
+            "calibration = 1\nentry = []\n",
+            r"pd.toml:2:1: there is no \[\[entry\]\]; expected one for each way",
+        ),
+        (CALIBRATION.replace('"0.1 Oe"', '"0 Oe"'), "pd.toml:6:1: uncertainty = 0 Oe is not above zero"),
+    ],
+)
+def test_a_broken_calibration_is_refused_with_its_line_and_that_of_the_station(
+    planned: Planner, tmp_path: Path, content: str, says: str
+) -> None:
+    (tmp_path / "stations/pd.toml").write_text(content, encoding="utf-8")
+    found = _refused(planned, f"  - {ZFC}", station=MPMS3 + 'calibration = "pd.toml"\n')
+    assert found[0].startswith("night.yaml:6:5: stations/s.toml:33:1: the calibration cannot be used: ")
+    assert re.search(says, found[0]), found
+
+
+def test_of_two_magnetometers_that_of_the_roles_has_the_sample(planned: Planner) -> None:
+    squid = """[instruments.squid]
+driver = "mpms_xl"
+route = "multivu_sequence"
+template = "templates/mpms3-sim.seq"
+data = "../multivu/squid"
+
+[roles]"""
+    station = MPMS3.replace("[roles]", squid)
+    assert [one.magnetometer for one in _measurements(planned(f"  - {ZFC}", station=station))] == ["mpms"]
+    head = HEAD.replace("sample: f", "sample: {squid: f}")
+    assert _refused(planned, f"  - {ZFC}", station=station, head=head)[0] == (
+        "night.yaml:3:10: 'squid' is no wiring of the station, nor its magnetometer; expected mpms"
+    )
+
+
+def test_a_moment_beyond_the_range_is_warned_of_where_all_of_the_field_is_screened(planned: Planner) -> None:
+    bar = BAR.replace(
+        '"bar" }', '"bar", length = "8 mm", width = "4 mm", thickness = "4 mm", demagnetisation = 0.2 }'
+    )
+    step = "  - zfc_fc: {field: [200 Oe, 1 T], temperature: [5 K, 9 K]}"
+    # 1e4 Oe on 0.128 cm3 with N = 0.2: 1e4 x 0.128 / (4 pi x 0.8) = 127.3 emu
+    (found,) = [text for text in planned(step, sample=bar).messages if "emu" in text]
+    assert found == (
+        "night.yaml:6:30: f would have a moment of 127 emu if it screened all of 10000 Oe, beyond 10 emu, "
+        "the range of the MPMS3; take a smaller field or a smaller piece"
+    )
+    for harmless in ({"sample": BAR}, {"sample": bar.replace('"8 mm"', '"0.1 mm"')}):
+        assert not any("emu" in text for text in planned(step, **harmless).messages)
+    loop = "  - magnetization: {curve: loop, temperature: 5 K, field: 0..1 T step 1 kOe}"
+    assert not any("emu" in text for text in planned(loop, sample=bar).messages)

@@ -542,7 +542,10 @@ def test_a_station_without_a_magnet_takes_no_field(planned: Planner) -> None:
         ("sample: {film: f}", "night.yaml:1:1: no station; expected 'station: NAME' in the sequence"),
         ("station: s\nsample: {film: x}", "night.yaml:3:16: no sample 'x': no file samples/x.toml in "),
         ("station: s", "night.yaml:1:1: no sample; expected 'sample: NAME' in the sequence, or --sample"),
-        ("station: s\nsample: {flim: f}", "night.yaml:3:10: the station has no wiring 'flim'; expected film"),
+        (
+            "station: s\nsample: {flim: f}",
+            "night.yaml:3:10: 'flim' is no wiring of the station, nor its magnetometer; expected film",
+        ),
         ("station: s\nsample: f\nmounting: flat", "night.yaml:4:11: sample f has no mounting 'flat'"),
     ],
 )
