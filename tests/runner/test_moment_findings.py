@@ -412,3 +412,10 @@ def test_a_standard_of_another_mass_is_not_written(make: MakeNight, tmp_path: Pa
     ):
         analyse(path, calibration=file)
     assert not file.exists()
+
+
+def test_a_step_at_200_oe_that_reads_a_little_more_belongs_to_the_initial_slope(make: MakeNight) -> None:
+    field_oe = np.array([0.0, 50.0, 100.0, 150.0, 200.3, *np.arange(250.0, 1200.0, 50.0)])
+    legs = {5.0: [("virgin", field_oe, emu(-field_oe / (1 - N)))]}
+    slope = _found(make().over_field("magnetization-virgin", legs))["initial-slope-5K"]
+    assert slope.value == pytest.approx(-1 / (1 - N), rel=0.01)
