@@ -162,6 +162,7 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
             applied,
             quantity=f"{title} at {float(curve.temperature[0]):.3g} K, applied field",
             criterion=f"{applied.criterion}, V = {body.volume_cm3:.4g} cm^3",
+            flags=(*applied.flags, *_field_flags(branch)),
         )
         keyed.append((f"chi-{name}", applied))
         if name == "zfc":
@@ -172,6 +173,11 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
     if "zfc" in branches and body.area_cm2 is not None and len(branches["zfc"].rows.moment):
         keyed.append(("screened-fraction", _fraction_of_film(branches["zfc"], body.area_cm2, body)))
     return keyed
+
+
+def _field_flags(branch: MomentBranch) -> tuple[str, ...]:
+    """Return the flag of a value that is divided by a field of which nobody knows what the magnet added."""
+    return ("residual_unknown",) if math.isnan(branch.field_sigma_oe) else ()
 
 
 def susceptibility_of(branch: MomentBranch, body: Body) -> Susceptibility:
@@ -230,7 +236,11 @@ def _fraction_of_film(zfc: MomentBranch, area_cm2: float, body: Body) -> Result:
     found = screened_fraction(
         one, reference, geometry_sigma=math.hypot(1.5 * body.volume_sigma, _DISK_FOR_SQUARE)
     )
-    return replace(found, criterion=f"{found.criterion}, computed for full screening of the film")
+    return replace(
+        found,
+        criterion=f"{found.criterion}, computed for full screening of the film",
+        flags=(*found.flags, *_field_flags(zfc)),
+    )
 
 
 def _transition(zfc: MomentBranch, body: Body) -> Keyed:
