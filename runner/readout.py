@@ -48,7 +48,9 @@ class ReadoutAnswer:
                 told = f"{value} {reading.unit}".strip()
                 rows.append((reading.quantity, told, reading.state, reading.age))
             if not one.readings and not one.problem:
-                rows.append(("-", "nothing can be read from here; in a night the rows of its file tell", "", ""))
+                rows.append(
+                    ("-", "nothing can be read from here; in a night the rows of its file tell", "", "")
+                )
             if one.problem:
                 rows.append(("PROBLEM", one.problem, "", ""))
             roles = ", ".join(one.roles) or "-"

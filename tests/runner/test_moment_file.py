@@ -100,6 +100,14 @@ def test_a_loop_of_a_file_is_shown_and_has_no_current(tmp_path: Path) -> None:
     assert "geometry.shape" in jc.flags[0]
 
 
+def test_a_sample_of_several_mountings_is_told_that_the_file_says_none(tmp_path: Path) -> None:
+    long = '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
+    for text, said in ((long, False), (long + long.replace("mounting.long", "mounting.across"), True)):
+        (tmp_path / "bar.toml").write_text(_SAMPLE + text, encoding="utf-8")
+        report = analyse_file(_file(tmp_path), load_sample_file(tmp_path / "bar.toml"))
+        assert any("BAR-01 can be mounted as across or long" in one for one in report.messages) is said
+
+
 def test_a_file_of_a_virtual_machine_stays_simulated(tmp_path: Path) -> None:
     title = "SIMULATED by the virtual lab mpms3 with seed 7"
     report = analyse_file(_file(tmp_path, title=title))
