@@ -198,7 +198,7 @@ class Monitors:
         if now >= self._next_row:
             self._next_row, self._next_foreign = now + ENVIRONMENT_S, now + FOREIGN_S
             self._environment()
-        elif now >= self._next_foreign:
+        elif now >= self._next_foreign and not self._station.masters:  # no setpoint is ours meanwhile
             self._next_foreign = now + FOREIGN_S
             with self._failures_told_elsewhere():
                 self._act(self._interlocks.foreign(self._station.foreign_setpoints(), now))
