@@ -33,6 +33,7 @@ _SENTENCES = {
     "poor_fit": "the fit misses its points by more than their errors",
     "range_below_2h_star": "the loop is too narrow for Bean's state: the true value is larger",
     "residual_not_corrected": "the magnet was not corrected for it; the fields at the sample are",
+    "residual_unknown": "nobody knows what the magnet had left, and the error holds nothing of it",
     "several_crossings": "some isotherms cross more than once",
     "spread_of_hc": "the data show a spread of the critical field within the sample",
     "systematics": "leaving out single isotherms moves this more than noise and thermometry explain",

@@ -25,6 +25,7 @@ from onnes.runner.results import Keyed
 N_SIGMA = 0.015  # how far the models of a 1 x 1 x 5 mm bar are apart
 # A body flatter than this: chi/(1 - N chi) is -1/N, whatever was measured, and chi a matter of its shape.
 _FLAT_N = 0.9
+_AS_COLD_K = 1.0  # (a) FCC that ends this much above the first point of ZFC ends on the plateau still
 # A full film of square shape against the disk of the same area (a): the factor of its moment.
 _DISK_FOR_SQUARE = 0.05
 _NAMES = {"zfc": "ZFC", "fcc": "FCC", "fcw": "FCW"}
@@ -162,16 +163,32 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
             applied,
             quantity=f"{title} at {float(curve.temperature[0]):.3g} K, applied field",
             criterion=f"{applied.criterion}, V = {body.volume_cm3:.4g} cm^3",
+            flags=(*applied.flags, *_field_flags(branch)),
         )
         keyed.append((f"chi-{name}", applied))
         if name == "zfc":
             keyed.append(("chi-zfc-intrinsic", _intrinsic(applied, body)))
         elif applied.value is not None and body.area_cm2 is None:
-            quantity = "Meissner fraction, - 4 pi chi FCC"
-            keyed.append(("meissner-fraction", replace(applied, quantity=quantity, value=-applied.value)))
+            keyed.append(("meissner-fraction", _meissner(applied, curve, branches.get("zfc"))))
     if "zfc" in branches and body.area_cm2 is not None and len(branches["zfc"].rows.moment):
         keyed.append(("screened-fraction", _fraction_of_film(branches["zfc"], body.area_cm2, body)))
     return keyed
+
+
+def _meissner(applied: Result, cooled: Susceptibility, zfc: MomentBranch | None) -> Result:
+    """Return the fraction of a curve that cooled as far as ZFC did; one that was broken off has none."""
+    quantity = "Meissner fraction, - 4 pi chi FCC"
+    reached = float(cooled.temperature[0])
+    coldest = reached if zfc is None or not len(zfc.rows.moment) else float(zfc.rows.temperature.min())
+    if reached > coldest + _AS_COLD_K:
+        reason = f"FCC was measured down to {reached:.3g} K, and ZFC begins at {coldest:.3g} K"
+        return refused(quantity, "1", applied.criterion, reason)
+    return replace(applied, quantity=quantity, value=-(applied.value or 0.0))
+
+
+def _field_flags(branch: MomentBranch) -> tuple[str, ...]:
+    """Return the flag of a value that is divided by a field of which nobody knows what the magnet added."""
+    return ("residual_unknown",) if math.isnan(branch.field_sigma_oe) else ()
 
 
 def susceptibility_of(branch: MomentBranch, body: Body) -> Susceptibility:
@@ -230,7 +247,11 @@ def _fraction_of_film(zfc: MomentBranch, area_cm2: float, body: Body) -> Result:
     found = screened_fraction(
         one, reference, geometry_sigma=math.hypot(1.5 * body.volume_sigma, _DISK_FOR_SQUARE)
     )
-    return replace(found, criterion=f"{found.criterion}, computed for full screening of the film")
+    return replace(
+        found,
+        criterion=f"{found.criterion}, computed for full screening of the film",
+        flags=(*found.flags, *_field_flags(zfc)),
+    )
 
 
 def _transition(zfc: MomentBranch, body: Body) -> Keyed:
