@@ -21,8 +21,8 @@ from onnes.runner.moment_measured import MomentRun, Rows
 from onnes.runner.paper_values import paper_values
 from onnes.runner.results import Keyed
 
-# A slope is looked for below: the recipe has its fine steps up to 200 Oe, which a magnet reads within 1 % (a);
-# flux that enters earlier shortens it.
+# A slope is looked for below: the recipe has its fine steps up to 200 Oe, which a magnet reads within 1 %
+# (a); flux that enters earlier shortens it.
 _SLOPE_UP_TO_OE = 202.0
 _TOO_NARROW = "range_below_2h_star"
 _TC_RANGE = 2.0  # of the warmest loop: beyond, loops say nothing of Tc

@@ -23,6 +23,7 @@ from onnes.runner.paper_values import paper_values
 from onnes.runner.results import Keyed
 
 N_SIGMA = 0.015  # how far the models of a 1 x 1 x 5 mm bar are apart
+_AS_COLD_K = 1.0  # (a) FCC that ends this much above the first point of ZFC ends on the plateau still
 # A full film of square shape against the disk of the same area (a): the factor of its moment.
 _DISK_FOR_SQUARE = 0.05
 _UNLIKE = 2.0  # sigma: what no sample does is flagged from here on
@@ -177,13 +178,13 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body, onset_k: float 
             applied,
             quantity=f"{title} at {float(curve.temperature[0]):.3g} K, applied field",
             criterion=f"{applied.criterion}, V = {body.volume_cm3:.4g} cm^3",
+            flags=(*applied.flags, *_field_flags(branch)),
         )
         keyed.append((f"chi-{name}", applied))
         if name == "zfc":
             keyed.append(("chi-zfc-intrinsic", _plausible(_intrinsic(applied, body), -1.0)))
         elif applied.value is not None and body.area_cm2 is None:
-            quantity = "Meissner fraction, - 4 pi chi FCC"
-            keyed.append(("meissner-fraction", replace(applied, quantity=quantity, value=-applied.value)))
+            keyed.append(("meissner-fraction", _meissner(applied, curve, branches.get("zfc"))))
     if "zfc" in branches and body.area_cm2 is not None and len(branches["zfc"].rows.moment):
         fraction = _fraction_of_film(branches["zfc"], body.area_cm2, body)
         fraction = _against_normal_state(fraction, branches["zfc"], onset_k)
@@ -198,17 +199,15 @@ def _against_normal_state(found: Result, branch: MomentBranch, onset_k: float | 
     """
     if found.value is None:
         return found
-    flags: tuple[str, ...] = ("residual_unknown",) if math.isnan(branch.field_sigma_oe) else ()
     rows, sigma = branch.rows, found.sigma or 0.0
     normal = rows.temperature > (math.inf if onset_k is None else onset_k)
     warm, cold = rows.moment[normal], rows.moment[int(np.argmin(rows.temperature))]
     if len(warm) < _FEWEST_WARM or not cold:
-        return replace(found, flags=(*found.flags, *flags))
+        return found
     share = float(np.median(warm) / cold)
     noise = float(np.median(rows.sigma[normal])) / math.sqrt(len(warm)) / abs(cold)
     term = abs(share * found.value) if abs(share) > 3 * noise else 0.0
-    if term > sigma:
-        flags += ("normal_state_moment",)
+    flags = ("normal_state_moment",) if term > sigma else ()
     goodness = {**found.goodness, "normal_state": share * found.value, "sigma_normal_state": term}
     return replace(found, sigma=math.hypot(sigma, term), goodness=goodness, flags=(*found.flags, *flags))
 
@@ -222,6 +221,22 @@ def _plausible(found: Result, full: float) -> Result:
     if share > 1 + _UNLIKE * sigma:
         flags += ("beyond_full_screening",)
     return replace(found, flags=(*found.flags, *flags))
+
+
+def _meissner(applied: Result, cooled: Susceptibility, zfc: MomentBranch | None) -> Result:
+    """Return the fraction of a curve that cooled as far as ZFC did; one that was broken off has none."""
+    quantity = "Meissner fraction, - 4 pi chi FCC"
+    reached = float(cooled.temperature[0])
+    coldest = reached if zfc is None or not len(zfc.rows.moment) else float(zfc.rows.temperature.min())
+    if reached > coldest + _AS_COLD_K:
+        reason = f"FCC was measured down to {reached:.3g} K, and ZFC begins at {coldest:.3g} K"
+        return refused(quantity, "1", applied.criterion, reason)
+    return replace(applied, quantity=quantity, value=-(applied.value or 0.0))
+
+
+def _field_flags(branch: MomentBranch) -> tuple[str, ...]:
+    """Return the flag of a value that is divided by a field of which nobody knows what the magnet added."""
+    return ("residual_unknown",) if math.isnan(branch.field_sigma_oe) else ()
 
 
 def susceptibility_of(branch: MomentBranch, body: Body) -> Susceptibility:
@@ -280,7 +295,11 @@ def _fraction_of_film(zfc: MomentBranch, area_cm2: float, body: Body) -> Result:
     found = screened_fraction(
         one, reference, geometry_sigma=math.hypot(1.5 * body.volume_sigma, _DISK_FOR_SQUARE)
     )
-    return replace(found, criterion=f"{found.criterion}, computed for full screening of the film")
+    return replace(
+        found,
+        criterion=f"{found.criterion}, computed for full screening of the film",
+        flags=(*found.flags, *_field_flags(zfc)),
+    )
 
 
 def _transition(zfc: MomentBranch, body: Body) -> Keyed:

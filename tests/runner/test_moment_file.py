@@ -67,6 +67,15 @@ def test_a_sample_file_gives_the_susceptibility(tmp_path: Path) -> None:
     assert chi.value == pytest.approx(4 * np.pi * -4.4e-3 / 5e-3 / 9.96, rel=1e-3)
 
 
+def test_what_is_divided_by_a_field_that_nobody_corrected_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bar.toml").write_text(_SAMPLE, encoding="utf-8")
+    sample = load_sample_file(tmp_path / "bar.toml")
+    found = {result.id: result for result in find_in_file(_file(tmp_path), sample).results}
+    for key in ("chi-zfc-10Oe", "chi-zfc-intrinsic-10Oe", "chi-fcc-10Oe", "meissner-fraction-10Oe"):
+        assert "residual_unknown" in found[key].flags
+    assert "residual_unknown" not in found["tc-moment-midpoint-10Oe"].flags
+
+
 def test_the_only_mounting_of_the_sample_is_the_one_of_the_file(tmp_path: Path) -> None:
     one = '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
     other = one.replace("long]", "across]").replace("length", "width")
@@ -89,6 +98,14 @@ def test_a_loop_of_a_file_is_shown_and_has_no_current(tmp_path: Path) -> None:
     assert found.moments.loops[0].measured.temperatures_k == [5.0]
     (jc,) = [result for result in found.results if result.id == "jc-5K"]
     assert "geometry.shape" in jc.flags[0]
+
+
+def test_a_sample_of_several_mountings_is_told_that_the_file_says_none(tmp_path: Path) -> None:
+    long = '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
+    for text, said in ((long, False), (long + long.replace("mounting.long", "mounting.across"), True)):
+        (tmp_path / "bar.toml").write_text(_SAMPLE + text, encoding="utf-8")
+        report = analyse_file(_file(tmp_path), load_sample_file(tmp_path / "bar.toml"))
+        assert any("BAR-01 can be mounted as across or long" in one for one in report.messages) is said
 
 
 def test_a_file_of_a_virtual_machine_stays_simulated(tmp_path: Path) -> None:

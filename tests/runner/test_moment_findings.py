@@ -58,6 +58,15 @@ def test_a_bar_that_screens_all_reads_minus_one_in_the_internal_field(make: Make
     assert inner.goodness["sigma_n"] == pytest.approx(0.015, rel=0.01)
 
 
+def test_a_field_cooled_curve_that_was_broken_off_has_no_meissner_fraction(make: MakeNight) -> None:
+    curves = _screening(10.0)
+    kelvin, moment = curves["fcc"]
+    curves["fcc"] = (kelvin[:50], moment[:50])
+    found = _found(make().over_temperature(10.0, curves))["meissner-fraction-10Oe"]
+    assert found.value is None
+    assert found.flags[0] == "FCC was measured down to 37 K, and ZFC begins at 2 K"
+
+
 def test_the_transition_is_where_screening_ends(make: MakeNight) -> None:
     named = _found(make().over_temperature(10.0, _screening(10.0)))
     assert named["tc-moment-onset-10Oe"].value == pytest.approx(TC_K, abs=0.1)
