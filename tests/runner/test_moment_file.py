@@ -145,3 +145,48 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_file_has_no_calibration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="a file says nothing of how zero was reached"):
         analyse_folder(str(_file(tmp_path)), None, tmp_path / "magnet.toml")
+
+
+def _rows(word: str, fields_oe: tuple[float, ...], share: float = 1.0) -> list[str]:
+    lines = [f"{word},1,,,,"]
+    for field_oe in fields_oe:
+        lines += [f",2,{t},{field_oe},{share * _moment(t) * field_oe / 10},1e-8" for t in KELVIN]
+    return lines
+
+
+def _written(tmp_path: Path, lines: list[str]) -> Path:
+    path = tmp_path / "bar.dat"
+    path.write_text(_HEAD.format(title="bar") + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("fields_oe", [(5.0, -5.0), (5.0, 50.0)])
+def test_two_fields_under_one_remark_are_no_curve(tmp_path: Path, fields_oe: tuple[float, ...]) -> None:
+    path = _written(tmp_path, _rows("ZFC", fields_oe) + _rows("FC", fields_oe, 0.01))
+    low, high = sorted(fields_oe)
+    with pytest.raises(ConfigurationError, match=rf":7: the rows after 'zfc' .* from {low:g} to {high:g} Oe"):
+        find_in_file(path)
+
+
+def test_two_temperatures_under_one_remark_are_no_loop(tmp_path: Path) -> None:
+    rows = [f",2,{t},{h},{1e-6 * h},1e-8" for t in (5.0, 20.0) for h in range(0, 1000, 20)]
+    path = _written(tmp_path, ["MvsH,1,,,,", *rows])
+    with pytest.raises(
+        ConfigurationError, match="'mvsh' have temperatures from 5 to 20 K, which is more than"
+    ):
+        find_in_file(path)
+
+
+def test_the_same_curve_twice_is_not_averaged(tmp_path: Path) -> None:
+    path = _written(tmp_path, _rows("ZFC", (10.0,)) + _rows("ZFC", (10.0,), 0.5) + _rows("FC", (10.0,), 0.01))
+    with pytest.raises(
+        ConfigurationError, match=r":94: another ZFC at 10 Oe, after that of line 7; two hist"
+    ):
+        find_in_file(path)
+
+
+def test_one_row_at_another_field_does_not_spoil_a_curve(tmp_path: Path) -> None:
+    rows = _rows("ZFC", (10.0,))
+    rows[3] = rows[3].replace(",10.0,", ",900.0,")
+    found = find_in_file(_written(tmp_path, rows + _rows("FC", (10.0,), 0.01)))
+    assert {result.id for result in found.results} >= {"t-irr-10Oe"}
