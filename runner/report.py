@@ -10,7 +10,7 @@ from rich.text import Text
 from onnes.runner.results import NightResult
 
 # What the short words that analyses put on a result mean to a reader; JSON keeps the words.
-_SENTENCES = {
+FLAGS = {
     "background": "a background of R that changes with temperature is seen beside the scaling",
     "beyond_full_screening": "more than a sample can screen: volume, N, or the field at the sample is wrong",
     "choice_among_fixed_values": "this is a choice among fixed values, so it has no sigma",
@@ -118,7 +118,7 @@ def _rows(results: Sequence[NightResult]) -> tuple[list[tuple[str, str, str]], l
     for result in sorted(results, key=lambda result: result.paper is None):
         found = "none" if result.value is None else with_uncertainty(result.value, result.sigma, result.unit)
         if result.flags:
-            note = "; ".join(_SENTENCES.get(flag, flag) for flag in result.flags)
+            note = "; ".join(FLAGS.get(flag, flag) for flag in result.flags)
             if note not in notes:
                 notes.append(note)
             found = f"{found} [{notes.index(note) + 1}]"
