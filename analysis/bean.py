@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from onnes.analysis.demagnetisation import FLAT
 from onnes.analysis.isotherm import Floats
 from onnes.analysis.loop import IncompleteLoop, legs, opening, tip_slopes, width_at_zero
 from onnes.analysis.result import Result, Window, refused
@@ -24,6 +25,8 @@ _FULL = 2.0  # H*: by as much the field must turn for the currents to have turne
 _MARGIN = 1.15
 _SCREENING = -0.1  # slope of 4 pi M over H_i at a tip: below this flux has not reached the centre
 _SEEN = 5.0  # sigma: a loop that is less open is closed
+# (a) Jc falls with the field; points and kinks make a loop wider elsewhere by less.
+_WIDER = 1.2
 
 
 class Shape(Protocol):
@@ -150,7 +153,9 @@ def loop_current(
 
     Sigma of Jc at H_i = 0 holds noise, geometry, the factor N and the way to zero; goodness keeps them apart,
     with ``at_applied_field``: what the loop would read at applied H = 0, and ``h_star_oe``, the field of full
-    penetration. A loop too narrow for Bean's state is flagged ``range_below_2h_star``: its Jc is too low.
+    penetration. A loop too narrow for Bean's state is flagged ``range_below_2h_star``: its Jc is too low. One
+    that is wider by a fifth elsewhere than at zero is flagged ``wider_elsewhere``: flux jumps make it so. A
+    plate across the field is refused: its currents see no field H - N 4 pi M.
 
     Raises:
         ValueError: if the arrays differ in length, a sigma is negative, the volume is not a positive number,
@@ -166,6 +171,11 @@ def loop_current(
     criterion = f"Bean, {shape.name}, loop width at equal internal field, N = {n:.4g}"
     moment = np.asarray(moment_emu, dtype=np.float64)
     try:
+        if n > FLAT:
+            raise IncompleteLoop(
+                f"N = {n:.4g}: a plate across the field has no internal field H - N 4 pi M; its Jc is not "
+                "found here"
+            )
         whole = legs(field_oe, to_g * moment, to_g * np.asarray(sigma_emu, dtype=np.float64))
         own = opening(whole, n)
         zero, noise, to_zero = width_at_zero(whole, n)
@@ -193,6 +203,7 @@ def loop_current(
         "h_star_oe": zero_h_star,
         "range_over_h_star": float(min(-own.field[0], own.field[-1])) / max(zero_h_star, 1e-300),
         "tip_slope": min(slopes),
+        "widest_over_zero": _upper(jc, sigma) / max(scale * zero, 1e-300),
     }
     at_zero = _judged(criterion, scale * zero, goodness, window, len(moment))
     return LoopCurrent(at_zero, own.field, jc, sigma, valid)
@@ -211,8 +222,16 @@ def _judged(criterion: str, value: float, goodness: dict[str, float], window: Wi
     flags: tuple[str, ...] = ()
     if goodness["range_over_h_star"] < _FULL * _MARGIN or goodness["tip_slope"] < _SCREENING:
         flags = ("range_below_2h_star",)
+    if goodness["widest_over_zero"] > _WIDER:
+        flags += ("wider_elsewhere",)
     sigma = math.hypot(*(goodness[f"sigma_{term}"] for term in ("noise", "geometry", "n", "to_zero")))
     return Result(_QUANTITY, value, sigma, "A/cm^2", criterion, window, n, goodness, flags)
+
+
+def _upper(jc: Floats, sigma: Floats) -> float:
+    """Return the largest Jc that three neighbours reach beyond 3 sigma: one point may be bad."""
+    low = jc - 3 * sigma
+    return float(np.max(np.minimum(np.minimum(low[:-2], low[1:-1]), low[2:])))
 
 
 def _check(**sizes_cm: float) -> None:

@@ -7,6 +7,7 @@ The factor is a model of the sample, so it comes with the name of the model: for
 import math
 from typing import NamedTuple
 
+FLAT = 0.9  # a body with a larger factor is a plate across the field: 1 - N is then the error of N
 _SQUARE = 2.0  # Brandt's formula is that of a cylinder: a cross-section wider than this is none
 
 

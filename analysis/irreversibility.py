@@ -6,7 +6,7 @@ T_irr depends on its criterion more than on the sample: a threshold of 1 % of th
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ _EXPONENT, _SCALE = "exponent n of the irreversibility line", "field H0 of the i
 _FEWEST = 5
 _FEWEST_FIELDS = 3
 _LEAST_FACTOR = 3.0  # in the field: a narrower line has no exponent
+_LAG_K = 0.05  # (a) between cooling and warming, where a sample is not at its thermometer
+_HANGS = 2.0  # times that: a T_irr that moves further is flagged
 _SWEEP_K = (3.0, 5.0, 8.0)
 _SWEEP_REL = (0.0, 1e-3, 1e-2)
 
@@ -68,7 +70,10 @@ def irreversibility_temperature(
     The FC curve is interpolated linearly at the temperatures of the ZFC curve, inside its range only. The
     difference must be beyond the threshold at the next colder point too. Sigma holds the noise, the distance
     of the points and ``temperature_sigma_k``, by which the two curves' thermometer readings may differ; the
-    change with the criterion is flagged ``criterion`` where it is larger.
+    change with the criterion is flagged ``criterion`` where it is larger. FC below ZFC by k sigma is no
+    physics and is flagged ``fc_below_zfc``; curves that meet below T_irr and part again ``parted_twice``: a
+    lag between the thermometers, a jump of the SQUID, or a second phase. A T_irr that moves by more than
+    0.1 K where the FC temperatures are taken 50 mK off either way is flagged ``thermometry``.
 
     Raises:
         ValueError: if the arrays of a curve differ in length, or a sigma is negative.
@@ -81,16 +86,30 @@ def irreversibility_temperature(
         for kk in sorted({*_SWEEP_K, k})
         for rr in sorted({*_SWEEP_REL, rel})
     }
-    return Irreversibility(_with_criterion(sweep[k, rel], sweep), sweep)
+    lagging = [
+        _parting_temperature(_parting(zfc, replace(fc, x=fc.x + lag)), k, rel, temperature_sigma_k)
+        for lag in (-_LAG_K, _LAG_K)
+    ]
+    chosen = _with_criterion(sweep[k, rel], sweep)
+    return Irreversibility(_with_lag(chosen, lagging), sweep)
 
 
 def irreversibility_line(
-    fields_oe: Sequence[float], found: Sequence[Irreversibility], *, tc0_k: float, tc0_sigma_k: float = 0.0
+    fields_oe: Sequence[float],
+    found: Sequence[Irreversibility],
+    *,
+    tc0_k: float,
+    tc0_sigma_k: float = 0.0,
+    field_sigma_oe: float = 0.0,
 ) -> IrreversibilityLine:
     """Return n and H0 of H = H0 (1 - T_irr/Tc0)^n from T_irr in several fields, Tc0 being known.
 
     A straight line through ln H against ln(1 - T_irr/Tc0), weighted with the sigmas of T_irr; where it
-    scatters by more than they explain they are enlarged by as much.
+    scatters by more than they explain they are enlarged by as much. What all fields may be off by together,
+    ``field_sigma_oe``, bends the line, and is added at the end: as far as the fields shifted by it move n.
+
+    Args:
+        fields_oe: at the sample
 
     Raises:
         ValueError: if fields and results differ in number, a field is not positive, or Tc0 is not.
@@ -102,10 +121,12 @@ def irreversibility_line(
     if not (math.isfinite(tc0_k) and tc0_k > 0):
         raise ValueError(f"Tc0 = {tc0_k} K is not a positive number")
     fields = np.asarray(fields_oe, dtype=np.float64)
-    n, h0 = _line(fields, [each.chosen for each in found], tc0_k, tc0_sigma_k)
+    n, h0 = _line(fields, [each.chosen for each in found], tc0_k, tc0_sigma_k, field_sigma_oe)
     shared = [criterion for criterion in (found[0].sweep if found else {}) if _in_all(criterion, found)]
     lines = {
-        criterion: _line(fields, [each.sweep[criterion] for each in found], tc0_k, tc0_sigma_k)
+        criterion: _line(
+            fields, [each.sweep[criterion] for each in found], tc0_k, tc0_sigma_k, field_sigma_oe
+        )
         for criterion in shared
     }
     sweep = {criterion: line[0] for criterion, line in lines.items()}
@@ -146,7 +167,15 @@ def _parting_temperature(parting: _Parting | str, k: float, rel: float, temperat
     goodness = {"noise_emu": float(np.median(parting.noise)), "threshold_emu": float(np.median(threshold))}
     over = excess > 0
     both = np.flatnonzero(over[1:] & over[:-1])
+    below = parting.difference < -k * 2**0.5 * parting.noise
+    beneath = below[1:] & below[:-1]
     if not len(both):
+        if np.any(beneath):
+            reason = (
+                f"FC lies below ZFC, by up to {float(-parting.difference.min()):.2g} emu: the curves are "
+                "exchanged, or the sign of the moment or of the field is reversed"
+            )
+            return refused(_QUANTITY, "K", criterion, reason, window=window, n=n, goodness=goodness)
         reason = (
             f"the curves do not part by {float(np.median(threshold)):.2g} emu between {t[0]:.4g} and "
             f"{t[-1]:.4g} K"
@@ -162,7 +191,24 @@ def _parting_temperature(parting: _Parting | str, k: float, rel: float, temperat
     grid = grid_sigma(t, excess, i)
     goodness |= {"sigma_noise": noise, "sigma_grid": grid, "sigma_temperature": 2**0.5 * temperature_sigma_k}
     sigma = math.sqrt(noise**2 + grid**2 + 2 * temperature_sigma_k**2)
-    return Result(_QUANTITY, value, sigma, "K", criterion, window, n, goodness)
+    flags: tuple[str, ...] = ("fc_below_zfc",) if np.any(beneath) else ()
+    joined = ~over[:i]
+    if np.any(joined[1:] & joined[:-1]):
+        flags += ("parted_twice",)
+    return Result(_QUANTITY, value, sigma, "K", criterion, window, n, goodness, flags)
+
+
+def _with_lag(chosen: Result, lagging: Sequence[Result]) -> Result:
+    """Return ``chosen`` with how far another thermometer would move it, flagged where that is far."""
+    if chosen.value is None:
+        return chosen
+    moved = [abs(one.value - chosen.value) for one in lagging if one.value is not None]
+    flags = chosen.flags
+    if len(moved) < len(lagging) or max(moved) > _HANGS * _LAG_K:
+        flags += ("thermometry",)
+    return replace(
+        chosen, goodness={**chosen.goodness, "moved_by_50_mk": max(moved, default=0.0)}, flags=flags
+    )
 
 
 def _with_criterion(chosen: Result, sweep: Mapping[Criterion, Result]) -> Result:
@@ -191,7 +237,9 @@ def _with_criterion(chosen: Result, sweep: Mapping[Criterion, Result]) -> Result
     )
 
 
-def _line(fields: Floats, results: Sequence[Result], tc0: float, tc0_sigma: float) -> tuple[Result, Result]:
+def _line(
+    fields: Floats, results: Sequence[Result], tc0: float, tc0_sigma: float, field_sigma: float
+) -> tuple[Result, Result]:
     criterion = f"ln H against ln(1 - T_irr/Tc0), Tc0 = {tc0:.5g} K"
     if results:
         criterion += f"; T_irr: {results[0].criterion}"
@@ -217,6 +265,10 @@ def _line(fields: Floats, results: Sequence[Result], tc0: float, tc0_sigma: floa
     if step:  # what another Tc0 makes of it
         other = _weighted(np.log(1 - t / (tc0 + step)), y, x_sigma)
         moved = np.array([other[0] - n, other[1] - ln_h0])
+    shifted = np.zeros(2)
+    if field_sigma:  # up: down, the lowest field might be none
+        other = _weighted(x, np.log(h + field_sigma), x_sigma)
+        shifted = np.array([other[0] - n, other[1] - ln_h0])
     spread = np.sqrt(np.diag(covariance) * enlarged)
     rms = float(np.sqrt(np.mean((y - ln_h0 - n * x) ** 2)))
     goodness = {"chi2_per_dof": chi2 / freedom, "rms_ln_h": rms, "fields": float(len(fields))}
@@ -227,8 +279,12 @@ def _line(fields: Floats, results: Sequence[Result], tc0: float, tc0_sigma: floa
         "temperature_k": (float(t.min()), float(t.max())),
         "field_oe": (float(h.min()), float(h.max())),
     }
-    total = np.hypot(spread, moved)
-    parts = {"sigma_fit": float(spread[0]), "sigma_tc0": abs(float(moved[0]))}
+    total = np.sqrt(spread**2 + moved**2 + shifted**2)
+    parts = {
+        "sigma_fit": float(spread[0]),
+        "sigma_tc0": abs(float(moved[0])),
+        "sigma_field": abs(float(shifted[0])),
+    }
     h0 = math.exp(ln_h0)
     return (
         Result(_EXPONENT, n, float(total[0]), "1", criterion, window, len(x), {**goodness, **parts}, flags),

@@ -5,12 +5,13 @@ Both are fields at the sample's edge: divided by 1 - N they are Hc1.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from onnes.analysis.demagnetisation import FLAT
 from onnes.analysis.isotherm import Floats
 from onnes.analysis.result import Result, Window, refused
 from onnes.analysis.sorted_curve import sorted_curve
@@ -28,6 +29,8 @@ _OTHER_WINDOWS = ((1.05, 1.4), (1.2, 1.6))
 _BIAS = (
     0.04  # relative: how far the threshold lies above Hc1, of a bar at 5 sigma noise of an MPMS (computed)
 )
+_GEOMETRY = 0.05  # relative error of the volume
+_SCREENS = 2.0  # sigma of volume and N: a first slope further from -1/(1 - N) is flagged
 _INTERCEPT = 3.0  # sigma: a Meissner line that misses zero by more has a field offset or a foreign moment
 
 
@@ -57,7 +60,14 @@ class _NoDeparture(Exception):
 
 
 def lower_critical_field(
-    field_oe: Any, four_pi_m: Any, *, n: float, n_sigma: float = 0.015, sigma_g: float = 0.0
+    field_oe: Any,
+    four_pi_m: Any,
+    *,
+    n: float,
+    n_sigma: float = 0.015,
+    sigma_g: float = 0.0,
+    field_sigma_oe: float = 0.0,
+    volume_sigma: float = _GEOMETRY,
 ) -> LowerCriticalField:
     """Return Hc1 of a virgin curve after zero-field cooling.
 
@@ -65,11 +75,19 @@ def lower_critical_field(
     The threshold is the first of 5 points in a row beyond 4 sigma of the Meissner line. A Meissner line that
     misses zero by 3 sigma is given an intercept; what it may mean for the field is a term of sigma.
 
+    A first slope that is not -1/(1 - N) within 2 sigma of volume and N is flagged ``meissner_slope``: one of
+    them is wrong, or the sample does not screen all, and 1 - N is then not what the field is divided by. What
+    it is off by beyond one sigma of the volume is a term of sigma. A
+    threshold without an extrapolation beside it is flagged ``unconfirmed``: what it saw need not be flux.
+
     Args:
         field_oe: applied field, of one sign, Oe
         four_pi_m: 4 pi M, G
         n: demagnetisation factor
         n_sigma: its error; 0.015 is how far the models of a 1 x 1 x 5 bar are apart
+        field_sigma_oe: how well the field at the sample is known, Oe: a residual field in which it was cooled
+            shows nowhere in the curve. NaN where nobody knows: flagged ``residual_unknown``
+        volume_sigma: relative error of the volume in ``four_pi_m``
 
     Raises:
         ValueError: if the arrays differ in length, or ``n`` is outside [0, 1).
@@ -88,16 +106,36 @@ def lower_critical_field(
     }
     window: Window = {"field_oe": (float(h[0]), float(h[-1]))} if len(h) else {}
     try:
+        if n > FLAT:
+            raise _NoDeparture(
+                f"N = {n:.4g}: the field at the edge of a plate across the field is not H/(1 - N)"
+            )
         found = _departure(h, m, sigma_g)
     except _NoDeparture as error:
         return LowerCriticalField(
             refused(_THRESHOLD, "Oe", criteria["threshold"], str(error), window=window, n=len(h)),
             refused(_EXTRAPOLATED, "Oe", criteria["extrapolated"], str(error), window=window, n=len(h)),
         )
-    return LowerCriticalField(
-        _by_threshold(found, n, n_sigma, criteria["threshold"], window),
-        _by_extrapolation(found, n, n_sigma, criteria["extrapolated"]),
-    )
+    flags: tuple[str, ...] = ("field_offset",) if found.offset else ()
+    off = abs(found.slope * (1 - n) + 1)
+    if off > _SCREENS * math.hypot(volume_sigma, n_sigma / (1 - n)):
+        flags += ("meissner_slope",)
+    if math.isnan(field_sigma_oe):
+        flags, field_sigma_oe = (*flags, "residual_unknown"), 0.0
+    shared = {
+        "noise_g": found.noise,
+        "meissner_slope": found.slope,
+        "field_offset_oe": found.offset,
+        "sigma_field": field_sigma_oe / (1 - n),
+        "off_full_screening": off,
+        "sigma_offset": abs(found.offset) / (1 - n),
+    }
+    n_sigma = math.hypot(n_sigma, (1 - n) * max(off - volume_sigma, 0.0))
+    extrapolated = _by_extrapolation(found, n, n_sigma, criteria["extrapolated"], shared, flags)
+    if extrapolated.value is None:
+        flags += ("unconfirmed",)
+    threshold = _by_threshold(found, n, n_sigma, criteria["threshold"], window, shared, flags)
+    return LowerCriticalField(threshold, extrapolated)
 
 
 def second_difference_noise(x: Floats, y: Floats) -> float:
@@ -138,9 +176,7 @@ def _departure(h: Floats, m: Floats, sigma_g: float) -> _Departure:
         early = h < found.hp
         if int(early.sum()) >= _FEWEST:
             noise = max(second_difference_noise(h[early], m[early]), sigma_g)
-    if found is None or not found.slope < 0:
-        raise _NoDeparture("the moment is not diamagnetic in small fields")
-    if found.slope > -10 * found.slope_sigma:
+    if found is None or found.slope > -10 * found.slope_sigma:
         raise _NoDeparture("the Meissner slope is within 10 sigma of zero")
     return found
 
@@ -155,6 +191,8 @@ def _off_the_line(h: Floats, m: Floats, inside: np.ndarray, noise: float) -> _De
     at_zero_sigma = noise * math.sqrt(1 / len(x) + float(x.mean()) ** 2 / spread)
     if abs(at_zero) > _INTERCEPT * at_zero_sigma:
         slope, intercept, slope_sigma = float(free[0]), at_zero, noise / math.sqrt(spread)
+    if slope >= 0:
+        raise _NoDeparture("the moment is not diamagnetic in small fields; is its sign reversed?")
     d = m - slope * h - intercept
     # The line has an error too, which grows with the field.
     beyond = d > _BEYOND * np.hypot(noise, slope_sigma * h)
@@ -171,20 +209,25 @@ def _off_the_line(h: Floats, m: Floats, inside: np.ndarray, noise: float) -> _De
     return _Departure(h, d, float(h[place]), place, noise, slope, slope_sigma, offset, len(x))
 
 
-def _by_threshold(found: _Departure, n: float, n_sigma: float, criterion: str, window: Window) -> Result:
+def _by_threshold(
+    found: _Departure,
+    n: float,
+    n_sigma: float,
+    criterion: str,
+    window: Window,
+    shared: Mapping[str, float],
+    flags: tuple[str, ...],
+) -> Result:
     step = float(found.h[found.place] - found.h[found.place - 1])
     hc1 = found.hp / (1 - n)
     goodness = {
-        "noise_g": found.noise,
-        "meissner_slope": found.slope,
+        **shared,
         "meissner_points": float(found.meissner_points),
-        "field_offset_oe": found.offset,
         "bias_relative": _BIAS,
         "sigma_grid": step / 12**0.5 / (1 - n),
         "sigma_n": hc1 * n_sigma / (1 - n),
-        "sigma_offset": abs(found.offset) / (1 - n),
     }
-    sigma = math.hypot(goodness["sigma_grid"], goodness["sigma_n"], goodness["sigma_offset"])
+    sigma = math.hypot(*(goodness[f"sigma_{name}"] for name in ("grid", "n", "offset", "field")))
     return Result(
         _THRESHOLD,
         hc1,
@@ -194,15 +237,18 @@ def _by_threshold(found: _Departure, n: float, n_sigma: float, criterion: str, w
         window,
         len(found.h),
         goodness,
-        ("upper_bound", *_flags(found)),
+        ("upper_bound", *flags),
     )
 
 
-def _flags(found: _Departure) -> tuple[str, ...]:
-    return ("field_offset",) if found.offset else ()
-
-
-def _by_extrapolation(found: _Departure, n: float, n_sigma: float, criterion: str) -> Result:
+def _by_extrapolation(
+    found: _Departure,
+    n: float,
+    n_sigma: float,
+    criterion: str,
+    shared: Mapping[str, float],
+    flags: tuple[str, ...],
+) -> Result:
     answer = _zero_of_root(found, _WINDOW)
     window: Window = {"field_oe": (_WINDOW[0] * found.hp, _WINDOW[1] * found.hp)}
     if answer is None:
@@ -210,23 +256,21 @@ def _by_extrapolation(found: _Departure, n: float, n_sigma: float, criterion: st
             f"fewer than 5 points with dM > 0 from {window['field_oe'][0]:.4g} to "
             f"{window['field_oe'][1]:.4g} Oe; measure further, in smaller steps"
         )
-        return refused(_EXTRAPOLATED, "Oe", criterion, reason, window=window, flags=_flags(found))
+        return refused(_EXTRAPOLATED, "Oe", criterion, reason, window=window, flags=flags)
     zero, fit, rms, points = answer
     others = [_zero_of_root(found, other) for other in _OTHER_WINDOWS]
     spread = max((abs(other[0] - zero) for other in others if other is not None), default=0.1 * zero)
     hc1 = zero / (1 - n)
     goodness = {
+        **shared,
         "rms_relative": rms,
-        "noise_g": found.noise,
-        "meissner_slope": found.slope,
-        "field_offset_oe": found.offset,
         "sigma_fit": fit / (1 - n),
         "sigma_window": spread / (1 - n),
         "sigma_model": _MODEL * hc1,
         "sigma_n": hc1 * n_sigma / (1 - n),
-        "sigma_offset": abs(found.offset) / (1 - n),
     }
-    sigma = math.hypot(*(goodness[f"sigma_{name}"] for name in ("fit", "window", "model", "n", "offset")))
+    terms = ("fit", "window", "model", "n", "offset", "field")
+    sigma = math.hypot(*(goodness[f"sigma_{name}"] for name in terms))
     if not 0 < zero <= found.hp:
         reason = (
             f"sqrt(dM) reaches zero at {zero:.4g} Oe, not below first penetration, {found.hp:.4g} Oe: "
@@ -240,9 +284,8 @@ def _by_extrapolation(found: _Departure, n: float, n_sigma: float, criterion: st
             window=window,
             n=points,
             goodness=goodness,
-            flags=_flags(found),
+            flags=flags,
         )
-    flags = _flags(found)
     if rms > 0.1:
         flags += ("poor_fit",)
     return Result(_EXTRAPOLATED, hc1, sigma, "Oe", criterion, window, points, goodness, flags)
@@ -273,7 +316,7 @@ def lower_critical_field_at_zero(temperatures_k: Sequence[float], found: Sequenc
     """Return Hc1(0), Oe, of Hc1(0) (1 - (T/Tc)^2) through Hc1 at several temperatures, Tc free.
 
     Goodness holds Tc and its sigma, K. What all temperatures share, the errors of N and of the method, is
-    kept out of the weights and added at the end.
+    kept out of the weights and added at the end, with that of the field. Flags of the curves stay.
 
     Raises:
         ValueError: if temperatures and results differ in number.
@@ -282,7 +325,13 @@ def lower_critical_field_at_zero(temperatures_k: Sequence[float], found: Sequenc
         raise ValueError(f"{len(temperatures_k)} temperatures and {len(found)} results")
     quantity, criterion = "Hc1(0)", "Hc1(0) (1 - (T/Tc)^2), both free"
     known = [
-        (t, result.value, result.sigma, _shared(result) / result.value)
+        (
+            t,
+            result.value,
+            result.sigma,
+            _shared(result) / result.value,
+            result.goodness.get("sigma_field", 0.0),
+        )
         for t, result in zip(temperatures_k, found, strict=True)
         if result.value is not None and result.sigma is not None and result.value > 0
     ]
@@ -294,8 +343,8 @@ def lower_critical_field_at_zero(temperatures_k: Sequence[float], found: Sequenc
             f"Hc1 is known at {len(known)} temperatures; 3 at least are needed",
             n=len(known),
         )
-    t, h, sigma, shared = (np.array(column, dtype=np.float64) for column in zip(*known, strict=True))
-    own = np.sqrt(np.maximum(sigma**2 - (shared * h) ** 2, (1e-3 * h) ** 2))
+    t, h, sigma, shared, field = (np.array(column, dtype=np.float64) for column in zip(*known, strict=True))
+    own = np.sqrt(np.maximum(sigma**2 - (shared * h) ** 2 - field**2, (1e-3 * h) ** 2))
     columns = np.column_stack([np.ones_like(t), -(t**2)])
     answer, *_ = np.linalg.lstsq(columns / own[:, None], h / own, rcond=None)
     chi2 = float(np.sum(((h - columns @ answer) / own) ** 2)) / (len(t) - 2)
@@ -306,7 +355,7 @@ def lower_critical_field_at_zero(temperatures_k: Sequence[float], found: Sequenc
         "chi2_per_dof": chi2,
         "rms_oe": float(np.sqrt(np.mean((h - columns @ answer) ** 2))),
         "sigma_fit": math.sqrt(float(covariance[0, 0])),
-        "sigma_shared": hc1 * float(shared.mean()),
+        "sigma_shared": math.hypot(hc1 * float(shared.mean()), float(field.max())),
     }
     if not (hc1 > 0 and bend > 2 * math.sqrt(float(covariance[1, 1]))):
         reason = "Hc1 does not fall with T beyond 2 sigma; measure at more temperatures"
@@ -317,8 +366,8 @@ def lower_critical_field_at_zero(temperatures_k: Sequence[float], found: Sequenc
     flags: tuple[str, ...] = ("poor_fit",) if chi2 > 4 else ()
     if t.min() > 0.5 * tc:
         flags += ("extrapolated_far",)
-    if any("upper_bound" in result.flags for result in found):
-        flags += ("upper_bound",)
+    of_curves = (flag for one in found if one.value is not None for flag in one.flags if flag != "poor_fit")
+    flags += tuple(dict.fromkeys(of_curves))
     return Result(
         quantity,
         hc1,

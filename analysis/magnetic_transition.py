@@ -147,7 +147,8 @@ def _fall(curve: Susceptibility, k: float) -> _Fall:
     slope = float(line[0]) if len(line) == 2 else 0.0
     if count < _FEWEST_NORMAL + 1:
         raise _NoFall(
-            f"the normal state was not measured: chi falls from {t[n - count]:.4g} K on; begin warmer"
+            f"the normal state has {count} points at most, from {t[n - count]:.4g} K on, and "
+            f"{_FEWEST_NORMAL + 1} are needed; begin warmer, or take smaller steps there"
         )
     if abs(slope) * float(t[-1] - t[n - count]) > _TILTED * abs(plateau):
         raise _NoFall(

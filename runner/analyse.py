@@ -115,7 +115,13 @@ def analyse_file(path: Path, sample: SampleFile | None = None) -> AnalysisReport
     figure = folder / "figure.png"
     drawn = draw(findings, figure)
     simulated = findings.provenance.get("backend") == "simulated"
-    return AnalysisReport(simulated, folder, (path,), findings.results, figure if drawn else None, ())
+    messages: tuple[str, ...] = ()
+    if sample is not None and len(sample.mounting) > 1:
+        messages = (
+            f"{sample.id} can be mounted as {' or '.join(sorted(sample.mounting))}, and a file does not say "
+            "how: for N, Hc1 and Jc give a copy of the sample file with only the mounting it was measured in",
+        )
+    return AnalysisReport(simulated, folder, (path,), findings.results, figure if drawn else None, messages)
 
 
 def _with_sizes_of(sample: SampleFile, runs: Sequence[Run]) -> str:

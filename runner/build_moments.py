@@ -19,7 +19,7 @@ from onnes.runner.build_measurements import magnet_options
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.known_residual import known_residual, usual_source
-from onnes.runner.moment_check import machine_of, refused_by, screening_emu
+from onnes.runner.moment_check import machine_of, refused_by, screening_emu, unlike_the_twin, without_numbers
 from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place, choice
 from onnes.runner.quantity_text import Sweep, Typed
@@ -292,6 +292,14 @@ class MomentBuilder:
                 f"L081: the film {sample.id} is mounted without an axis, and its moments differ by 4e4 "
                 f"between them; give {which}.axis in its file",
             )
+        elif lacks_what := without_numbers(sample, name):
+            self._say_once(
+                filled,
+                f"L082: {sample.id} will have moments and no Hc1 or susceptibility inside: {lacks_what}; "
+                "`onnes analyse NIGHT --sample` makes them when the file says it",
+            )
+        if self.around.station.backend == "simulated" and (why := unlike_the_twin(sample, name)):
+            self._say_once(filled, f"L085: {why}; leave it to the real machine")
 
     def _look_at_the_range(self, filled: Filled, mount: str, fields: tuple[Typed, ...]) -> None:
         """Warn of a ZFC moment beyond the range; the fields of a loop go beyond what a body screens."""
@@ -306,6 +314,10 @@ class MomentBuilder:
             f"{machine.name}; take a smaller field or a smaller piece"
         )
         self.ledger.messages.append((largest.place, text))
+
+    def _say_once(self, filled: Filled, text: str) -> None:
+        if all(said != text for _, said in self.ledger.messages):
+            self._say(filled, text)
 
     def _say(self, filled: Filled, text: str) -> None:
         self.ledger.messages.append((filled.place, text))

@@ -12,6 +12,7 @@ from onnes.runner.references import shown
 from onnes.runner.residual_calibration import load_residual_calibration
 from onnes.storage.manifest import replace_file
 
+_NOT_PALLADIUM = "not_palladium"
 _HEAD = """\
 # Residual field of a magnet, from nights of a palladium standard. One way to zero leaves something else than
 # the next: the spread of the entries, not the uncertainty of one, says how well the next one is known.
@@ -36,8 +37,8 @@ def write_calibration(path: Path, found: Sequence[StandardFindings]) -> str:
     A file that is not there is begun.
 
     Raises:
-        ConfigurationError: if no run was one of a standard, one found no field, the file has an entry of one
-            already, or is not as it should be; it is then as it was.
+        ConfigurationError: if no run was one of a standard, one found no field or was not that of the mass
+            given, the file has an entry of one already, or is not as it should be; it is then as it was.
         StorageError: if it cannot be written.
     """
     if not found:
@@ -49,6 +50,13 @@ def write_calibration(path: Path, found: Sequence[StandardFindings]) -> str:
             raise ConfigurationError(
                 f"{each.measured.name} has no residual field to write: "
                 f"{each.field.reason or 'its error is not known'}"
+            )
+        if _NOT_PALLADIUM in each.field.flags:
+            ratio = each.field.goodness["slope_over_mass_chi"]
+            raise ConfigurationError(
+                f"{each.measured.name}: the slope over mass times chi = {ratio:.4g} is not 1, so the "
+                "moment is not that of the standard alone and its field is not to be trusted; correct "
+                "geometry.mass, clean the holder"
             )
     text = ""
     if path.exists():

@@ -14,6 +14,9 @@ from onnes.instruments.station_file import StationFile
 from onnes.runner.moment_body import body_of
 from onnes.runner.sample_file import SampleFile
 
+# Models of the virtual lab that know one direction of the field, and have no ``orientation``.
+_ALONG_ITS_LENGTH = frozenset({"nanocomposite"})
+
 
 def machine_of(station: StationFile, magnetometer: str) -> Machine | None:
     """Return what the magnetometer of that name is; None where it is none."""
@@ -38,6 +41,28 @@ def refused_by(station: StationFile, magnetometer: str, program: MomentProgram) 
     except LimitError:
         return ""
     return ""
+
+
+def without_numbers(sample: SampleFile, mounting: str | None) -> str:
+    """Return what the sample file lacks for a susceptibility inside the sample; empty if it is all there.
+
+    A standard needs no more than its mass.
+    """
+    if sample.standard is not None:
+        return ""
+    why = body_of({"body": sample.body(mounting), "geometry": sample.geometry_cm()}).why
+    return why.get("volume_cm3") or why.get("n", "")
+
+
+def unlike_the_twin(sample: SampleFile, mounting: str | None) -> str:
+    """Return why the virtual lab does not measure the sample as it is mounted; empty if it does."""
+    mounted, model = sample.mounting.get(mounting or ""), str(sample.virtual.get("model"))
+    if mounted is None or mounted.axis in (None, "length") or model not in _ALONG_ITS_LENGTH:
+        return ""
+    return (
+        f"the virtual {model} has the field along its length, and mounting.{mounting}.axis is "
+        f"{mounted.axis}: its moments are those of another mounting, and so is what the analysis finds"
+    )
 
 
 def screening_emu(sample: SampleFile, mounting: str | None, field_oe: float) -> float | None:

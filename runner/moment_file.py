@@ -27,6 +27,8 @@ _OVER_TEMPERATURE = ("zfc", "fcc", "fcw", "fc")
 _TWIN = re.compile(r"SIMULATED(?: by the virtual lab (\S+) with seed (\d+))?")
 _FIELD_DIGITS = 2  # a reported field of 9.96 Oe is the 10 Oe that was asked for
 _KELVIN_DIGITS = 3
+_SAME_FIELD = (2.0, 0.05)  # Oe, and relative: fields of one curve over temperature are no further apart
+_SAME_K = (0.5, 0.05)  # K, and relative
 
 
 def find_in_file(path: Path, sample: SampleFile | None = None) -> Findings:
@@ -36,13 +38,14 @@ def find_in_file(path: Path, sample: SampleFile | None = None) -> Findings:
         sample: whose sizes count; without it moments stay moments.
 
     Raises:
-        ConfigurationError: if the file has no moments, or no remark that says what a curve is.
+        ConfigurationError: if the file has no moments, no remark that says what a curve is, several curves
+            under one remark, or two of one history at one field.
         StorageError: if it cannot be read.
     """
     file = read_dat(path)
     if "Moment (emu)" not in file.frame:
         raise ConfigurationError(f"{path} has no moments; expected a file of a magnetometer")
-    sections = list(_sections(file))
+    sections = list(_sections(path, file))
     if not sections:
         raise ConfigurationError(
             f"{path} has no remark that says what its curves are; write ZFC, FCC, FCW, FC or MvsH into the "
@@ -83,7 +86,7 @@ def _origin(file: QdFile) -> Mapping[str, Any]:
     return {"backend": "simulated", "lab": twin[1] or "unknown", "seed": twin[2] or "unknown"}
 
 
-def _sections(file: QdFile) -> Iterator[tuple[str, MomentBranch]]:
+def _sections(path: Path, file: QdFile) -> Iterator[tuple[str, MomentBranch]]:
     """Yield kind of run and branch for the rows after each remark that names one."""
     frame = file.frame
     # A machine puts its time into the row of a remark; then it is a row with a comment.
@@ -93,6 +96,7 @@ def _sections(file: QdFile) -> Iterator[tuple[str, MomentBranch]]:
     measured = frame[frame["Moment (emu)"].notna()]
     lines = measured.index.to_numpy()
     ends = [*(line for line, _ in remarks[1:]), int(lines.max()) + 1 if len(lines) else 0]
+    lines_of: dict[tuple[str, float], int] = {}
     has_virgin = any(word == "virgin" for _, word in remarks)
     has_legs = any(word in ("down", "up") for _, word in remarks)
     for (line, word), end in zip(remarks, ends, strict=False):  # no remark still has an end
@@ -100,10 +104,31 @@ def _sections(file: QdFile) -> Iterator[tuple[str, MomentBranch]]:
         if not len(rows.moment):
             continue
         if word in _OVER_TEMPERATURE:
-            yield ZFC_FC, _branch(_name(word, rows), rows, at_oe=_rounded(rows.field, _FIELD_DIGITS))
+            _one_curve(f"{path}:{line}", word, "fields", rows.field, "Oe", _SAME_FIELD)
+            branch = _branch(_name(word, rows), rows, at_oe=_rounded(rows.field, _FIELD_DIGITS))
+            first = lines_of.setdefault((branch.name, branch.at_oe), line)
+            if first != line:
+                raise ConfigurationError(
+                    f"{path}:{line}: another {branch.name.upper()} at {branch.at_oe:g} Oe, after that of "
+                    f"line {first}; two histories are no curve: take one of them out of a copy of the file"
+                )
+            yield ZFC_FC, branch
         else:
+            _one_curve(f"{path}:{line}", word, "temperatures", rows.temperature, "K", _SAME_K)
             kind = VIRGIN if has_virgin and not has_legs else LOOP
             yield kind, _branch(word, rows, at_k=_rounded(rows.temperature, _KELVIN_DIGITS))
+
+
+def _one_curve(
+    where: str, word: str, what: str, values: Floats, unit: str, same: tuple[float, float]
+) -> None:
+    """Refuse rows that are not of one curve; a tenth of them may be anywhere."""
+    low, high = (float(each) for each in np.percentile(values, (5, 95)))
+    if high - low > max(same[0], same[1] * abs(float(np.median(values)))):
+        raise ConfigurationError(
+            f"{where}: the rows after {word!r} have {what} from {low:.5g} to {high:.5g} {unit}, which is "
+            "more than one curve; write a remark before each"
+        )
 
 
 def _name(word: str, rows: Rows) -> str:

@@ -53,6 +53,7 @@ class NightState:
         environment: the last row of ``environment.csv``.
         lab: name and seed of the virtual lab.
         fault: on which it ended and that nobody has acknowledged.
+        is_with_multivu: a program of the step that runs was handed over; MultiVu may be going on with it.
     """
 
     path: Path
@@ -82,6 +83,7 @@ class NightState:
     unconfirmed: tuple[str, ...]
     message: str
     fault: str
+    is_with_multivu: bool
 
     @property
     def is_alive(self) -> bool:
@@ -255,6 +257,7 @@ def _judged(night: Path, manifest: dict[str, Any], alive: bool, wall: Clock) -> 
         unconfirmed=_unconfirmed(events),
         message=str(manifest.get("message") or "") if status != "running" else "",
         fault="" if manifest.get("acknowledged") else str(manifest.get("fault") or ""),
+        is_with_multivu=bool(step.get("handed_over")),
     )
 
 

@@ -47,6 +47,10 @@ class ReadoutAnswer:
                 value = f"{reading.value:.6g}" if isinstance(reading.value, float) else str(reading.value)
                 told = f"{value} {reading.unit}".strip()
                 rows.append((reading.quantity, told, reading.state, reading.age))
+            if not one.readings and not one.problem:
+                rows.append(
+                    ("-", "nothing can be read from here; in a night the rows of its file tell", "", "")
+                )
             if one.problem:
                 rows.append(("PROBLEM", one.problem, "", ""))
             roles = ", ".join(one.roles) or "-"

@@ -10,34 +10,44 @@ from rich.text import Text
 from onnes.runner.results import NightResult
 
 # What the short words that analyses put on a result mean to a reader; JSON keeps the words.
-_SENTENCES = {
+FLAGS = {
     "background": "a background of R that changes with temperature is seen beside the scaling",
+    "beyond_full_screening": "more than a sample can screen: volume, N, or the field at the sample is wrong",
     "choice_among_fixed_values": "this is a choice among fixed values, so it has no sigma",
     "chosen_not_as_good_as_free": "the chosen fixed value fits clearly worse than the free one",
     "criterion": "another threshold moves this by more than its sigma; goodness has the range",
     "crossing_drifts": "the crossing field changes with temperature",
     "crossings_disagree": "the crossings of neighbouring isotherms differ by more than their errors",
     "extrapolated_far": "the coldest point is above half of Tc: 0 K is far",
+    "fc_below_zfc": "FC lies below ZFC somewhere, which no sample does: thermometry, drift, or holder",
     "few_points_in_transition": "few points lie in the transition; smaller steps would tell more",
     "field_offset": "the Meissner line misses zero: a field offset, or a foreign moment",
     "fields_left_out": "in some fields the temperature is not known; they are left out",
     "gain_drift": "the gain drifted between the two directions; the fit takes it out",
     "geometry_dominates": "the size of the sample is the largest part of sigma",
     "lag_not_corrected": "the lag of the sample behind the thermometer is not known and not corrected",
+    "meissner_slope": "the first slope is not -1/(1 - N): volume, N or full screening is not as assumed",
     "negative_lag": "the sample seems to run ahead of the thermometer",
     "no_narrow_window": "no narrower window of fields could be fitted to check this value",
+    "normal_state_moment": "most of sigma is a moment above the transition: subtract the holder",
     "normal_state_slopes": "the normal state has a slope, such as of a holder; it is taken out",
     "not_palladium": "the slope is not that of the mass given: a foreign moment, or a wrong mass",
     "not_resolved": "this is within 3 sigma of zero: what it says is its sigma",
     "one_sided": "only fields of one sign: the errors of mass and susceptibility are in it",
+    "paramagnetic": "the moment lies along the field: sign, holder, or a paramagnet",
+    "parted_twice": "ZFC and FC meet below this and part again: thermometry, a jump, or a second phase",
     "poor_fit": "the fit misses its points by more than their errors",
     "range_below_2h_star": "the loop is too narrow for Bean's state: the true value is larger",
     "residual_not_corrected": "the magnet was not corrected for it; the fields at the sample are",
+    "residual_unknown": "nobody knows what the magnet had left, and the error holds nothing of it",
     "several_crossings": "some isotherms cross more than once",
     "spread_of_hc": "the data show a spread of the critical field within the sample",
     "systematics": "leaving out single isotherms moves this more than noise and thermometry explain",
     "temperature_offset": "an offset of the thermometer makes the isotherms agree better than none",
     "upper_bound": "an upper bound: flux has entered before it is seen",
+    "thermometry": "50 mK between the thermometers of the two curves would move this by more than 0.1 K",
+    "unconfirmed": "no extrapolation beside it: what was seen need not be flux",
+    "wider_elsewhere": "the loop is wider elsewhere than at zero: flux jumps, the range, or a second peak",
     "up_down": "warming and cooling were measured apart; their mean is given",
 }
 _HEAD = ("quantity", "paper", "this run")
@@ -108,7 +118,7 @@ def _rows(results: Sequence[NightResult]) -> tuple[list[tuple[str, str, str]], l
     for result in sorted(results, key=lambda result: result.paper is None):
         found = "none" if result.value is None else with_uncertainty(result.value, result.sigma, result.unit)
         if result.flags:
-            note = "; ".join(_SENTENCES.get(flag, flag) for flag in result.flags)
+            note = "; ".join(FLAGS.get(flag, flag) for flag in result.flags)
             if note not in notes:
                 notes.append(note)
             found = f"{found} [{notes.index(note) + 1}]"

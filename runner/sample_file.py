@@ -209,7 +209,8 @@ class SampleFile(_Part):
         """Return what the virtual lab mounts: ``[virtual]`` with the geometry, a film's thickness in nm.
 
         Args:
-            mounting: how it is mounted; it is the ``orientation`` of a model that knows one.
+            mounting: how it is mounted; its ``axis``, or without one its name, is the ``orientation`` of a
+                model that knows one.
         """
         geometry = self.geometry
         unit = "nm" if geometry.shape == "film" else "mm"
@@ -221,12 +222,18 @@ class SampleFile(_Part):
         found: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
         known = {parameter.name for parameter in PARAMETERS.get(str(self.virtual.get("model")), ())}
         beside = {
-            "orientation": mounting,
+            "orientation": self._orientation(mounting),
             "mass_g": None if geometry.mass is None else float(geometry.mass),
             "lateral_mm": None if geometry.lateral is None else _edge_mm(*geometry.lateral),
         }
         found |= {key: value for key, value in beside.items() if key in known and value is not None}
         return found | self.virtual
+
+    def _orientation(self, mounting: str | None) -> str | None:
+        mounted = self.mounting.get(mounting or "")
+        if mounted is None or mounted.axis is None:
+            return mounting
+        return "perpendicular" if mounted.axis == "thickness" else "parallel"
 
 
 def _edge_mm(first_cm: Decimal, second_cm: Decimal) -> float:

@@ -84,7 +84,9 @@ class StatusAnswer:
             lines.append(_row("point", f"{night.point} of {night.points} in {night.run.name}"))
         lines.append(_row("read", _readings(night)))
         if night.safe:
-            lines.append(_row("safe", "the safe state was read back: sources at 0"))
+            has_source = any("Output " in label for label in night.environment)
+            said = "the safe state was read back: sources at 0" if has_source else "the station has no source"
+            lines.append(_row("safe", said))
         if night.doing:
             lines.append(_row("doing", night.doing))
         if night.ends_at is not None:

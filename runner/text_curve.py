@@ -9,8 +9,13 @@ from onnes.runner.night_state import number_in
 from onnes.storage.run import DATA
 
 _MOST_POINTS = 4000  # more than a terminal can show
-_Y = "Resistance (ohm)"
-_SWEPT = {"-temperature_": "Temperature (K)", "-field_": "Field (Oe)"}  # by the kind in the folder's name
+_MEASURED = ("Resistance (ohm)", "Moment (emu)")
+_SWEPT = {  # by the kind in the folder's name
+    "-temperature_": "Temperature (K)",
+    "-field_": "Field (Oe)",
+    "_zfc-fc_": "Temperature (K)",
+    "_magnetization-": "Field (Oe)",
+}
 # Bits of a braille cell, two dots wide and four high, from the top; Unicode chapter 21.1.
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BRAILLE = 0x2800
@@ -29,13 +34,15 @@ class TextCurve:
         self._points: list[XY] = []
         self._every = 1
         self._x = next((label for part, label in _SWEPT.items() if part in run.name), "")
+        self._y = ""
 
     def look(self) -> None:
         """Take in the rows that have come."""
         self._labels = self._labels or labels_of(self.run / DATA)
         if not self._labels:
             return
-        known = self._x in self._labels and _Y in self._labels
+        self._y = next((label for label in _MEASURED if label in self._labels), "")
+        known = bool(self._y) and self._x in self._labels
         for line in self._file.lines():
             row = [] if line.startswith("#") else cells(line)
             if len(row) != len(self._labels) or row == self._labels:
@@ -54,7 +61,7 @@ class TextCurve:
             return [f"{self.run.name}: no point to draw yet"]
         x, y = ([point[axis] for point in self._points] for axis in (0, 1))
         return [
-            f"{_Y} {min(y):.6g} .. {max(y):.6g} against {self._x} {min(x):.6g} .. {max(x):.6g}, "
+            f"{self._y} {min(y):.6g} .. {max(y):.6g} against {self._x} {min(x):.6g} .. {max(x):.6g}, "
             f"{self.rows} points, {self.run.name}",
             *picture(self._points, width, height, plain=plain),
         ]
@@ -62,7 +69,7 @@ class TextCurve:
     def _keep(self, row: list[str]) -> None:
         point = (
             number_in(row[self._labels.index(self._x)]),
-            number_in(row[self._labels.index(_Y)]),
+            number_in(row[self._labels.index(self._y)]),
         )
         if not (math.isfinite(point[0]) and math.isfinite(point[1])):
             return

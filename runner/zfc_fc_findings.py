@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onnes.analysis.demagnetisation import intrinsic
+from onnes.analysis.demagnetisation import FLAT, intrinsic
 from onnes.analysis.irreversibility import Irreversibility, irreversibility_line, irreversibility_temperature
 from onnes.analysis.magnetic_transition import magnetic_transition
 from onnes.analysis.result import Result, refused
@@ -23,10 +23,11 @@ from onnes.runner.paper_values import paper_values
 from onnes.runner.results import Keyed
 
 N_SIGMA = 0.015  # how far the models of a 1 x 1 x 5 mm bar are apart
-# A body flatter than this: chi/(1 - N chi) is -1/N, whatever was measured, and chi a matter of its shape.
-_FLAT_N = 0.9
+_AS_COLD_K = 1.0  # (a) FCC that ends this much above the first point of ZFC ends on the plateau still
 # A full film of square shape against the disk of the same area (a): the factor of its moment.
 _DISK_FOR_SQUARE = 0.05
+_UNLIKE = 2.0  # sigma: what no sample does is flagged from here on
+_FEWEST_WARM = 4
 _NAMES = {"zfc": "ZFC", "fcc": "FCC", "fcw": "FCW"}
 _TRANSITIONS = ("deviation", "midpoint", "tangent")
 
@@ -55,14 +56,13 @@ def zfc_fc_findings(measured: MomentRun) -> tuple[ZfcFcFindings, Keyed]:
     onsets: list[Result] = []
     for field_oe in measured.fields_oe:
         branches = measured.of(field_oe)
-        found = _screening(branches, measured.body)
+        transition = _transition(branches["zfc"], measured.body) if "zfc" in branches else []
+        seen = [result for name, result in transition if name == "deviation" and result.value is not None]
+        onsets += seen
+        found = _screening(branches, measured.body, seen[0].value if seen else None)
         cooled = branches.get("fcc", branches.get("fcw"))
         if "zfc" in branches:
-            transition = _transition(branches["zfc"], measured.body)
             found += [(f"tc-moment-{name}", result) for name, result in transition]
-            onsets += [
-                result for name, result in transition if name == "deviation" and result.value is not None
-            ]
             if cooled is not None:
                 parting[field_oe] = _parting(branches["zfc"], cooled)
                 found.append(("t-irr", parting[field_oe].chosen))
@@ -91,10 +91,11 @@ def line_of_fields(
 
     Tc0 is the one a paper holds where the night compares with its exponent, else the highest onset.
     """
-    fields = [field for each in found for field in each.parting]
+    at_sample = [_at_sample(each.measured.of(field)["zfc"]) for each in found for field in each.parting]
+    fields, errors = [abs(field) for field, _ in at_sample], [error for _, error in at_sample]
     parted = [each.parting[field] for each in found for field in each.parting]
     asked = compare_with & {"003-irr-n-perp", "003-irr-n-par"}
-    if len({abs(field) for field in fields}) < 2 and not asked:
+    if len({abs(field) for each in found for field in each.parting}) < 2 and not asked:
         return [], None  # one field is no line, and nobody asked for one
     onset = max((each.onset for each in found if each.onset), key=lambda one: one.value or 0.0, default=None)
     tc0_k, tc0_sigma_k = math.nan, 0.0
@@ -108,24 +109,30 @@ def line_of_fields(
         return [
             ("irreversibility-n", refused("exponent n of the irreversibility line", "1", criterion, reason))
         ], None
+    known = [error for error in errors if not math.isnan(error)]
     line = irreversibility_line(
-        [abs(field) for field in fields], parted, tc0_k=tc0_k, tc0_sigma_k=tc0_sigma_k
+        fields, parted, tc0_k=tc0_k, tc0_sigma_k=tc0_sigma_k, field_sigma_oe=max(known, default=0.0)
     )
+    unknown = ("residual_unknown",) if len(known) < len(errors) else ()
     sweep = {
         f"n_k{k:g}_rel{rel:g}": result.value
         for (k, rel), result in line.sweep.items()
         if result.value is not None
     }
-    n = replace(line.n, criterion=f"{line.n.criterion}; Tc0 {whence}", goodness={**line.n.goodness, **sweep})
+    n = replace(
+        line.n,
+        criterion=f"{line.n.criterion}; Tc0 {whence}",
+        goodness={**line.n.goodness, **sweep},
+        flags=(*line.n.flags, *unknown),
+    )
+    h0 = replace(line.h0, flags=(*line.h0.flags, *unknown))
     mounting = found[0].measured.body.mounting
     where = f", {mounting}" if mounting else ""
     keyed = [
         ("irreversibility-n", replace(n, quantity=f"{n.quantity}{where}")),
-        ("irreversibility-h0", replace(line.h0, quantity=f"{line.h0.quantity}{where}")),
+        ("irreversibility-h0", replace(h0, quantity=f"{h0.quantity}{where}")),
     ]
-    return keyed, IrreversibilityPoints(
-        tuple(abs(field) for field in fields), tuple(parted), tc0_k, n, line.h0
-    )
+    return keyed, IrreversibilityPoints(tuple(fields), tuple(parted), tc0_k, n, h0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,13 +146,21 @@ class IrreversibilityPoints:
     h0: Result
 
 
+def _at_sample(zfc: MomentBranch) -> tuple[float, float]:
+    """Return the field at the sample and its error, Oe; that asked for is another where nobody corrected."""
+    return float(np.median(zfc.rows.field)), zfc.field_sigma_oe
+
+
 def _printed(key: str) -> float:
     value = paper_values()[key].value
     return value if isinstance(value, float) else value[0]
 
 
-def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
-    """Return 4 pi chi at the lowest temperature, applied and intrinsic, and the fraction it means."""
+def _screening(branches: Mapping[str, MomentBranch], body: Body, onset_k: float | None) -> Keyed:
+    """Return 4 pi chi at the lowest temperature, applied and intrinsic, and the fraction it means.
+
+    ``onset_k`` is where the normal state begins, None where that is not known.
+    """
     keyed: Keyed = []
     for name in ("zfc", "fcc"):
         branch = branches.get(name)
@@ -158,20 +173,70 @@ def _screening(branches: Mapping[str, MomentBranch], body: Body) -> Keyed:
             continue
         curve = susceptibility_of(branch, body)
         applied = susceptibility_at(curve, float(curve.temperature[0]))
+        applied = _against_normal_state(applied, branch, onset_k)
         applied = replace(
             applied,
             quantity=f"{title} at {float(curve.temperature[0]):.3g} K, applied field",
             criterion=f"{applied.criterion}, V = {body.volume_cm3:.4g} cm^3",
+            flags=(*applied.flags, *_field_flags(branch)),
         )
         keyed.append((f"chi-{name}", applied))
         if name == "zfc":
-            keyed.append(("chi-zfc-intrinsic", _intrinsic(applied, body)))
+            keyed.append(("chi-zfc-intrinsic", _plausible(_intrinsic(applied, body), -1.0)))
         elif applied.value is not None and body.area_cm2 is None:
-            quantity = "Meissner fraction, - 4 pi chi FCC"
-            keyed.append(("meissner-fraction", replace(applied, quantity=quantity, value=-applied.value)))
+            keyed.append(("meissner-fraction", _meissner(applied, curve, branches.get("zfc"))))
     if "zfc" in branches and body.area_cm2 is not None and len(branches["zfc"].rows.moment):
-        keyed.append(("screened-fraction", _fraction_of_film(branches["zfc"], body.area_cm2, body)))
+        fraction = _fraction_of_film(branches["zfc"], body.area_cm2, body)
+        fraction = _against_normal_state(fraction, branches["zfc"], onset_k)
+        keyed.append(("screened-fraction", _plausible(fraction, 1.0)))
     return keyed
+
+
+def _against_normal_state(found: Result, branch: MomentBranch, onset_k: float | None) -> Result:
+    """Return what was made of the coldest moment with the moment above the onset as a term of sigma.
+
+    It is not taken off: whether it is the holder's, and the same in the cold, the curve does not say.
+    """
+    if found.value is None:
+        return found
+    rows, sigma = branch.rows, found.sigma or 0.0
+    normal = rows.temperature > (math.inf if onset_k is None else onset_k)
+    warm, cold = rows.moment[normal], rows.moment[int(np.argmin(rows.temperature))]
+    if len(warm) < _FEWEST_WARM or not cold:
+        return found
+    share = float(np.median(warm) / cold)
+    noise = float(np.median(rows.sigma[normal])) / math.sqrt(len(warm)) / abs(cold)
+    term = abs(share * found.value) if abs(share) > 3 * noise else 0.0
+    flags = ("normal_state_moment",) if term > sigma else ()
+    goodness = {**found.goodness, "normal_state": share * found.value, "sigma_normal_state": term}
+    return replace(found, sigma=math.hypot(sigma, term), goodness=goodness, flags=(*found.flags, *flags))
+
+
+def _plausible(found: Result, full: float) -> Result:
+    """Return a screening flagged where it is of the wrong sign or beyond ``full``, which is all there is."""
+    if found.value is None:
+        return found
+    share, sigma = found.value / full, (found.sigma or 0.0) / abs(full)
+    flags: tuple[str, ...] = ("paramagnetic",) if share < -_UNLIKE * sigma else ()
+    if share > 1 + _UNLIKE * sigma:
+        flags += ("beyond_full_screening",)
+    return replace(found, flags=(*found.flags, *flags))
+
+
+def _meissner(applied: Result, cooled: Susceptibility, zfc: MomentBranch | None) -> Result:
+    """Return the fraction of a curve that cooled as far as ZFC did; one that was broken off has none."""
+    quantity = "Meissner fraction, - 4 pi chi FCC"
+    reached = float(cooled.temperature[0])
+    coldest = reached if zfc is None or not len(zfc.rows.moment) else float(zfc.rows.temperature.min())
+    if reached > coldest + _AS_COLD_K:
+        reason = f"FCC was measured down to {reached:.3g} K, and ZFC begins at {coldest:.3g} K"
+        return refused(quantity, "1", applied.criterion, reason)
+    return replace(applied, quantity=quantity, value=-(applied.value or 0.0))
+
+
+def _field_flags(branch: MomentBranch) -> tuple[str, ...]:
+    """Return the flag of a value that is divided by a field of which nobody knows what the magnet added."""
+    return ("residual_unknown",) if math.isnan(branch.field_sigma_oe) else ()
 
 
 def susceptibility_of(branch: MomentBranch, body: Body) -> Susceptibility:
@@ -196,7 +261,7 @@ def _intrinsic(applied: Result, body: Body) -> Result:
         return refused(quantity, "1", "chi/(1 - N chi)", reason)
     n, chi = body.n.n, applied.value
     criterion = f"chi/(1 - N chi), N = {n:.4g} ({body.n.name})"
-    if n > _FLAT_N:
+    if n > FLAT:  # chi is a matter of the shape there
         reason = f"N = {n:.4g}: across the field chi/(1 - N chi) is -1/N, whatever was measured"
         return refused(quantity, "1", criterion, reason)
     value = intrinsic(chi, n)
@@ -230,7 +295,11 @@ def _fraction_of_film(zfc: MomentBranch, area_cm2: float, body: Body) -> Result:
     found = screened_fraction(
         one, reference, geometry_sigma=math.hypot(1.5 * body.volume_sigma, _DISK_FOR_SQUARE)
     )
-    return replace(found, criterion=f"{found.criterion}, computed for full screening of the film")
+    return replace(
+        found,
+        criterion=f"{found.criterion}, computed for full screening of the film",
+        flags=(*found.flags, *_field_flags(zfc)),
+    )
 
 
 def _transition(zfc: MomentBranch, body: Body) -> Keyed:

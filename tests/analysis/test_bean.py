@@ -223,3 +223,24 @@ def test_sizes_that_are_not_positive_are_errors() -> None:
         loop_current([0.0], [0.0], 0.1, volume_cm3=VOLUME, shape=BAR, n=1.0)
     with pytest.raises(ValueError, match="loop: arrays of shape"):
         loop_current([0.0, 1.0], [0.0], 0.1, volume_cm3=VOLUME, shape=BAR, n=N)
+
+
+def test_flux_jumps_about_zero_are_flagged() -> None:
+    loop = _loop(59000.0, h0=8000.0, hc1=700.0, noise=1e-3)
+    assert _current(loop).at_zero.flags == ()
+    jumped = Loop(loop.field, np.where(np.abs(loop.field) < 3000, 0.1, 1.0) * loop.moment, loop.sigma)
+    found = _current(jumped).at_zero
+    assert found.value is not None
+    assert found.value < 0.2 * 59000
+    assert "wider_elsewhere" in found.flags
+
+
+def test_one_bad_point_is_no_second_peak() -> None:
+    loop = _loop(59000.0, h0=8000.0, noise=1e-3)
+    moment = np.where(np.arange(len(loop.field)) == 100, 3.0, 1.0) * loop.moment
+    assert "wider_elsewhere" not in _current(Loop(loop.field, moment, loop.sigma)).at_zero.flags
+
+
+def test_a_plate_across_the_field_has_no_current_by_its_internal_field() -> None:
+    found = _current(_loop(59000.0), n=0.9999).at_zero
+    assert found.reason.startswith("N = 0.9999: a plate across the field has no internal field")

@@ -12,6 +12,7 @@ from onnes.analysis.irreversibility import (
     irreversibility_temperature,
 )
 from onnes.analysis.isotherm import Floats
+from onnes.analysis.result import Result
 
 TC0 = 37.0
 VOLUME, HALF = 2e-3, 0.025  # cm^3, cm
@@ -195,3 +196,76 @@ def test_wrong_arguments_of_the_line_are_errors() -> None:
         irreversibility_temperature([1.0, 2.0], [1.0], 0.1, [1.0], [1.0], 0.1)
     with pytest.raises(ValueError, match=r"FC moment: sigma = -0.1 is negative"):
         irreversibility_temperature([1.0], [1.0], 0.1, [1.0], [1.0], -0.1)
+
+
+def test_curves_that_are_exchanged_or_reversed_are_said_to_be_that() -> None:
+    c = _curves(1000.0, PERP, 7)
+    exchanged = irreversibility_temperature(c.t, c.fc, c.sigma, c.t, c.zfc, c.sigma).chosen
+    turned = irreversibility_temperature(c.t, -c.zfc, c.sigma, c.t, -c.fc, c.sigma).chosen
+    for found in (exchanged, turned):
+        assert found.reason.startswith("FC lies below ZFC, by up to ")
+        assert found.reason.endswith("exchanged, or the sign of the moment or of the field is reversed")
+
+
+def test_fc_below_zfc_is_flagged() -> None:
+    c = _curves(1000.0, PERP, 7)
+    good = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, c.fc, c.sigma).chosen
+    drifted = c.fc - np.where(c.t > 35, 1e-6, 0.0)  # the SQUID between the two curves
+    found = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, drifted, c.sigma).chosen
+    assert "fc_below_zfc" not in good.flags
+    assert "fc_below_zfc" in found.flags
+
+
+def test_two_bad_points_above_t_irr_are_flagged() -> None:
+    c = _curves(1000.0, PERP, 7)
+    good = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, c.fc, c.sigma).chosen
+    jumped = c.fc + np.where(np.isin(np.arange(len(c.t)), (130, 131)), 1e-6, 0.0)
+    found = irreversibility_temperature(c.t, c.zfc, c.sigma, c.t, jumped, c.sigma).chosen
+    assert "parted_twice" not in good.flags
+    assert found.value == pytest.approx(c.t[131], abs=0.3)
+    assert "parted_twice" in found.flags
+
+
+def test_a_field_that_all_curves_share_an_error_of_is_in_the_exponent() -> None:
+    found = [_found(field, PERP, 1) for field in FIELDS]
+    line = irreversibility_line(FIELDS, found, tc0_k=TC0)
+    off = irreversibility_line([field + 20 for field in FIELDS], found, tc0_k=TC0, field_sigma_oe=20.0)
+    assert line.n.value is not None
+    assert off.n.value is not None
+    assert off.n.sigma is not None
+    assert line.n.goodness["sigma_field"] == 0.0
+    assert abs(off.n.value - line.n.value) < 1.5 * off.n.goodness["sigma_field"]
+    assert off.n.sigma > off.n.goodness["sigma_field"]
+
+
+def _with_lag(lag_k: float) -> Result:
+    """Return T_irr, 37 K, of a steep transition, FC read ``lag_k`` too warm."""
+
+    def screened(t: Floats) -> Floats:
+        return np.asarray(-1e-4 / (1 + np.exp((t - TC0) / 0.3)))
+
+    t, rng = np.arange(30.0, 41.0, 0.1), np.random.default_rng(5)
+    cooled = np.maximum(screened(t - lag_k), screened(np.full(len(t), TC0)))
+    noise = 1e-7 * rng.standard_normal((2, len(t)))
+    sigma = np.hypot(1e-7, 0.005 * np.abs(np.gradient(screened(t), t)))
+    return irreversibility_temperature(t, screened(t) + noise[0], sigma, t, cooled + noise[1], sigma).chosen
+
+
+def test_t_irr_on_a_steep_reversible_moment_hangs_on_the_thermometer_and_says_so() -> None:
+    right, early = _with_lag(0.0), _with_lag(-0.05)
+    assert right.value is not None
+    assert early.value is not None
+    assert right.value == pytest.approx(TC0, abs=0.1)
+    assert early.value > TC0 + 0.5
+    for found in (right, early):
+        assert "thermometry" in found.flags
+        assert found.goodness["moved_by_50_mk"] > 0.5
+
+
+def test_t_irr_where_both_moments_vanish_does_not_hang_on_the_thermometer() -> None:
+    t, rng = np.arange(30.0, 41.0, 0.1), np.random.default_rng(5)
+    zfc = -1e-4 * np.clip(TC0 - t, 0, 1)
+    noise = 1e-7 * rng.standard_normal((2, len(t)))
+    found = irreversibility_temperature(t, zfc + noise[0], 1e-7, t, 0.01 * zfc + noise[1], 1e-7).chosen
+    assert found.value == pytest.approx(TC0, abs=0.05)
+    assert "thermometry" not in found.flags

@@ -192,3 +192,72 @@ def test_a_factor_of_one_is_an_error() -> None:
         lower_critical_field(FIELDS, -FIELDS, n=1.0)
     with pytest.raises(ValueError, match="virgin curve: arrays of shape"):
         lower_critical_field(FIELDS, FIELDS[:3], n=0.0)
+
+
+def test_what_the_field_at_the_sample_is_off_by_is_in_the_error() -> None:
+    # Cooled in 20 Oe that nobody reports: the curve is that of the change, flux enters 20 Oe early.
+    residual, hc1 = 20.0, 200.0
+    applied = np.arange(0.0, 400.0, 5.0)
+    m = _noisy(_virgin(applied + residual, hc1) + residual / (1 - N), 1)
+    blind = lower_critical_field(applied, m, n=N).extrapolated
+    assert blind.value is not None
+    assert blind.sigma is not None
+    assert abs(blind.value - hc1) > 3 * blind.sigma
+    found = lower_critical_field(applied, m, n=N, field_sigma_oe=residual)
+    for one in (found.extrapolated, found.threshold):
+        assert one.goodness["sigma_field"] == pytest.approx(residual / (1 - N))
+    assert found.extrapolated.value is not None
+    assert found.extrapolated.sigma is not None
+    assert abs(found.extrapolated.value - hc1) < 2 * found.extrapolated.sigma
+
+
+def test_a_field_of_which_nobody_knows_the_error_is_flagged() -> None:
+    found = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS), 1), n=N, field_sigma_oe=math.nan)
+    assert "residual_unknown" in found.extrapolated.flags
+    assert "residual_unknown" in found.threshold.flags
+
+
+@pytest.mark.parametrize("n", [N, 0.2])
+def test_a_factor_that_is_not_that_of_the_first_slope_is_flagged(n: float) -> None:
+    found = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS, n=n), 1), n=N)
+    assert ("meissner_slope" in found.extrapolated.flags) == (n != N)
+    assert ("meissner_slope" in found.threshold.flags) == (n != N)
+
+
+def test_a_plate_across_the_field_has_no_hc1_by_its_factor() -> None:
+    found = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS), 1), n=0.9999)
+    for one in (found.extrapolated, found.threshold):
+        assert one.reason == "N = 0.9999: the field at the edge of a plate across the field is not H/(1 - N)"
+
+
+def test_a_ferromagnetic_trace_has_no_threshold_that_anything_confirms() -> None:
+    trace = 30 * np.tanh(FIELDS / 800)
+    found = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS) + trace, 1), n=N)
+    assert found.extrapolated.value is None
+    assert found.threshold.value is not None
+    assert found.threshold.value < 0.7 * TRUE_HC1
+    assert "unconfirmed" in found.threshold.flags
+
+
+def test_a_moment_of_reversed_sign_is_said_to_be_that() -> None:
+    found = lower_critical_field(FIELDS, -_noisy(_virgin(FIELDS), 1), n=N)
+    assert found.threshold.reason == "the moment is not diamagnetic in small fields; is its sign reversed?"
+
+
+def test_hc1_at_zero_keeps_the_flags_and_the_field_error_of_its_curves() -> None:
+    kelvins = [2.0, 10.0, 20.0]
+    curves = [_noisy(_virgin(FIELDS, 713 * (1 - (t / 38) ** 2)), 1) for t in kelvins]
+    found = [lower_critical_field(FIELDS, m, n=0.2, field_sigma_oe=10.0).extrapolated for m in curves]
+    at_zero = lower_critical_field_at_zero(kelvins, found)
+    assert "meissner_slope" in at_zero.flags
+    assert at_zero.goodness["sigma_shared"] > 10 / (1 - 0.2)
+
+
+def test_a_wrong_factor_that_the_first_slope_speaks_against_is_in_the_error() -> None:
+    right = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS), 1), n=N).extrapolated
+    assert right.goodness["sigma_n"] == pytest.approx(0.015 * (right.value or 0.0) / (1 - N), rel=1e-3)
+    found = lower_critical_field(FIELDS, _noisy(_virgin(FIELDS, n=0.2), 1), n=0.1176).extrapolated
+    assert found.value is not None
+    assert found.sigma is not None
+    assert found.goodness["off_full_screening"] == pytest.approx(0.103, abs=0.003)
+    assert abs(found.value - TRUE_HC1) < 3 * found.sigma

@@ -70,7 +70,8 @@ def test_noise_alone_has_no_transition() -> None:
 def test_a_curve_that_ends_within_the_transition_has_no_onset() -> None:
     found = magnetic_transition(_measured(3, 2e-5, _grid(38.0)))
     assert found.level.value is None
-    assert "the normal state" in found.level.reason
+    assert "the normal state has 4 points at most, from" in found.level.reason
+    assert "and 5 are needed; begin warmer" in found.level.reason
 
 
 def test_a_level_below_the_noise_is_refused_where_the_midpoint_is_not() -> None:

@@ -54,15 +54,21 @@ class MomentNight:
         self._count = 0
 
     def over_temperature(
-        self, field_oe: float, branches: dict[str, tuple[Floats, Floats]], flags: Sequence[str] = ()
+        self,
+        field_oe: float,
+        branches: dict[str, tuple[Floats, Floats]],
+        flags: Sequence[str] = (),
+        wanted_oe: float | None = None,
     ) -> "MomentNight":
-        """Write a run of M(T): {branch: (K, emu)}."""
+        """Write a run of M(T): {branch: (K, emu)}; ``wanted_oe`` where the field at the sample is another."""
         points = []
         for curve, (branch, (kelvin, moment)) in enumerate(branches.items(), start=1):
             direction = "cooling" if branch == "fcc" else "warming"
             points += self._points(branch, curve, direction, kelvin, np.full(len(kelvin), field_oe), moment)
         for index, flag in enumerate(flags):
             points[index]["flags"] = flag
+        for point in points if wanted_oe is not None else ():
+            point["measuring_field"] = wanted_oe
         return self._write("zfc-fc", f"{field_oe:g}Oe", points)
 
     def over_field(self, kind: str, legs: dict[float, list[tuple[str, Floats, Floats]]]) -> "MomentNight":

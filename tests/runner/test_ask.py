@@ -69,6 +69,15 @@ def test_a_request_is_said_beforehand_taken_and_waited_for(runner: Runner) -> No
     ]
 
 
+@pytest.mark.parametrize(("kind", "says"), [("stop", True), ("pause", True), ("extend", False)])
+def test_multivu_that_has_a_sequence_is_said_to_go_on_with_it(runner: Runner, kind: Kind, says: bool) -> None:
+    step = {"number": 1, "name": "zfc_fc 50Oe", "status": "running", "handed_over": 1}
+    runner.night.edit(steps=[step])
+    said: list[str] = []
+    ask(runner.state(), kind, runner.night.wall, wait_s=0.0, say=said.append)
+    assert any("its sequence is not stopped from here" in line for line in said) is says
+
+
 @pytest.mark.parametrize(
     ("kind", "state"),
     [("stop", "stopping"), ("stop", "stopped"), ("abort", "aborted"), ("resume", "running")],

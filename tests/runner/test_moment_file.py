@@ -67,6 +67,15 @@ def test_a_sample_file_gives_the_susceptibility(tmp_path: Path) -> None:
     assert chi.value == pytest.approx(4 * np.pi * -4.4e-3 / 5e-3 / 9.96, rel=1e-3)
 
 
+def test_what_is_divided_by_a_field_that_nobody_corrected_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bar.toml").write_text(_SAMPLE, encoding="utf-8")
+    sample = load_sample_file(tmp_path / "bar.toml")
+    found = {result.id: result for result in find_in_file(_file(tmp_path), sample).results}
+    for key in ("chi-zfc-10Oe", "chi-zfc-intrinsic-10Oe", "chi-fcc-10Oe", "meissner-fraction-10Oe"):
+        assert "residual_unknown" in found[key].flags
+    assert "residual_unknown" not in found["tc-moment-midpoint-10Oe"].flags
+
+
 def test_the_only_mounting_of_the_sample_is_the_one_of_the_file(tmp_path: Path) -> None:
     one = '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
     other = one.replace("long]", "across]").replace("length", "width")
@@ -89,6 +98,14 @@ def test_a_loop_of_a_file_is_shown_and_has_no_current(tmp_path: Path) -> None:
     assert found.moments.loops[0].measured.temperatures_k == [5.0]
     (jc,) = [result for result in found.results if result.id == "jc-5K"]
     assert "geometry.shape" in jc.flags[0]
+
+
+def test_a_sample_of_several_mountings_is_told_that_the_file_says_none(tmp_path: Path) -> None:
+    long = '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
+    for text, said in ((long, False), (long + long.replace("mounting.long", "mounting.across"), True)):
+        (tmp_path / "bar.toml").write_text(_SAMPLE + text, encoding="utf-8")
+        report = analyse_file(_file(tmp_path), load_sample_file(tmp_path / "bar.toml"))
+        assert any("BAR-01 can be mounted as across or long" in one for one in report.messages) is said
 
 
 def test_a_file_of_a_virtual_machine_stays_simulated(tmp_path: Path) -> None:
@@ -128,3 +145,48 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_file_has_no_calibration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="a file says nothing of how zero was reached"):
         analyse_folder(str(_file(tmp_path)), None, tmp_path / "magnet.toml")
+
+
+def _rows(word: str, fields_oe: tuple[float, ...], share: float = 1.0) -> list[str]:
+    lines = [f"{word},1,,,,"]
+    for field_oe in fields_oe:
+        lines += [f",2,{t},{field_oe},{share * _moment(t) * field_oe / 10},1e-8" for t in KELVIN]
+    return lines
+
+
+def _written(tmp_path: Path, lines: list[str]) -> Path:
+    path = tmp_path / "bar.dat"
+    path.write_text(_HEAD.format(title="bar") + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("fields_oe", [(5.0, -5.0), (5.0, 50.0)])
+def test_two_fields_under_one_remark_are_no_curve(tmp_path: Path, fields_oe: tuple[float, ...]) -> None:
+    path = _written(tmp_path, _rows("ZFC", fields_oe) + _rows("FC", fields_oe, 0.01))
+    low, high = sorted(fields_oe)
+    with pytest.raises(ConfigurationError, match=rf":7: the rows after 'zfc' .* from {low:g} to {high:g} Oe"):
+        find_in_file(path)
+
+
+def test_two_temperatures_under_one_remark_are_no_loop(tmp_path: Path) -> None:
+    rows = [f",2,{t},{h},{1e-6 * h},1e-8" for t in (5.0, 20.0) for h in range(0, 1000, 20)]
+    path = _written(tmp_path, ["MvsH,1,,,,", *rows])
+    with pytest.raises(
+        ConfigurationError, match="'mvsh' have temperatures from 5 to 20 K, which is more than"
+    ):
+        find_in_file(path)
+
+
+def test_the_same_curve_twice_is_not_averaged(tmp_path: Path) -> None:
+    path = _written(tmp_path, _rows("ZFC", (10.0,)) + _rows("ZFC", (10.0,), 0.5) + _rows("FC", (10.0,), 0.01))
+    with pytest.raises(
+        ConfigurationError, match=r":94: another ZFC at 10 Oe, after that of line 7; two hist"
+    ):
+        find_in_file(path)
+
+
+def test_one_row_at_another_field_does_not_spoil_a_curve(tmp_path: Path) -> None:
+    rows = _rows("ZFC", (10.0,))
+    rows[3] = rows[3].replace(",10.0,", ",900.0,")
+    found = find_in_file(_written(tmp_path, rows + _rows("FC", (10.0,), 0.01)))
+    assert {result.id for result in found.results} >= {"t-irr-10Oe"}

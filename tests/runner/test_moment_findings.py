@@ -58,6 +58,15 @@ def test_a_bar_that_screens_all_reads_minus_one_in_the_internal_field(make: Make
     assert inner.goodness["sigma_n"] == pytest.approx(0.015, rel=0.01)
 
 
+def test_a_field_cooled_curve_that_was_broken_off_has_no_meissner_fraction(make: MakeNight) -> None:
+    curves = _screening(10.0)
+    kelvin, moment = curves["fcc"]
+    curves["fcc"] = (kelvin[:50], moment[:50])
+    found = _found(make().over_temperature(10.0, curves))["meissner-fraction-10Oe"]
+    assert found.value is None
+    assert found.flags[0] == "FCC was measured down to 37 K, and ZFC begins at 2 K"
+
+
 def test_the_transition_is_where_screening_ends(make: MakeNight) -> None:
     named = _found(make().over_temperature(10.0, _screening(10.0)))
     assert named["tc-moment-onset-10Oe"].value == pytest.approx(TC_K, abs=0.1)
@@ -349,3 +358,73 @@ def test_a_steep_moment_is_known_only_as_well_as_its_temperature() -> None:
     assert with_thermometer(rows).sigma == pytest.approx(np.full(10, 1e-7), rel=1e-3)
     flat = replace(rows, moment=np.full(10, 1e-5))
     assert with_thermometer(flat).sigma == pytest.approx(flat.sigma)
+
+
+def test_a_film_across_the_field_has_no_hc1(make: MakeNight) -> None:
+    sides = {"lateral_1_cm": 0.5, "lateral_2_cm": 0.5, "thickness_cm": 2e-5}
+    night = make(body={"shape": "film", "axis": "thickness"}, geometry=sides)
+    named = _found(night.over_field("magnetization-virgin", {5.0: [_virgin(5.0)]}))
+    assert named["hc1-5K"].value is None
+    assert "a plate across the field is not H/(1 - N)" in named["hc1-5K"].flags[0]
+
+
+def test_the_error_of_the_residual_field_is_in_hc1(make: MakeNight) -> None:
+    night = make(residual={"from": "calibration", "value_oe": 1.0, "sigma_oe": 5.0})
+    named = _found(night.over_field("magnetization-virgin", {5.0: [_virgin(5.0)]}))
+    for key in ("hc1-5K", "hc1-threshold-5K"):
+        assert named[key].goodness["sigma_field"] == pytest.approx(5.0 / (1 - N))
+        assert (named[key].sigma or 0.0) > 5.0 / (1 - N)
+
+
+def test_the_irreversibility_line_is_of_the_fields_at_the_sample(make: MakeNight) -> None:
+    known = {"from": "calibration", "value_oe": 40.0, "sigma_oe": 4.0, "correct": False}
+    night = make(manifest={"compare_with": ["003-irr-n-perp"]}, residual=known)
+    for field_oe in (100.0, 300.0, 1000.0, 3000.0):
+        at_sample = field_oe + 40.0
+        night.over_temperature(at_sample, _irreversible(at_sample, 4.9, 37.0, 4e4), wanted_oe=field_oe)
+    n = _found(night)["003-irr-n-perp"]
+    assert n.value == pytest.approx(4.9, abs=0.1)
+    assert n.goodness["sigma_field"] > 0.03
+    assert (n.sigma or 0.0) > n.goodness["sigma_field"]
+
+
+def test_a_holder_that_nobody_subtracted_is_in_the_error(make: MakeNight) -> None:
+    holder = emu(np.full(len(KELVIN), 0.05))
+    branches = {name: (t, m + holder) for name, (t, m) in _screening(10.0).items()}
+    named = _found(make().over_temperature(10.0, branches))
+    meissner, chi = named["meissner-fraction-10Oe"], named["chi-zfc-10Oe"]
+    truth = 0.01 / (1 - N)
+    assert meissner.value is not None
+    assert abs(meissner.value - truth) > 0.3 * truth
+    assert meissner.sigma == pytest.approx(0.005, rel=0.1)
+    assert "normal_state_moment" in meissner.flags
+    assert "normal_state_moment" not in chi.flags  # of the screening it is half a percent
+    clean = _found(make().over_temperature(10.0, _screening(10.0)))["meissner-fraction-10Oe"]
+    assert clean.goodness["sigma_normal_state"] == 0.0
+
+
+def test_screening_beyond_all_and_of_the_wrong_sign_is_flagged(make: MakeNight) -> None:
+    # 13 Oe where 10.0 +- 0.2 Oe is believed, and a moment with its sign reversed.
+    for share, flag in ((1.3, "beyond_full_screening"), (-1.0, "paramagnetic")):
+        branches = {name: (t, share * m) for name, (t, m) in _screening(10.0).items()}
+        inner = _found(make().over_temperature(10.0, branches))["chi-zfc-intrinsic-10Oe"]
+        assert flag in inner.flags
+    assert not _found(make().over_temperature(10.0, _screening(10.0)))["chi-zfc-intrinsic-10Oe"].flags
+
+
+def test_a_standard_of_another_mass_is_not_written(make: MakeNight, tmp_path: Path) -> None:
+    night = make(body={**_PD, "mass_g": 0.30}, residual=_UNKNOWN)
+    path = night.over_field("magnetization-loop", {298.0: _palladium(1.2, 0.3)}).close()
+    file = tmp_path / "magnet.toml"
+    with pytest.raises(
+        ConfigurationError, match=r"slope over mass times chi = 0\.86\d+ is not 1, .*correct geom"
+    ):
+        analyse(path, calibration=file)
+    assert not file.exists()
+
+
+def test_a_step_at_200_oe_that_reads_a_little_more_belongs_to_the_initial_slope(make: MakeNight) -> None:
+    field_oe = np.array([0.0, 50.0, 100.0, 150.0, 200.3, *np.arange(250.0, 1200.0, 50.0)])
+    legs = {5.0: [("virgin", field_oe, emu(-field_oe / (1 - N)))]}
+    slope = _found(make().over_field("magnetization-virgin", legs))["initial-slope-5K"]
+    assert slope.value == pytest.approx(-1 / (1 - N), rel=0.01)

@@ -308,6 +308,35 @@ def test_a_film_without_an_axis_is_warned_of(planned: Planner) -> None:
     assert not any("L081" in text for text in plan.messages)
 
 
+def test_a_sample_that_lacks_what_the_morning_needs_is_warned_of_once(planned: Planner) -> None:
+    sized = BAR.replace('shape = "bar"', 'shape = "bar", length = "5 mm", width = "1 mm", thickness = "1 mm"')
+    mounted = sized + '[mounting.long]\nfield_along = "long axis"\naxis = "length"\n'
+    for sample, lacks in (
+        (BAR, "the sample file has no geometry.length"),
+        (sized, "the mounting has no axis"),
+        (mounted, None),
+    ):
+        texts = [
+            text for text in planned(f"  - {ZFC}\n  - {VIRGIN}", sample=sample).messages if "L082" in text
+        ]
+        assert len(texts) == (lacks is not None)
+        assert all(
+            f"L082: f will have moments and no Hc1 or susceptibility inside: {lacks}" in text
+            for text in texts
+        )
+
+
+def test_a_mounting_that_the_twin_does_not_know_is_warned_of(planned: Planner) -> None:
+    for axis, warned in (("length", False), ("thickness", True)):
+        mounting = f'[mounting.so]\nfield_along = "x"\naxis = "{axis}"\n'
+        sample = BAR + mounting + '[virtual]\nmodel = "nanocomposite"\n'
+        texts = planned(f"  - {ZFC}", sample=sample).messages
+        assert (
+            any("L085: the virtual nanocomposite has the field along its length" in t for t in texts)
+            is warned
+        )
+
+
 def test_an_approach_that_overshoots_and_a_short_wait_are_warned_of(planned: Planner) -> None:
     steps = "  - zfc_fc: {field: 1 T, temperature: [5 K, 9 K], magnet: {approach: linear, then_wait: 60 s}}"
     texts = " ".join(planned(steps).messages)

@@ -2,12 +2,13 @@
 
 import io
 import math
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from onnes.runner.paper_values import paper_values
-from onnes.runner.report import print_results, with_uncertainty
+from onnes.runner.report import FLAGS, print_results, with_uncertainty
 from onnes.runner.results import NightResult
 
 
@@ -91,3 +92,10 @@ def test_a_short_word_of_an_analysis_is_printed_as_a_sentence() -> None:
 
 def test_a_table_without_results_has_its_head() -> None:
     assert _printed(terminal=False) == "quantity  paper  this run\n--------  -----  --------\n"
+
+
+def test_every_flag_stands_in_the_reference() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "results.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    told = [row for row in rows if any(row == f"| `{flag}` | {text} |" for flag, text in FLAGS.items())]
+    assert told == [f"| `{flag}` | {text} |" for flag, text in sorted(FLAGS.items())]

@@ -107,6 +107,12 @@ def test_the_twin_is_mounted_as_the_sample_is_where_its_model_knows_a_direction(
     film, bar = (load_sample_file(SAMPLES / f"{name}.toml") for name in ("TS-01", "NC-01"))
     assert film.virtual_sample("parallel")["orientation"] == "parallel"
     assert "orientation" not in bar.virtual_sample("long_axis")
+    names = film.mounting["perpendicular"], film.mounting["parallel"]
+    named = film.model_copy(update={"mounting": dict(zip(("flat", "edge"), names, strict=True))})
+    assert [named.virtual_sample(name)["orientation"] for name in ("flat", "edge")] == [
+        "perpendicular",
+        "parallel",
+    ]
     assert load_sample_file(SAMPLES / "PD-01.toml").virtual_sample()["mass_g"] == 0.26
 
 

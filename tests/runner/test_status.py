@@ -1,6 +1,7 @@
 """What someone reads who is woken at night: the first line says it all, the last what to type."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -122,6 +123,14 @@ def test_a_safe_state_that_was_read_back_is_said(open_night: OpenNight) -> None:
     assert said not in lines(open_night)
     open_night.edit(status="stopped", safe_state_confirmed=True)
     assert said in lines(open_night)
+
+
+def test_a_station_without_a_source_has_none_at_0(open_night: OpenNight) -> None:
+    open_night.edit(status="stopped", safe_state_confirmed=True)
+    answer = status(None, RUNS, open_night.wall)
+    mute = {key: value for key, value in answer.night.environment.items() if "Output " not in key}
+    said = replace(answer, night=replace(answer.night, environment=mute)).lines()
+    assert "safe     the station has no source" in said
 
 
 def test_an_event_of_an_instrument_names_it() -> None:

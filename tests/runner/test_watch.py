@@ -189,6 +189,23 @@ def test_a_run_without_points_says_so(tmp_path: Path) -> None:
     assert curve.lines(10, 2, plain=True) == ["01_resistivity-temperature_0Oe: no point to draw yet"]
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("01_zfc-fc_50Oe", "Temperature (K) 4 .. 5"), ("02_magnetization-loop_5K", "Field (Oe) 10 .. 20")],
+)
+def test_moments_are_drawn_against_what_was_swept(tmp_path: Path, name: str, label: str) -> None:
+    (tmp_path / name).mkdir()
+    rows = "Temperature (K),Field (Oe),Moment (emu)\n4.0,10.0,-1e-3\n5.0,20.0,-2e-3\n"
+    (tmp_path / name / "data.csv").write_text(rows, encoding="utf-8")
+    curve = TextCurve(tmp_path / name)
+    curve.look()
+    assert curve.lines(2, 2, plain=True) == [
+        f"Moment (emu) -0.002 .. -0.001 against {label}, 2 points, {name}",
+        "* ",
+        " *",
+    ]
+
+
 def test_a_picture_is_drawn_with_braille_where_the_terminal_has_it() -> None:
     assert picture([(0, 0), (1, 1)], 1, 1, plain=False) == ["\N{BRAILLE PATTERN DOTS-47}"]
 
