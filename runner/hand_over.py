@@ -18,6 +18,7 @@ from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.record import Record
 
 _COUNT = "handed_over"  # key of a step in night.json: how often its program was handed over
+_FINISH = "finish_handed_over"  # key of the last of them: how often that had been with the finish behind it
 # Until temperature and field are steady at the finish; and the rate where the machine chooses it (a).
 _FINISH_S, _USUAL_RATE_OE_PER_S = 600.0, 100.0
 
@@ -65,11 +66,14 @@ class HandOvers:
             count = self._count(one.number)
             measured.program_name = self._name(f"{one.number:02d}_{measured.kind}", count)
             programs.append(measured.program(take_up if one is step else None))
-        finish = self._finish_after(steps[-1][0], programs[-1], self._count(step.number))
+        last, count = steps[-1][0], self._count(step.number)
+        finish = self._finish_after(last, programs[-1], count)
         if finish is not None:
             programs.append(finish)
         for one, _ in steps:  # before they are written: a name that may be there is never used again
             self._record.step(one.number, **{_COUNT: self._count(one.number)})
+        if finish is not None:
+            self._record.step(last.number, **{_FINISH: count})
         handed = self._handed_over(measurement.magnetometer, programs)
         for one, measured in steps:
             measured.handed_over = True
@@ -98,6 +102,8 @@ class HandOvers:
             if isinstance(measured, MomentMeasurement) and count and not self._record.is_done(step.number):
                 measured.program_name = self._name(f"{step.number:02d}_{measured.kind}", count)
                 self._station.magnetometer(measured.magnetometer).left_behind([measured.program()])
+            elif isinstance(measured, MomentMeasurement):
+                self._left_on_its_way(step, measured)
 
     def all_has_come(self, measurement: MomentMeasurement) -> None:
         """Let the machine know that all rows of a measurement are stored: its sequence is over."""
@@ -139,6 +145,16 @@ class HandOvers:
                 clock.sleep(POLL_S)
         finally:
             machine.let_go(ended=stream.is_over)
+
+    def _left_on_its_way(self, step: PlanStep, measured: MomentMeasurement) -> None:
+        """Follow the finish that MultiVu goes to by itself behind a step that is finished."""
+        entry = self._record.of_step(step.number)
+        if entry["status"] != "finished" or _FINISH not in entry:
+            return
+        program = self._finish_after(step, measured.program(), int(entry[_FINISH]))
+        if program is not None:
+            self._station.magnetometer(measured.magnetometer).left_behind([program])
+            self._finish = measured.magnetometer, program
 
     def _handed_over(self, name: str, programs: list[moments.MomentProgram]) -> moments.HandedOver:
         try:

@@ -74,6 +74,23 @@ def test_a_sequence_whose_rows_are_all_stored_is_no_master_of_a_night_taken_up(s
     assert (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0), outcome
 
 
+def test_a_night_taken_up_on_the_way_to_the_finish_is_safe_only_where_multivu_has_come_there(
+    night: MomentNight,
+) -> None:
+    night.at(7655.0, lambda _: night.post("abort"))
+    assert night.run().status == "aborted"
+    path = night.night.path
+    (file,) = (night.multivu / "data").glob("*_02_finish_a1.dat")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: whole.rstrip().rindex(b"\n") + 1])  # as it was before MultiVu came there
+    outcome = night.take_up(path)  # in a lab whose MultiVu does nothing
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("failed", False, 5), outcome
+    assert f"finish not reached: {file} has stopped growing" in outcome.message
+    file.write_bytes(whole)
+    outcome = night.take_up(path)
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0), outcome
+
+
 def test_a_share_that_is_away_at_the_hand_over_is_waited_for(
     shared: MomentNight,  # noqa: F811 - the fixture
 ) -> None:
