@@ -22,6 +22,13 @@ class InstrumentFault(OnnesError, RuntimeError):
     """An instrument is in a state that a person must look at: quench, heater fault, unknown status code."""
 
 
+class SequenceMayGoOn(InstrumentFault):
+    """A sequence of MultiVu may be setting temperature and field; nothing was sent.
+
+    It was handed over from here, and nobody here can stop it: a person does, and acknowledges that.
+    """
+
+
 class CommunicationError(OnnesError, ConnectionError):
     """An instrument did not answer, answered late, or answered something else than was asked."""
 

@@ -196,6 +196,9 @@ class Magnetometer(Protocol):
             StorageError: if they cannot be written.
         """
 
+    def left_behind(self, programs: Sequence[MomentProgram]) -> None:
+        """Count ``programs``, which an earlier process handed over, as ones that may be running."""
+
     def follow(self, program: MomentProgram) -> None:
         """Follow the file of a program from its first row on, from the next :meth:`poll`."""
 

@@ -6,7 +6,7 @@ No public interface measures a moment: MultiVu runs a sequence and a file grows 
 from typing import ClassVar
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import InstrumentFault
+from onnes.instruments.errors import SequenceMayGoOn
 from onnes.instruments.link import Link
 from onnes.instruments.magnetometer_machines import MPMS3, MPMS_XL, Machine, MachineLimits
 from onnes.instruments.multivu_files import MultiVuFiles
@@ -47,7 +47,7 @@ class Mpms(SequenceRoute):
         """Say that there is nothing to hold.
 
         Raises:
-            InstrumentFault: as :meth:`safe_state`.
+            SequenceMayGoOn: as :meth:`safe_state`.
         """
         del temperature
         return self.safe_state()
@@ -56,15 +56,15 @@ class Mpms(SequenceRoute):
         """Say that there is nothing to make safe; nothing can be sent.
 
         Raises:
-            InstrumentFault: if a sequence that was handed over may go on, so that this is not confirmed.
+            SequenceMayGoOn: if a sequence that was handed over may go on, so that this is not confirmed.
         """
         self.refuse_unsafe()
         return "nothing to make safe: no source; field and temperature are where the sequence left them"
 
     def refuse_unsafe(self) -> None:
-        """Raise InstrumentFault while a sequence that was handed over may be running, or be started."""
+        """Raise SequenceMayGoOn while a sequence that was handed over may be running, or be started."""
         if self.masters:
-            raise InstrumentFault(
+            raise SequenceMayGoOn(
                 f"MultiVu may go on with its sequence {', '.join(self.masters)}; stop it there"
             )
 

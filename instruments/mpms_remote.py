@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import InstrumentFault, OnnesError
+from onnes.instruments.errors import OnnesError, SequenceMayGoOn
 from onnes.instruments.limits import Limits
 from onnes.instruments.magnetometer_machines import MachineLimits
 from onnes.instruments.moments import HandedOver, MagnetometerFlags, MomentProgram
@@ -75,7 +75,8 @@ class RemoteMpms3(Mpms3):
         """Hold the field where it is, with ``temperature`` also that; return what was read back.
 
         Raises:
-            InstrumentFault: if a sequence may go on: nothing was sent; or if the order is not taken.
+            SequenceMayGoOn: if a sequence may go on: nothing was sent.
+            InstrumentFault: if the order is not taken.
             CommunicationError: if MultiVu does not answer.
         """
         self.refuse_unsafe()
@@ -103,7 +104,7 @@ class RemoteMpms3(Mpms3):
         """Start a ramp to ``kelvin`` and confirm the setpoint by reading it back.
 
         Raises:
-            InstrumentFault: while MultiVu's sequence sets it; nothing was sent.
+            SequenceMayGoOn: while MultiVu's sequence may set it; nothing was sent.
         """
         self._refuse("temperature")
         self._remote.set_temperature(kelvin, rate_k_per_min, approach)
@@ -151,7 +152,7 @@ class RemoteMpms3(Mpms3):
         """Start a ramp to ``field_oe`` and confirm that it is obeyed.
 
         Raises:
-            InstrumentFault: while MultiVu's sequence sets it; nothing was sent.
+            SequenceMayGoOn: while MultiVu's sequence may set it; nothing was sent.
         """
         self._refuse("field")
         self._remote.set_field(field_oe, rate_oe_per_s, approach, mode)
@@ -193,7 +194,7 @@ class RemoteMpms3(Mpms3):
 
     def _refuse(self, quantity: str) -> None:
         if self.masters:
-            raise InstrumentFault(
-                f"MultiVu's sequence {', '.join(self.masters)} sets temperature and field; {self.name} set "
-                f"no {quantity}: wait until all moments have come"
+            raise SequenceMayGoOn(
+                f"MultiVu may go on with its sequence {', '.join(self.masters)}, which sets temperature and "
+                f"field; {self.name} set no {quantity}: wait until all moments have come, or stop it there"
             )

@@ -58,7 +58,7 @@ class MultiVuSession:
         name = self._link.name
         try:
             reply = self._exchange("START", "", _START_S, _START_S)
-        except (CommunicationError, ValueError) as error:
+        except CommunicationError as error:
             return (
                 f"{name} has no answer to START within {_START_S:g} s ({error}): the MultiVu server is not "
                 "running or still holds a dead client; restart it on the MultiVu PC"
@@ -127,7 +127,11 @@ class MultiVuSession:
         confirmed_s: float = _CONFIRMED_S,
         completed_s: float = _COMPLETED_S,
     ) -> dict[str, str]:
-        """Send a request, confirm its completion at once, and return that."""
+        """Send a request, confirm its completion at once, and return that.
+
+        Raises:
+            CommunicationError: if it could not be sent, or no completion came, or one that does not fit.
+        """
         link, clock = self._link, self._link.clock
         clock.sleep_until(self._quiet_until)
         self._number += 1
@@ -144,7 +148,7 @@ class MultiVuSession:
         link.send_bytes(_confirmation(reply), action)
         self._quiet_until = clock.now() + _QUIET_S
         if reply.get("action") != action or not {"query", "result"} <= set(reply):
-            raise ValueError(f"the reply {reply} is not to {action}")
+            raise CommunicationError(f"{link.name} answered {action!r} with {reply}, which does not fit")
         return reply
 
     def _next_frame(self, action: str, until: float) -> dict[str, str]:
@@ -156,8 +160,11 @@ class MultiVuSession:
                 raise CommunicationError(f"{link.name} did not answer {action!r} in time")
             return link.receive_bytes(count, action, left_s)
 
-        header = receive(header_bytes(receive(PREFIX_BYTES)))
-        return body_of(receive(body_bytes(header)))
+        try:
+            header = receive(header_bytes(receive(PREFIX_BYTES)))
+            return body_of(receive(body_bytes(header)))
+        except ValueError as error:  # also where nothing is asked again: after a set, and at the farewell
+            raise CommunicationError(f"{link.name} did not answer {action!r} properly: {error}") from error
 
 
 def _confirmation(reply: dict[str, str]) -> bytes:

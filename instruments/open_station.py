@@ -4,6 +4,7 @@ import pyvisa
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.drivers import CLASSES, Instrument
+from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.link import DEADLINE_S
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.mpms_open import open_mpms
@@ -73,7 +74,13 @@ def open_instrument(
         return open_mpms(file, name, None, clock)
     if issubclass(kind, Mpms | MultiVu):
         remote = MultiVu.open(manager, entry.address, name, clock)
-        return remote if issubclass(kind, MultiVu) else open_mpms(file, name, remote, clock)
+        if issubclass(kind, MultiVu):
+            return remote
+        try:
+            return open_mpms(file, name, remote, clock)
+        except (ConfigurationError, OSError):  # nobody else knows of the connection
+            remote.link.close()
+            raise
     adapter = open_adapter(
         manager,
         entry.address,

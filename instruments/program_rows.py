@@ -1,11 +1,12 @@
 """Which row of a growing file belongs to which step of a program: in order, and never shifted in silence."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from onnes.instruments.moments import MeasureMoment, Moment, MomentProgram, ScanMode
-from onnes.instruments.qd_columns import chosen_fit
+from onnes.instruments.qd_columns import POOR_FIT, chosen_fit
 from onnes.instruments.qd_tail import DatRow
 
 # A row further from its setpoint than this is flagged. Quantum Design gives 0.5 % for a temperature; a
@@ -16,8 +17,6 @@ _OFF_OE, _OFF_OE_PART = 2.0, 1e-4
 # A row counts as that of the next-but-one step only where it is this much of the way between both steps from
 # it at most: a reading that has not settled must not look like a missing row (a).
 _CLEARLY = 0.25
-
-_POOR_FIT = 0.9  # seen: 0.71 where a sample sat 1.1 mm off its centre and lacked 4.5 % of its moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class ProgramRows:
 
     def _place(self, row: DatRow) -> tuple[MeasureMoment | None, tuple[str, ...]]:
         """Return the step that a row belongs to, None for none, and what is to be said of that."""
-        left = self._planned[self._next : self._next + 2]
+        left = self._planned[self._next :]
         where = f"line {row.line} of {self._name}.dat ({_at(*_where(row))})"
         if row.kind != self._mode:
             return None, (
@@ -71,18 +70,33 @@ class ProgramRows:
             return None, (
                 f"{where} comes after all {len(self._planned)} rows of the program; it is left out",
             )
-        if len(left) == 2 and _is_clearly_at(row, left[1], left[0]):
-            missing, number = left[0], self._next + 1
-            self._next += 2
-            return left[1], (
-                f"there is no row of {_of(missing)}, number {number} of {len(self._planned)}: {where} is "
-                "that of the step after it; the step is left out",
-            )
-        before = self._planned[self._next - 1] if self._next else None
-        if before is not None and not _is_at(row, left[0]) and _is_clearly_at(row, before, left[0]):
-            return None, (f"{where} repeats {_of(before)}, where {_of(left[0])} is next; it is left out",)
-        self._next += 1
-        return left[0], ()
+        passed = None if _is_at(row, left[0]) else self._passed(row)
+        missing = _missing(row, left[:2])
+        if not missing and passed is not None:
+            return None, (f"{where} repeats {_of(passed)}, where {_of(left[0])} is next; it is left out",)
+        if not missing and not _is_at(row, left[0]):
+            missing = _missing(row, [step for step in left if step.curve == left[0].curve])
+        first, self._next = self._next + 1, self._next + missing + 1
+        if not missing:
+            return left[0], ()
+        which = f"{_of(left[0])}, number {first}"
+        if missing > 1:
+            which += f", and of the {missing - 1} after it"
+        return left[missing], (
+            f"there is no row of {which} of {len(self._planned)}: {where} is that of the step after "
+            f"{'it; the step is' if missing == 1 else 'them; the steps are'} left out",
+        )
+
+    def _passed(self, row: DatRow) -> MeasureMoment | None:
+        """Return the step before, or an earlier one of the curve that goes on, where a row clearly is."""
+        other = self._planned[self._next]
+        for number, step in enumerate(reversed(self._planned[: self._next])):
+            if number and step.curve != self._planned[self._next].curve:
+                return None
+            if _is_clearly_at(row, step, other):
+                return step
+            other = step
+        return None
 
     def _moment(self, row: DatRow, planned: MeasureMoment, now: float) -> Moment:
         def value(name: str) -> float:
@@ -92,7 +106,7 @@ class ProgramRows:
         moment = value("moment_emu")  # of the two fits of a DC scan the one that is used, too
         flags = (
             *(() if _is_at(row, planned) else ("off_setpoint",)),
-            *(("poor_fit",) if fit < _POOR_FIT else ()),
+            *(("poor_fit",) if fit < POOR_FIT else ()),
             *(("range",) if abs(moment) >= self._largest_emu else ()),
         )
         return Moment(
@@ -138,6 +152,12 @@ def _allowed(planned: MeasureMoment) -> tuple[float, float]:
         max(_OFF_K, _OFF_K_PART * planned.temperature_k),
         max(_OFF_OE, _OFF_OE_PART * abs(planned.field_oe)),
     )
+
+
+def _missing(row: DatRow, left: Sequence[MeasureMoment]) -> int:
+    """Return how many steps have no row where this one is clearly at a later one; 0 where it is at none."""
+    found = (number for number in range(1, len(left)) if _is_clearly_at(row, left[number], left[number - 1]))
+    return next(found, 0)
 
 
 def _is_at(row: DatRow, planned: MeasureMoment) -> bool:

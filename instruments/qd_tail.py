@@ -65,7 +65,7 @@ class DatTail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._identity: tuple[int, int] | None = None  # None: not seen yet, or gone
+        self._is_known = False  # False: not seen yet, or gone
         self._given: set[str] = set()  # the rows given, by time stamp
         self._before: set[str] = set()  # of them those that stood in the file before this one
         self._repeated = 0
@@ -106,8 +106,8 @@ class DatTail:
     def _looked(self) -> DatNews:
         try:
             with self._path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                self._look_for_another(file, (status.st_dev, status.st_ino), status.st_size)
+                size = os.fstat(file.fileno()).st_size
+                self._look_for_another(file, size)
                 rows = tuple(self._rows(self._news(file)))
         except FileNotFoundError:
             if not self._path.parent.is_dir():  # so Windows calls a share that is away, too
@@ -116,11 +116,11 @@ class DatTail:
         if self._repeated:
             self._remarks.append(f"{self._path.name}: {self._repeated} rows had been read before")
             self._repeated = 0
-        return DatNews(rows, self._told(), status.st_size, exists=True)
+        return DatNews(rows, self._told(), size, exists=True)
 
     def _gone(self) -> DatNews:
-        if self._identity is not None:
-            self._identity = None
+        if self._is_known:
+            self._is_known = False
             self._remarks.append(f"{self._path.name} is gone")
             self._anew()
         return DatNews((), self._told(), 0, exists=False)
@@ -129,12 +129,16 @@ class DatTail:
         told, self._remarks = tuple(self._remarks), []
         return told
 
-    def _look_for_another(self, file: BinaryIO, identity: tuple[int, int], size: int) -> None:
-        """Go back to the start where this is not the file of the last look, or no longer what it was."""
-        known, self._identity = self._identity, identity
-        if known is None:
+    def _look_for_another(self, file: BinaryIO, size: int) -> None:
+        """Go back to the start where this is not the file of the last look, or no longer what it was.
+
+        What it holds decides, and not its number on the disk: a network drive may number an unchanged file
+        anew at each opening (seen on Windows, watchdog's issue 683).
+        """
+        was_known, self._is_known = self._is_known, True
+        if not was_known:
             return
-        if known != identity or not self._head.startswith(file.read(len(self._head))):
+        if not self._head.startswith(file.read(len(self._head))):
             what = "another file has taken its place"
         elif size < self._offset:
             what = f"it has become shorter, {size} bytes where {self._offset} were read"

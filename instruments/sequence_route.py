@@ -167,14 +167,17 @@ class SequenceRoute:
         is one long sequence.
 
         Raises:
-            LimitError, ConfigurationError: as :meth:`check`, or if a file of such a name is there already;
-                nothing was written.
-            StorageError: if they cannot be written; what was written is taken away again.
+            LimitError, ConfigurationError: as :meth:`check_program`, or if a file of such a name is there
+                already; nothing was written.
+            StorageError: if a folder is not there, or they cannot be written; what was written is taken away
+                again, where that can be.
         """
         for program in programs:
-            self.check(program)
+            self.check_program(program)
+        if away := self.folders_away():
+            raise StorageError(away)
         first, folder, template = programs[0], self.files.sequences, self._template
-        start = folder / f"{START}{first.name}.seq"
+        start = self._start_of(first)
         book = start.with_suffix(".txt")
         sequences = {program.name: self._compiled(program) for program in programs}
         contents: dict[Path, bytes] = {}
@@ -185,8 +188,7 @@ class SequenceRoute:
             started = [line for lines in sequences.values() for line in lines]
         contents[book] = self._runbook(programs, start).encode("utf-8")
         contents[start] = encoded(started)
-        self._refuse_existing([*contents, *(self._data_of(program) for program in programs)])
-        self._write(contents)
+        self._write(contents, [self._data_of(program) for program in programs])
         self._open = {program.name: program for program in programs}
         self._start = start
         return HandedOver(
@@ -195,6 +197,19 @@ class SequenceRoute:
             data=self._data_of(first),
             message=f"start {start.name} in MultiVu (folder {folder}); look first at {book.name} beside it",
         )
+
+    def accept_stopped(self) -> None:
+        """Count no sequence as one that may go on: a person has looked at MultiVu and stopped it."""
+        self._open.clear()
+
+    def left_behind(self, programs: Sequence[MomentProgram]) -> None:
+        """Count ``programs``, which an earlier process handed over, as ones that may be running.
+
+        That process is gone, MultiVu is not. Their start file is withdrawn as by :meth:`let_go`.
+        """
+        self._open.update((program.name, program) for program in programs)
+        for program in programs:
+            self._withdraw(self._start_of(program))
 
     def follow(self, program: MomentProgram) -> None:
         """Follow the file of a program from its first row on, from the next :meth:`poll`."""
@@ -230,12 +245,20 @@ class SequenceRoute:
         if ended:
             self._open.pop(self._followed, None)
         elif self._start is not None:
-            with suppress(OSError):  # a share that is gone: the sequence counts as one that may go on anyway
-                if not any(self._data_of(one).exists() for one in self._open.values()):
-                    self._start.replace(self._start.with_suffix(".withdrawn"))
+            self._withdraw(self._start)
         self._tail = self._rows = self._data = None
 
     # -- writing
+
+    def _start_of(self, first: MomentProgram) -> Path:
+        return self.files.sequences / f"{START}{first.name}.seq"
+
+    def _withdraw(self, start: Path) -> None:
+        """Rename a start file away, where its first program has no data yet."""
+        first = self.files.data / f"{start.stem.removeprefix(START)}.dat"
+        with suppress(OSError):  # it is not there, or its share is gone: it counts as one that may go on
+            if not first.exists():
+                start.replace(start.with_suffix(".withdrawn"))
 
     def _compiled(self, program: MomentProgram) -> list[str]:
         rate = self.limits.field_rate
@@ -263,9 +286,10 @@ class SequenceRoute:
                     "give the program another name, or move the file away"
                 )
 
-    def _write(self, contents: Mapping[Path, bytes]) -> None:
+    def _write(self, contents: Mapping[Path, bytes], data: Sequence[Path]) -> None:
         written: list[Path] = []
         try:
+            self._refuse_existing([*contents, *data])
             for path, content in contents.items():
                 part = path.with_name(path.name + _PART)
                 written.append(part)
@@ -274,7 +298,8 @@ class SequenceRoute:
                 written[-1] = path
         except OSError as error:
             for path in written:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # a share that is gone; without a start file nobody starts the rest
+                    path.unlink()
             raise StorageError(
                 f"{self.files.sequences}: the sequences cannot be written: {error.strerror or error}; "
                 "nothing was handed over; look at the share and its free space"

@@ -268,6 +268,11 @@ class Station:
         names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
         return [self._made_safe(name, abort=abort) for name in names]
 
+    def accept_stopped(self) -> None:
+        """Count no sequence of MultiVu as one that may go on: a person has looked there and stopped it."""
+        for machine in self._magnetometers.values():
+            machine.accept_stopped()
+
     def accept_restart(self) -> None:
         """Go on with controllers that were restarted: a person has looked, and what is set there counts."""
         self.accept_setpoints()

@@ -148,9 +148,9 @@ class MomentMeasurement(Measurement):
                 "magnet.approach is 'oscillate', which swings about a measuring field: the sample keeps the "
                 "largest; use no_overshoot or linear"
             )
-        if not re.fullmatch(r"[\w.+-]*", self.program_name):
+        if not re.fullmatch(r"[\w.+-]*", self.program_name, re.ASCII):  # a sequence is written in cp1252
             raise ValueError(
-                f"Program name = {self.program_name!r} names a file; use letters, digits and . _ + -"
+                f"Program name = {self.program_name!r} names a file; use a to z, A to Z, digits and . _ + -"
             )
         self.gates()
 

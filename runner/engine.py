@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from onnes.instruments.clock import Clock
@@ -19,6 +20,7 @@ from onnes.instruments.errors import (
     ContactError,
     InstrumentFault,
     LimitError,
+    SequenceMayGoOn,
     StorageError,
 )
 from onnes.instruments.station import Station
@@ -105,7 +107,7 @@ class RunEngine:
         self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
         rate = plan.finish.field_rate_oe_per_s
         self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered, rate)
-        hand_overs = HandOvers(plan, station, record, notify)
+        self._hand_overs = hand_overs = HandOvers(plan, station, record, notify)
         self._controls = Controls(plan.steps, station, self._run_clock, record, hand_overs)
         self._way_out = WayOut(
             plan.finish, station, clock, requests, record, self._monitors, self._run_clock,
@@ -165,6 +167,7 @@ class RunEngine:
         step: PlanStep | None = None
         try:
             if self._taken_up:  # whoever was killed may have left a current on
+                self._hand_overs.left_behind()
                 self._held()
             for step in self._plan.steps:
                 if not record.is_done(step.number):
@@ -256,7 +259,7 @@ class RunEngine:
                 raise error
         fault = next((e for e in chain if isinstance(e, InstrumentFault)), None)
         if fault is not None:
-            return Faulted(self._requests, self._clock, fault, self._accept_what_is)
+            return Faulted(self._requests, self._clock, fault, partial(self._accept_what_is, fault))
         broken = next((e.why for e in chain if isinstance(e, BrokenOff)), None)
         if broken is None and any(isinstance(e, StorageError) for e in chain):
             raise error
@@ -285,8 +288,10 @@ class RunEngine:
         self._record.event("step_retry", f"{error}; {again}", {"traceback": traceback.format_exc()})
         return Retrying(self._clock, policy.wait_s, f"{error}; {again}")
 
-    def _accept_what_is(self) -> None:
-        """Take cryostat and setpoints as they are: a person has dealt with a fault."""
+    def _accept_what_is(self, fault: InstrumentFault) -> None:
+        """Take cryostat and setpoints as they are: a person has dealt with ``fault``."""
+        if isinstance(fault, SequenceMayGoOn):  # no other fault says that MultiVu was looked at
+            self._station.accept_stopped()
         self._station.accept_restart()
         self._monitors.reset("foreign_setpoint")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from onnes.instruments import moments
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import CommunicationError, ConfigurationError, StorageError
 from onnes.instruments.station import Station
 from onnes.procedures.moment_measurement import MomentMeasurement
 from onnes.procedures.moment_stream import MomentStream
@@ -18,6 +18,7 @@ from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.record import Record
 
 _COUNT = "handed_over"  # key of a step in night.json: how often its program was handed over
+_FINISH = "finish_handed_over"  # key of the last of them: how often that had been with the finish behind it
 # Until temperature and field are steady at the finish; and the rate where the machine chooses it (a).
 _FINISH_S, _USUAL_RATE_OE_PER_S = 600.0, 100.0
 
@@ -54,7 +55,7 @@ class HandOvers:
         Raises:
             LimitError: if a setpoint is outside the limits of the machine; nothing was written.
             ConfigurationError: if the machine or its template cannot do it; nothing was written.
-            StorageError: if the sequences cannot be written.
+            CommunicationError: if MultiVu's folders cannot be reached or written.
         """
         if step.number in self._stretch:
             return
@@ -65,14 +66,18 @@ class HandOvers:
             count = self._count(one.number)
             measured.program_name = self._name(f"{one.number:02d}_{measured.kind}", count)
             programs.append(measured.program(take_up if one is step else None))
-        finish = self._finish_after(steps[-1][0], programs[-1], self._count(step.number))
+        last, count = steps[-1][0], self._count(step.number)
+        finish = self._finish_after(last, programs[-1], count)
         if finish is not None:
             programs.append(finish)
-        handed = self._station.magnetometer(measurement.magnetometer).hand_over(programs)
+        for one, _ in steps:  # before they are written: a name that may be there is never used again
+            self._record.step(one.number, **{_COUNT: self._count(one.number)})
+        if finish is not None:
+            self._record.step(last.number, **{_FINISH: count})
+        handed = self._handed_over(measurement.magnetometer, programs)
         for one, measured in steps:
             measured.handed_over = True
             measured.start = handed.start if one is step else None  # the others go on by themselves
-            self._record.step(one.number, **{_COUNT: self._count(one.number)})
         self._stretch = frozenset(one.number for one, _ in steps)
         self._finish = None if finish is None else (measurement.magnetometer, finish)
         values = {
@@ -85,6 +90,26 @@ class HandOvers:
             message += "; stop what MultiVu still does of this night first"
         self._record.event("hand_over", message, values)
         self._notify("suspended", message)
+
+    def left_behind(self) -> None:
+        """Let the machines know what an earlier runner of this night handed over and saw no end of.
+
+        MultiVu may be at it: until something else is handed over, nothing is set behind its back.
+        """
+        for step in self._plan.steps:
+            measured = step.action.measurement if isinstance(step.action, Measure) else None
+            count = self._count(step.number) - 1
+            if isinstance(measured, MomentMeasurement) and count and not self._record.is_done(step.number):
+                measured.program_name = self._name(f"{step.number:02d}_{measured.kind}", count)
+                self._station.magnetometer(measured.magnetometer).left_behind([measured.program()])
+            elif isinstance(measured, MomentMeasurement):
+                self._left_on_its_way(step, measured)
+
+    def all_has_come(self, measurement: MomentMeasurement) -> None:
+        """Let the machine know that all rows of a measurement are stored: its sequence is over."""
+        machine = self._station.magnetometer(measurement.magnetometer)
+        machine.follow(measurement.program())
+        machine.let_go(ended=True)
 
     def void(self) -> None:
         """Note that a measurement was broken off: what is left has to be handed over anew."""
@@ -120,6 +145,24 @@ class HandOvers:
                 clock.sleep(POLL_S)
         finally:
             machine.let_go(ended=stream.is_over)
+
+    def _left_on_its_way(self, step: PlanStep, measured: MomentMeasurement) -> None:
+        """Follow the finish that MultiVu goes to by itself behind a step that is finished."""
+        entry = self._record.of_step(step.number)
+        if entry["status"] != "finished" or _FINISH not in entry:
+            return
+        program = self._finish_after(step, measured.program(), int(entry[_FINISH]))
+        if program is not None:
+            self._station.magnetometer(measured.magnetometer).left_behind([program])
+            self._finish = measured.magnetometer, program
+
+    def _handed_over(self, name: str, programs: list[moments.MomentProgram]) -> moments.HandedOver:
+        try:
+            return self._station.magnetometer(name).hand_over(programs)
+        except StorageError as error:
+            failed = str(error)
+        # Not raised from the error of the share, which would count as one of our own disk.
+        raise CommunicationError(failed)
 
     def _following(
         self, step: PlanStep, measurement: MomentMeasurement, left: Collection[int]

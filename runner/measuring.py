@@ -95,6 +95,8 @@ class Measuring:
         measurement = self._measurement = measure.measurement
         run, take_up = self._opened(step, measure, reason)
         self.history_kept = True
+        if take_up is None and isinstance(measurement, MomentMeasurement):
+            self._hand_overs.all_has_come(measurement)
         if run is not None:
             if take_up is not None:
                 try:
@@ -113,12 +115,8 @@ class Measuring:
         return "" if watch is None else watch.waiting()
 
     def _hand_over(self, step: PlanStep, measurement: Measurement, take_up: TakeUp) -> None:
-        if not isinstance(measurement, MomentMeasurement):
-            return
-        try:
+        if isinstance(measurement, MomentMeasurement):
             self._hand_overs.take(step, measurement, take_up, self._left)
-        except StorageError as error:
-            raise self._record.storage_failed(error) from error
 
     def _take_points(self, run: RunFolder, measurement: Measurement, take_up: TakeUp) -> None:
         record, monitors, append, heed = self._record, self._monitors, run.append, self._run_clock.heed

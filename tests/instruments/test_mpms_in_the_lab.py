@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pyvisa
 
 from onnes.instruments.clock import VirtualClock
-from onnes.instruments.errors import InstrumentFault
+from onnes.instruments.errors import ConfigurationError, InstrumentFault
 from onnes.instruments.moments import MeasureMoment, MomentProgram, Scan, SetTemperature
 from onnes.instruments.open_station import open_station
 from onnes.instruments.protocols import Reading
@@ -86,7 +87,7 @@ def test_two_masters_never(station: Station, lab: VirtualLab) -> None:
     magnetometer = station.magnetometer()
     magnetometer.hand_over([PROGRAM])
     magnetometer.follow(PROGRAM)
-    with pytest.raises(InstrumentFault, match="sets temperature and field; mpms set no temperature"):
+    with pytest.raises(InstrumentFault, match="which sets temperature and field; mpms set no temp"):
         ramping.set_temperature(station, 200.0, 5.0)
     (step,) = station.safe_state()
     assert not step.confirmed
@@ -99,3 +100,14 @@ def test_two_masters_never(station: Station, lab: VirtualLab) -> None:
     assert step.message.startswith("field held at ")
     ramping.set_temperature(station, 200.0, 5.0)
     assert lab.cryostat.setpoint()[0] == 200.0
+
+
+def test_a_station_whose_template_is_wrong_leaves_no_connection_open(
+    lab: VirtualLab, clock: VirtualClock, file: StationFile, request: pytest.FixtureRequest
+) -> None:
+    del lab
+    template = file.path.parent / "templates/mpms3-sim.seq"
+    template.write_text(template.read_text(encoding="cp1252").replace("{wait}", "10"), encoding="cp1252")
+    with pytest.raises(ConfigurationError, match=r"no line has \{wait\}"):
+        open_station(file, clock, lab_key=request.node.name)
+    assert pyvisa.ResourceManager(f"{request.node.name}@onnes").list_opened_resources() == []

@@ -119,7 +119,9 @@ def test_from_the_hand_over_on_nothing_is_sent_and_nothing_counts_as_ours(
     mpms.set_temperature(10.0, 5.0)
     mpms.hand_over([PROGRAM])
     remote.sent.clear()
-    sets = r"MultiVu's sequence n_0001_zfc-fc_a1\.seq sets temperature and field; mpms set no "
+    sets = (
+        r"may go on with its sequence n_0001_zfc-fc_a1\.seq, which sets temperature and field; mpms set no "
+    )
     with pytest.raises(InstrumentFault, match=sets + "temperature"):
         mpms.set_temperature(20.0, 5.0)
     with pytest.raises(InstrumentFault, match=sets + "field"):

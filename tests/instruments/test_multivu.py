@@ -9,6 +9,7 @@ import pyvisa
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.multivu import MultiVu
+from onnes.instruments.multivu_session import MultiVuSession
 from onnes.instruments.protocols import Chamber, Cryostat, SealedCryostat
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
 from onnes.sim.lab_file import load_lab
@@ -478,6 +479,40 @@ def test_a_spoilt_reply_is_never_taken_for_a_reading(kind: str, on: MakeBench) -
     reading = machine.temperature()
     assert reading.value == pytest.approx(300.0, abs=0.05)
     assert machine.field().value == pytest.approx(0.0, abs=1.0)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "partial", "stale"])
+def test_a_setpoint_whose_reply_is_spoilt_is_read_back_and_sent_once(kind: str, on: MakeBench) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    machine.field()
+    bench.lab.faults.add(kind, "multivu", "TEMP 295*")  # type: ignore[arg-type]
+    bench.lab.faults.add(kind, "multivu", "FIELD 1000*")  # type: ignore[arg-type]
+    machine.set_temperature(295.0, 5.0)
+    machine.set_field(1000.0, 100.0)
+    assert (machine.confirmed_temperature(), machine.confirmed_field()) == (295.0, 1000.0)
+    assert not [retry for retry in machine.link.retries if retry.question.startswith(("TEMP ", "FIELD "))]
+
+
+@pytest.mark.parametrize("kind", ["garbage", "partial"])
+def test_a_farewell_whose_reply_is_spoilt_keeps_no_connection_from_being_opened_anew(
+    kind: str, on: MakeBench
+) -> None:
+    bench = on("MPMS3")
+    machine = bench.connect()
+    bench.lab.faults.add(kind, "multivu", "CLOSE")  # type: ignore[arg-type]
+    machine.link.reopen()
+    assert machine.temperature().state == "stable"
+    assert machine.link.reopened == 1
+
+
+def test_a_reply_that_is_none_is_told_as_a_failure_of_the_link(on: MakeBench) -> None:
+    bench = on("MPMS3")
+    session = MultiVuSession(bench.open().link)
+    session.begin()
+    bench.lab.faults.add("garbage", "multivu", "TEMP 295*")
+    with pytest.raises(CommunicationError, match=r"mpms did not answer 'TEMP' properly: b'.*' is no JSON"):
+        session.tell("TEMP", "295.0,5.0,0")
 
 
 def test_a_server_that_is_silent_for_long_is_an_error_with_the_remedy(on: MakeBench) -> None:

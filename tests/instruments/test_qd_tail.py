@@ -111,7 +111,7 @@ def test_another_file_in_its_place_is_read_from_its_start(tail: DatTail, path: P
     append(path, HEAD + row(0) + row(1))
     tail.poll()
     beside = path.with_name("beside.dat")
-    beside.write_bytes(HEAD + row(0) + row(1) + row(2) + row(3))
+    beside.write_bytes(HEAD.replace(b"a film", b"A FILM") + row(0) + row(1) + row(2) + row(3))
     beside.replace(path)
     news = tail.poll()
     assert [found.values["temperature_k"] for found in news.rows] == [4.0, 5.0]
@@ -140,6 +140,21 @@ def test_rows_that_were_written_over_are_noticed(tail: DatTail, path: Path) -> N
     news = tail.poll()
     assert [found.values["temperature_k"] for found in news.rows] == [7.0, 8.0]
     assert "rows that were read have been written over" in news.remarks[0]
+
+
+def test_a_share_that_numbers_its_files_anew_at_each_look_is_followed_without_a_word(
+    tail: DatTail, path: Path
+) -> None:
+    append(path, HEAD + row(0))
+    assert kelvins(tail) == [2.0]
+    for number in (1, 2):
+        copy = path.with_suffix(".copy")
+        shutil.copyfile(path, copy)
+        copy.replace(path)  # the same bytes, another number of the file
+        append(path, row(number))
+        news = tail.poll()
+        assert [found.values["temperature_k"] for found in news.rows] == [2.0 + number]
+        assert news.remarks == ()
 
 
 def test_a_file_that_becomes_shorter_is_said_and_read_anew(tail: DatTail, path: Path) -> None:

@@ -160,6 +160,22 @@ def test_what_cannot_be_written_leaves_nothing_behind(
     assert mpms.masters == ()
 
 
+@pytest.mark.parametrize("goes", ["exists", "write_bytes"])
+def test_a_share_that_goes_while_it_is_written_is_told_as_that(
+    mpms: Mpms3, folder: Folder, monkeypatch: pytest.MonkeyPatch, goes: str
+) -> None:
+    def gone(self: Path, *_: object, **__: object) -> bool:
+        raise OSError(59, f"An unexpected network error occurred at {self.name}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, goes, gone)
+        patched.setattr(Path, "unlink", gone)
+        with pytest.raises(StorageError, match=r"be written: An unexpected network error .*; nothing was"):
+            mpms.hand_over([program()])
+    assert list(folder.files.sequences.iterdir()) == []
+    assert mpms.masters == ()
+
+
 @pytest.mark.parametrize("where", ["data/n_0001_zfc-fc_a1.dat", "sequences/n_0001_zfc-fc_a1.seq"])
 def test_a_file_that_is_there_already_is_not_written_over(mpms: Mpms3, tmp_path: Path, where: str) -> None:
     (tmp_path / where).write_text("of another program", encoding="utf-8")
@@ -242,6 +258,35 @@ def test_a_missing_row_is_said_and_the_step_left_out(mpms: Mpms3, folder: Folder
     assert [moment.flags for moment in streamed.moments] == [(), ()]
     (remark,) = streamed.remarks
     assert "there is no row of 3 K, 5 Oe (zfc), number 2 of 4" in remark
+
+
+def test_of_several_missing_rows_the_steps_are_left_out_and_nothing_shifts(
+    mpms: Mpms3, folder: Folder
+) -> None:
+    mpms.follow(program())
+    for kelvin in (2.0, 5.0):
+        folder.row("n_0001_zfc-fc_a1", kelvin, 5.0, vsm=1e-5)
+    streamed = mpms.poll()
+    assert temperatures(streamed) == [2.0, 5.0]
+    assert [moment.flags for moment in streamed.moments] == [(), ()]
+    (told,) = streamed.remarks
+    assert told.startswith(
+        "there is no row of 3 K, 5 Oe (zfc), number 2, and of the 1 after it of 4: line 6 "
+    )
+    assert told.endswith("is that of the step after them; the steps are left out")
+
+
+def test_a_temperature_that_is_where_a_later_step_would_be_costs_some_steps_and_shifts_none(
+    mpms: Mpms3, folder: Folder
+) -> None:
+    points = tuple(MeasureMoment(float(kelvin), 5.0, 1, "zfc", 60.0) for kelvin in range(2, 9))
+    mpms.follow(replace(program(), steps=points))
+    for kelvin in (2.0, 5.0, 4.0, 5.0, 6.0, 7.0, 8.0):  # at 3 K it went to 5 K
+        folder.row("n_0001_zfc-fc_a1", kelvin, 5.0, vsm=1e-5)
+    streamed = mpms.poll()
+    assert temperatures(streamed) == [2.0, 5.0, 6.0, 7.0, 8.0]
+    assert all(moment.temperature_k == moment.planned.temperature_k for moment in streamed.moments)
+    assert ["repeats" in told for told in streamed.remarks] == [False, True, True]
 
 
 def test_a_row_off_its_setpoint_is_flagged_and_shifts_nothing(mpms: Mpms3, folder: Folder) -> None:
@@ -332,6 +377,38 @@ def test_a_start_that_nobody_has_used_is_withdrawn_with_its_night(mpms: Mpms3, f
     mpms.follow(program("n_0001_zfc-fc_a2"))
     mpms.let_go(ended=False)
     assert again.exists()
+
+
+def test_the_start_of_a_chain_that_runs_is_not_withdrawn_between_two_of_its_programs(
+    mpms: Mpms3, folder: Folder
+) -> None:
+    start = mpms.hand_over([program("a"), program("b")]).start
+    folder.row("a", 2.0, 5.0, vsm=1e-5)
+    mpms.follow(program("a"))
+    mpms.let_go(ended=True)
+    mpms.follow(program("b"))
+    mpms.let_go(ended=False)
+    assert start.exists()
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_what_an_earlier_process_left_behind_may_be_running(
+    mpms: Mpms3, folder: Folder, clock: VirtualClock, is_begun: bool
+) -> None:
+    start = mpms.hand_over([program("a"), program("b")]).start
+    if is_begun:
+        folder.row("a", 2.0, 5.0, vsm=1e-5)
+    again = Mpms3("mpms", folder.files, MPMS3.limits, clock, simulated=True)
+    masters = [again.masters]
+    again.left_behind([program("a"), program("b")])
+    masters.append(again.masters)
+    assert start.exists() is is_begun
+    assert start.with_suffix(".withdrawn").exists() is not is_begun
+    again.hand_over([program("c")])
+    masters.append(again.masters)
+    again.accept_stopped()
+    masters.append(again.masters)
+    assert masters == [(), ("a.seq", "b.seq"), ("c.seq",), ()]
 
 
 # --- one master

@@ -55,6 +55,9 @@ class FakeMagnetometer:
             f"start onnes-start-{name}.seq in MultiVu",
         )
 
+    def left_behind(self, programs: Sequence[MomentProgram]) -> None:
+        self.diary += [("left_behind", program.name) for program in programs]
+
     def follow(self, program: MomentProgram) -> None:
         self.diary.append(("follow", program.name))
         self.programs.append(program)

@@ -243,7 +243,12 @@ def test_no_text_of_a_program_has_what_a_line_of_multivu_does_not_take(
             r"prepare\.warm_to_k = 39 K is not above 39 K, the transition: .*; warm to 49 K",
         ),
         (zfc_fc, {"magnet": {"approach": "oscillate"}}, r"magnet\.approach is 'oscillate', which swings"),
-        (zfc_fc, {"program_name": "a:b"}, r"Program name = 'a:b' names a file; use letters, digits"),
+        (zfc_fc, {"program_name": "a:b"}, r"Program name = 'a:b' names a file; use a to z, A to Z, digits"),
+        (
+            zfc_fc,
+            {"program_name": "Nb₃Sn"},
+            r"Program name = 'Nb₃Sn' names a file; use a to z, A to Z, digits",
+        ),
         (
             virgin,
             {"fields_oe": [10.0, 20.0]},

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from onnes.runner.requests import Request, RequestKind
+from onnes.sim.lab import VirtualLab
 from tests.runner.moment_night import MomentNight, moment_night
 from tests.runner.test_moment_bad_days import BETWEEN, IN_FCC, IN_VIRGIN, IN_ZFC, PREPARING, is_whole
 
@@ -83,6 +84,32 @@ def test_after_a_skip_of_the_last_step_the_finish_is_left_to_multivu(night_of: M
     assert (outcome.status, outcome.exit_code) == ("failed", 5), outcome
     assert outcome.message.startswith("finish not reached: ")
     assert night.set == []
+
+
+def test_who_has_stopped_the_sequence_and_says_so_lets_the_next_step_set(night_of: MakeNight) -> None:
+    night = night_of("served")
+    before, _ = night.sequence.split("  - magnetization")
+    night.sequence = before + "  - set_temperature: {to: 20 K}\n"
+    night.ask(IN_FCC, "skip")
+    stopped_at = IN_FCC + 300.0
+
+    def stopped(lab: VirtualLab) -> None:
+        assert lab.sequencer is not None
+        lab.sequencer.stop(lab.now(), "somebody stopped it")
+        night.post("acknowledge", "resume")
+
+    night.at(stopped_at, stopped)
+    outcome = night.run()
+    assert (outcome.status, outcome.safe, outcome.exit_code) == ("finished", True, 0), outcome
+    (told,) = night.said("suspended")
+    assert told.startswith("MultiVu may go on with its sequence ")
+    assert "mpms set no temperature: wait until all moments have come, or stop it there; when it is" in told
+    assert [sent.message for sent in night.set] == [
+        "TEMP 20.0,10.0,0",
+        "TEMP 10.0,10.0,0",
+        "FIELD 0.0,700.0,2,1",
+    ]
+    assert min(sent.t for sent in night.set) >= stopped_at
 
 
 def test_an_extension_is_refused_and_changes_nothing(night_of: MakeNight) -> None:
