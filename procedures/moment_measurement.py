@@ -206,10 +206,10 @@ class MomentMeasurement(Measurement):
         self.check()
         machine = station.magnetometer(self.magnetometer)
         program = self.program(take_up)
-        machine.check(program)
         for passed in self.gates():
             yield self._let_through(passed)
         if not self.handed_over:
+            machine.check(program)
             handed = machine.hand_over([program])
             self.start = handed.start
             yield _handed_over(program, handed)

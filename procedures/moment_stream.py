@@ -50,6 +50,11 @@ class MomentStream:
         """Say whether the last row has come."""
         return self._at >= len(self._rows)
 
+    @property
+    def has_begun(self) -> bool:
+        """Say whether nobody has to start it any more."""
+        return self._start is None
+
     def look(self, machine: Magnetometer, now: float) -> Streamed:
         """Return what has come since the last look; nothing while the file cannot be read.
 
@@ -118,9 +123,9 @@ class MomentStream:
             # Not raised from the error of the file, which would count as one of our own disk.
             raise CommunicationError(f"{self._program.name}.dat cannot be followed, for {away} now: {error}")
         raise InstrumentFault(
-            f"{self._file(seen)}; no row for {(now - self._since) / _MINUTE_S:.3g} min, more than "
-            f"{allowed_s / _MINUTE_S:.3g} min, the longest for the row at {_where(row)}; look at MultiVu; "
-            "when the night goes on, the block is prepared again"
+            f"{self._file(seen)}; the row at {_where(row)} has not come for {now - self._since:.0f} s, and "
+            f"{allowed_s:.0f} s is the longest for it; look at MultiVu; when the night goes on, the block is "
+            "prepared again"
         )
 
     def _file(self, seen: Streamed) -> str:

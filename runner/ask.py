@@ -80,10 +80,16 @@ EFFECTS: dict[Kind, Effect] = {
 }
 
 # What breaks a measurement off does not reach MultiVu, and nothing is set while its sequence may run.
-_NOT_HEARD_BY_MULTIVU: frozenset[Kind] = frozenset({"stop", "abort", "pause", "skip", "helium_fill"})
-_MULTIVU_GOES_ON = (
+_GOES_ON = (
     "its sequence is not stopped from here, and field and temperature follow it until you stop it there"
 )
+_BY_MULTIVU: dict[Kind, str] = {
+    "stop": _GOES_ON,
+    "abort": _GOES_ON,
+    "skip": _GOES_ON,
+    "pause": "while it measures it cannot be held from here, and a pause is refused",
+    "helium_fill": "while it measures it goes on, and its points are marked",
+}
 
 _ENDED = frozenset({"finished", "failed", "stopped", "aborted", "crashed"})
 # The states that show that a request was carried out; where there are none an event has to say so.
@@ -175,8 +181,8 @@ def ask(
     say(f"{kind.replace('_', ' ')}, night {night.call}{' (SIMULATED)' if night.simulated else ''}:")
     for name, effect in EFFECTS[kind]._asdict().items():
         say(f"  {name:<12}{effect}")
-    if night.is_with_multivu and kind in _NOT_HEARD_BY_MULTIVU:
-        say(f"  {'MultiVu':<12}{_MULTIVU_GOES_ON}")
+    if night.is_with_multivu and kind in _BY_MULTIVU:
+        say(f"  {'MultiVu':<12}{_BY_MULTIVU[kind]}")
     events = Follower(night.path / EVENTS, size_of(night.path / EVENTS))
     file = post(night.path, kind, _who(), values or {}, wall=wall)
     if wait_s <= 0:

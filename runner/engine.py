@@ -7,7 +7,7 @@ night stand still, and the step is taken up again when the reason is over.
 
 import math
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,10 +30,8 @@ from onnes.runner.breaks import (
     BrokenOff,
     Faulted,
     GivenUp,
-    HeliumFill,
     InVain,
     LinkDown,
-    Paused,
     Retrying,
     SafeStop,
     StorageFailed,
@@ -42,6 +40,7 @@ from onnes.runner.controls import Controls
 from onnes.runner.ending import Ended, Outcome, chain_of, ended_by
 from onnes.runner.estimate import estimates_s
 from onnes.runner.hand_over import HandOvers
+from onnes.runner.heeding import Heeding
 from onnes.runner.hold import Hold
 from onnes.runner.measuring import Measuring
 from onnes.runner.monitors import Monitors
@@ -49,12 +48,10 @@ from onnes.runner.notifications import Notifier
 from onnes.runner.plan import Measure, Plan, PlanStep
 from onnes.runner.progress import Progress
 from onnes.runner.record import Record
-from onnes.runner.requests import KINDS, Interrupted, RequestKind, Requests
+from onnes.runner.requests import Interrupted, Request, Requests
 from onnes.runner.run_clock import RunClock, TimeLimitError
 from onnes.runner.way_out import WayOut
 from onnes.storage.night import NightFolder
-
-_ANSWERS: frozenset[RequestKind] = frozenset({"resume", "acknowledge"})  # to a night that stands still
 
 
 @dataclass(slots=True)
@@ -104,10 +101,11 @@ class RunEngine:
         total_s = sum(estimates_s(plan))
         self._record = record = Record(night, clock, show, plan.steps, before, total_s)
         self._monitors = Monitors(station, plan.limits, clock, record, requests, told)
-        self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, self._asked)
-        rate = plan.finish.field_rate_oe_per_s
-        self._hold = Hold(station, clock, requests, self._monitors, record, notify, self._answered, rate)
         self._hand_overs = hand_overs = HandOvers(plan, station, record, notify)
+        heeding = Heeding(requests, record, self._monitors, hand_overs, self._extend)
+        self._run_clock = RunClock(clock, requests, self._monitors, self._stop_sources_now, heeding.asked)
+        rate = plan.finish.field_rate_oe_per_s
+        self._hold = Hold(station, clock, requests, self._monitors, record, notify, heeding.answered, rate)
         self._controls = Controls(plan.steps, station, self._run_clock, record, hand_overs)
         self._way_out = WayOut(
             plan.finish, station, clock, requests, record, self._monitors, self._run_clock,
@@ -336,34 +334,8 @@ class RunEngine:
                     raise
                 self._controls.ramps_are_held = True  # left out already; the source may be on
 
-    def _asked(self) -> None:
-        """Heed the requests that do not end the night.
-
-        Raises:
-            BrokenOff: for a pause or a helium transfer.
-        """
-        requests = self._requests
-        self._monitors.say_what_was_asked()
-        if (pause := requests.pause) is not None:
-            raise BrokenOff(Paused(requests, pause))
-        if (fill := requests.helium_fill) is not None:
-            raise BrokenOff(HeliumFill(requests, fill))
-        self._answered(())
-
-    def _answered(self, answers: Collection[RequestKind]) -> None:
-        """Heed what changes neither step nor state, and tell of what nothing waits for; nothing is kept.
-
-        Args:
-            answers: what the night waits for.
-        """
-        requests, state = self._requests, self._record.progress.state
-        while (extend := requests.take("extend")) is not None:
-            self._measuring.extend(extend)
-        kinds = KINDS if requests.only_abort else _ANSWERS.difference(answers)
-        for vain in requests.take_vain(kinds):
-            why = "on its way out" if requests.only_abort else f"{state}, and nothing waits for that"
-            text = f"{vain.kind} asked by {vain.who}: the night is {why}"
-            self._record.event("request_refused", text, vain.values)
+    def _extend(self, request: Request) -> None:
+        self._measuring.extend(request)
 
     # -- ends
 

@@ -42,7 +42,14 @@ class HandOvers:
         self._record = record
         self._notify = notify
         self._stretch: frozenset[int] = frozenset()  # numbers of the steps whose programs are handed over
+        self._first: MomentMeasurement | None = None  # of them, which somebody has to start
         self._finish: tuple[str, moments.MomentProgram] | None = None  # at which magnetometer; None: nowhere
+
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether MultiVu measures by itself what was handed over, so that nothing here can hold it."""
+        stream = None if self._first is None else self._first.watch
+        return isinstance(stream, MomentStream) and stream.has_begun and bool(self._station.masters)
 
     def take(
         self, step: PlanStep, measurement: MomentMeasurement, take_up: TakeUp, left: Collection[int]
@@ -78,7 +85,7 @@ class HandOvers:
         for one, measured in steps:
             measured.handed_over = True
             measured.start = handed.start if one is step else None  # the others go on by themselves
-        self._stretch = frozenset(one.number for one, _ in steps)
+        self._stretch, self._first = frozenset(one.number for one, _ in steps), measurement
         self._finish = None if finish is None else (measurement.magnetometer, finish)
         values = {
             "start": str(handed.start),
@@ -113,7 +120,7 @@ class HandOvers:
 
     def void(self) -> None:
         """Note that a measurement was broken off: what is left has to be handed over anew."""
-        self._stretch, self._finish = frozenset(), None
+        self._stretch, self._first, self._finish = frozenset(), None, None
 
     def finish(self, clock: Clock) -> None:
         """Wait until MultiVu has taken temperature and field where the sequence wants them at the end.

@@ -134,6 +134,7 @@ class Measuring:
                     record.keep(item)
                     monitors.heard(item)
                     continue
+                item = monitors.marked(item)
                 try:
                     append(item)
                 except StorageError as error:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import CommunicationError, ContactError, InstrumentFault, StorageError
@@ -10,6 +11,7 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.records import Event, Point
 from onnes.instruments.station import Station
+from onnes.procedures.moment_point import MomentPoint
 from onnes.runner.breaks import (
     HELIUM_PATIENCE_S,
     INTERLOCK_PATIENCE_S,
@@ -185,6 +187,12 @@ class Monitors:
             self._act(self._interlocks.compliance(False, "", now))
         if getattr(point, "curve", None) == 0:
             self._act(self._interlocks.reference(getattr(point, "resistance", math.nan), now))
+
+    def marked(self, point: Point) -> Point:
+        """Return a moment with the flag ``helium_fill`` while helium is filled: MultiVu measures on."""
+        if self._requests.helium_fill is None or not isinstance(point, MomentPoint):
+            return point
+        return replace(point, flags=",".join(filter(None, (point.flags, "helium_fill"))))
 
     # -- looking
 

@@ -117,6 +117,13 @@ class Requests:
                     return request
         return None
 
+    def withdraw_pause(self) -> Request | None:
+        """Let a pause that stands not stand any more, and return it; None if there is none."""
+        with self._lock:
+            pause = self._standing.pop("pause", None)
+            self._note()
+        return pause
+
     def take_vain(self, kinds: Collection[RequestKind]) -> list[Request]:
         """Take all requests of some kinds that nothing waits for; return those that have changed nothing."""
         with self._lock:

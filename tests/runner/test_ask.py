@@ -69,13 +69,26 @@ def test_a_request_is_said_beforehand_taken_and_waited_for(runner: Runner) -> No
     ]
 
 
-@pytest.mark.parametrize(("kind", "says"), [("stop", True), ("pause", True), ("extend", False)])
-def test_multivu_that_has_a_sequence_is_said_to_go_on_with_it(runner: Runner, kind: Kind, says: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (
+            "stop",
+            ["  MultiVu     its sequence is not stopped from here"],
+        ),
+        ("pause", ["  MultiVu     while it measures it cannot be held from here, and a pause is refused"]),
+        ("helium_fill", ["  MultiVu     while it measures it goes on, and its points are marked"]),
+        ("extend", []),
+    ],
+)
+def test_multivu_that_has_a_sequence_is_said_to_go_on_with_it(
+    runner: Runner, kind: Kind, says: list[str]
+) -> None:
     step = {"number": 1, "name": "zfc_fc 50Oe", "status": "running", "handed_over": 1}
     runner.night.edit(steps=[step])
     said: list[str] = []
     ask(runner.state(), kind, runner.night.wall, wait_s=0.0, say=said.append)
-    assert any("its sequence is not stopped from here" in line for line in said) is says
+    assert [line.partition(", and field")[0] for line in said if "MultiVu" in line] == says
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_growth_that_stops_says_where_and_resume_prepares_the_open_curve_again(
     (file,) = (night.multivu / "data").glob("*_zfc-fc_a1.dat")
     assert (outcome.status, outcome.exit_code) == ("failed", 5)
     size = file.stat().st_size
-    assert f"{file} has stopped growing at {size} bytes, the last row at {row}; no row for" in outcome.message
+    assert f"{file} has stopped growing at {size} bytes, the last row at {row}; the row at" in outcome.message
     assert night.reasons() == ["fault"]
     assert len(night.said("hold_failed")) == 1  # told once, though nobody came for an hour
     begun = night.first_run.data

@@ -52,17 +52,48 @@ def test_a_stop_and_an_abort_act_at_once_and_say_that_multivu_may_go_on(
     assert len(night.starts()) == (0 if at == WAITING else 1)  # withdrawn, unless it was started
 
 
-@pytest.mark.parametrize(("how", "at"), [("alone", WAITING), ("alone", BETWEEN), ("served", IN_ZFC)])
-def test_after_a_pause_the_open_curve_is_prepared_again(night_of: MakeNight, how: str, at: float) -> None:
-    night = night_of(how)
-    night.ask(at, "pause")
-    night.ask(at + 300.0, "resume")
+def test_a_pause_before_somebody_has_started_it_withdraws_the_start(night_of: MakeNight) -> None:
+    night = night_of("alone")
+    night.ask(WAITING, "pause")
+    night.ask(WAITING + 300.0, "resume")
     outcome = night.run()
     assert outcome.exit_code == 0, outcome
     is_whole(night, all_were_seen=False)
     assert len(night.said("paused")) == len(night.said("hold_failed")) == 1
     assert "stop what MultiVu still does of this night first" in night.said("hand_over")[1]
     nothing_was_set_while_multivu_might_go_on(night)
+
+
+@pytest.mark.parametrize(("how", "at"), [("alone", PREPARING), ("alone", BETWEEN), ("served", IN_ZFC)])
+def test_a_pause_while_multivu_measures_is_refused_and_costs_nothing(
+    night_of: MakeNight, how: str, at: float
+) -> None:
+    night = night_of(how)
+    night.ask(at, "pause")
+    outcome = night.run()
+    assert outcome.exit_code == 0, outcome
+    is_whole(night)
+    assert len(night.said("hand_over")) == 1
+    (refused,) = night.said("request_refused")
+    assert refused.startswith("pause asked by a test: MultiVu measures by its own sequence")
+    assert not night.said("paused")
+
+
+@pytest.mark.parametrize("how", ["alone", "served"])
+def test_points_of_a_helium_fill_are_marked_while_multivu_measures(night_of: MakeNight, how: str) -> None:
+    night = night_of(how)
+    night.ask(IN_ZFC, "helium_fill")
+    night.ask(IN_FCC, "helium_fill")
+    outcome = night.run()
+    assert outcome.exit_code == 0, outcome
+    is_whole(night)
+    flags = night.first_run.current["Flags"].fillna("").tolist()
+    marked = [place for place, flag in enumerate(flags) if flag == "helium_fill"]
+    assert marked
+    assert marked == list(range(marked[0], marked[-1] + 1))
+    assert marked[0] > 0
+    assert marked[-1] < len(flags) - 1
+    assert not night.said("suspended")
 
 
 @pytest.mark.parametrize(("how", "at"), [("alone", WAITING), ("served", IN_FCC)])
