@@ -22,13 +22,15 @@ _EDGES = ("length", "width", "thickness")
 class Body:
     """A sample in one mounting.
 
-    ``volume_cm3`` with ``volume_sigma`` (relative), the factor ``n`` along the field, the cross-section
-    ``across`` it. Each is None where it is not known; ``why`` then has the reason, {attribute: reason}.
+    ``volume_cm3`` with ``volume_sigma`` (relative; ``is_assumed`` says that the sample file does not tell all
+    of it), the factor ``n`` along the field, the cross-section ``across`` it. Each is None where it is not
+    known; ``why`` then has the reason, {attribute: reason}.
     ``area_cm2`` is the face of a film that stands across the field, None for everything else.
     """
 
     volume_cm3: float | None
     volume_sigma: float
+    is_assumed: bool
     n: Demagnetisation | None
     across: Shape | None
     area_cm2: float | None
@@ -61,9 +63,11 @@ def body_of(manifest: Mapping[str, Any]) -> Body:
     area = None
     if shape == "film" and axis == "thickness" and not isinstance(edges, str):
         area = edges["length"] * edges["width"]
+    sigma, is_assumed = _volume_sigma(sizes, manifest.get("geometry_uncertainty") or {})
     return Body(
         volume_cm3=volume,
-        volume_sigma=_volume_sigma(sizes, manifest.get("geometry_uncertainty") or {}),
+        volume_sigma=sigma,
+        is_assumed=is_assumed,
         n=None if isinstance(n, str) else n,
         across=None if isinstance(across, str) else across,
         area_cm2=area,
@@ -138,11 +142,11 @@ def _cross_section(shape: str, edges: dict[str, float] | str, axis: str | None) 
     return Rectangle((across[0], across[1]))
 
 
-def _volume_sigma(sizes: Mapping[str, float], given_cm: Mapping[str, float]) -> float:
+def _volume_sigma(sizes: Mapping[str, float], given_cm: Mapping[str, float]) -> tuple[float, bool]:
+    """Return the relative error of the volume, and whether some of it is assumed."""
     # Where the whole piece is given, the errors of length and width are of what lies between the contacts.
     names = ("thickness",) if "lateral_1_cm" in sizes else _EDGES
     known = [f"{name}_cm" for name in names if f"{name}_cm" in given_cm and f"{name}_cm" in sizes]
     relative = [given_cm[name] / sizes[name] for name in known]
-    if not relative or names != _EDGES:
-        relative.append(_USUAL_SIGMA)
-    return math.hypot(*relative)
+    is_assumed = not relative or names != _EDGES
+    return math.hypot(*relative, *([_USUAL_SIGMA] if is_assumed else [])), is_assumed

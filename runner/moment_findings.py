@@ -26,6 +26,7 @@ from onnes.runner.zfc_fc_findings import (
 from onnes.storage.reader import Run
 
 ZFC_FC, VIRGIN, LOOP = "zfc-fc", "magnetization-virgin", "magnetization-loop"
+_OF_THE_VOLUME = ("chi-", "meissner-", "screened-", "initial-slope-", "jc-")  # keys of results
 MOMENT_KINDS = frozenset({ZFC_FC, VIRGIN, LOOP})
 
 _Found = TypeVar("_Found", ZfcFcFindings, LoopFindings)
@@ -75,7 +76,7 @@ class MomentFindings:
         else:
             loops, keyed = loop_findings(measured)
             self.loops.append(loops)
-        return keyed
+        return [(key, _of_size(key, result, measured)) for key, result in keyed]
 
     def together(self, compare_with: frozenset[str]) -> Keyed:
         """Return what several runs of one sample in one mounting say together."""
@@ -105,6 +106,13 @@ class MomentFindings:
             ("residual-field-known" if number == 1 else f"residual-field-known-{number}", result)
             for number, result in enumerate(known.values(), start=1)
         ]
+
+
+def _of_size(key: str, result: Result, measured: MomentRun) -> Result:
+    """Return a result that hangs on the volume with a flag where nobody said how well that is known."""
+    if result.value is None or not measured.body.is_assumed or not key.startswith(_OF_THE_VOLUME):
+        return result
+    return replace(result, flags=(*result.flags, "size_uncertainty_assumed"))
 
 
 def _by_sample(found: Sequence[_Found], analysis: Callable[[Sequence[_Found]], Keyed]) -> Keyed:

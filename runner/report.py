@@ -41,6 +41,7 @@ FLAGS = {
     "residual_not_corrected": "the magnet was not corrected for it; the fields at the sample are",
     "residual_unknown": "nobody knows what the magnet had left, and the error holds nothing of it",
     "several_crossings": "some isotherms cross more than once",
+    "size_uncertainty_assumed": "the sample file does not say how well all sizes are known: 5 % is assumed",
     "spread_of_hc": "the data show a spread of the critical field within the sample",
     "systematics": "leaving out single isotherms moves this more than noise and thermometry explain",
     "temperature_offset": "an offset of the thermometer makes the isotherms agree better than none",

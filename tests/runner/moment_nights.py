@@ -40,6 +40,7 @@ class MomentNight:
     geometry: dict[str, float] = field(
         default_factory=lambda: dict(zip(("length_cm", "width_cm", "thickness_cm"), BAR_CM, strict=True))
     )
+    geometry_uncertainty: dict[str, float] = field(default_factory=dict)
     residual: dict[str, Any] = field(default_factory=lambda: dict(CALIBRATED))
     noise_emu: float = 1e-8
     mounting: str = "long_axis"
@@ -125,7 +126,7 @@ class MomentNight:
         about = {
             "sample": {"id": self.sample, "version": 1, "title": ""},
             "geometry": self.geometry,
-            "geometry_uncertainty": {},
+            "geometry_uncertainty": self.geometry_uncertainty,
             "body": self.body,
             "mounting": self.mounting,
             "instruments": {"mpms": "synthetic"},

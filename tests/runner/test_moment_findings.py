@@ -409,7 +409,15 @@ def test_screening_beyond_all_and_of_the_wrong_sign_is_flagged(make: MakeNight) 
         branches = {name: (t, share * m) for name, (t, m) in _screening(10.0).items()}
         inner = _found(make().over_temperature(10.0, branches))["chi-zfc-intrinsic-10Oe"]
         assert flag in inner.flags
-    assert not _found(make().over_temperature(10.0, _screening(10.0)))["chi-zfc-intrinsic-10Oe"].flags
+    inner = _found(make().over_temperature(10.0, _screening(10.0)))["chi-zfc-intrinsic-10Oe"]
+    assert inner.flags == ("size_uncertainty_assumed",)
+
+
+def test_sizes_with_an_uncertainty_need_none_that_is_assumed(make: MakeNight) -> None:
+    night = make(geometry_uncertainty={f"{edge}_cm": 0.002 for edge in ("length", "width", "thickness")})
+    applied = _found(night.over_temperature(10.0, _screening(10.0)))["chi-zfc-10Oe"]
+    assert applied.flags == ()
+    assert applied.sigma == pytest.approx(math.hypot(0.0289, 0.02) / (1 - N), rel=0.05)  # sizes and field
 
 
 def test_a_standard_of_another_mass_is_not_written(make: MakeNight, tmp_path: Path) -> None:
