@@ -172,7 +172,7 @@ class CriticalState:
                 after = np.full(LAYERS, internal)
             last, four_pi_m = four_pi_m, float(section.weight @ after) - internal
             internal = field_oe - self._demagnetisation * four_pi_m
-            if abs(four_pi_m - last) < _CLOSE * max(1.0, abs(field_oe)):
+            if not self._demagnetisation or abs(four_pi_m - last) < _CLOSE * max(1.0, abs(field_oe)):
                 break
         self._induction = after
         return four_pi_m
