@@ -148,5 +148,5 @@ def _volume_sigma(sizes: Mapping[str, float], given_cm: Mapping[str, float]) -> 
     names = ("thickness",) if "lateral_1_cm" in sizes else _EDGES
     known = [f"{name}_cm" for name in names if f"{name}_cm" in given_cm and f"{name}_cm" in sizes]
     relative = [given_cm[name] / sizes[name] for name in known]
-    is_assumed = not relative or names != _EDGES
+    is_assumed = len(known) < len(_EDGES)
     return math.hypot(*relative, *([_USUAL_SIGMA] if is_assumed else [])), is_assumed

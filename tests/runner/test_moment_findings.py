@@ -420,6 +420,13 @@ def test_sizes_with_an_uncertainty_need_none_that_is_assumed(make: MakeNight) ->
     assert applied.sigma == pytest.approx(math.hypot(0.0289, 0.02) / (1 - N), rel=0.05)  # sizes and field
 
 
+def test_an_uncertainty_of_one_size_leaves_that_of_the_others_assumed(make: MakeNight) -> None:
+    night = make(geometry_uncertainty={"length_cm": 0.002})
+    applied = _found(night.over_temperature(10.0, _screening(10.0)))["chi-zfc-10Oe"]
+    assert applied.flags == ("size_uncertainty_assumed",)
+    assert applied.sigma == pytest.approx(math.hypot(0.05, 0.004, 0.02) / (1 - N), rel=0.05)
+
+
 def test_a_standard_of_another_mass_is_not_written(make: MakeNight, tmp_path: Path) -> None:
     night = make(body={**_PD, "mass_g": 0.30}, residual=_UNKNOWN)
     path = night.over_field("magnetization-loop", {298.0: _palladium(1.2, 0.3)}).close()
