@@ -78,7 +78,26 @@ class MeasureMoment:
     expected_s: float
 
 
-Step = SetTemperature | SetField | Wait | Remark | MeasureMoment
+@dataclass(frozen=True, slots=True)
+class MeasureSusceptibility:
+    """Measure one alternating moment; one row of the file.
+
+    ``amplitude_oe`` is the **peak** of the drive field in Oe, ``frequency_hz`` its frequency; ``averaging_s``
+    how long the machine averages. The others as of :class:`MeasureMoment`; ``branch`` is one of those of
+    :class:`onnes.procedures.susceptibility_point.SusceptibilityPoint`.
+    """
+
+    temperature_k: float
+    field_oe: float
+    amplitude_oe: float
+    frequency_hz: float
+    averaging_s: float
+    curve: int
+    branch: str
+    expected_s: float
+
+
+Step = SetTemperature | SetField | Wait | Remark | MeasureMoment | MeasureSusceptibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,30 @@ class Moment:
     fit: float
     fit_used: Literal["fixed", "free", "vsm", "long"]
     centre_cm: float
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AcMoment:
+    """One row of the growing file with an alternating moment, matched with what was planned.
+
+    ``time``, ``stamp_s`` as of :class:`Moment`. ``in_phase_emu`` and ``quadrature_emu`` (positive for loss)
+    are amplitudes (peak) in emu at the drive amplitude ``amplitude_oe`` (peak, Oe) and ``frequency_hz`` that
+    the row reports, each with its error. ``flags``: ``off_setpoint``, ``off_drive``, ``range``; empty for
+    a good one.
+    """
+
+    planned: MeasureSusceptibility
+    time: float
+    stamp_s: float
+    temperature_k: float
+    field_oe: float
+    amplitude_oe: float
+    frequency_hz: float
+    in_phase_emu: float
+    in_phase_error_emu: float
+    quadrature_emu: float
+    quadrature_error_emu: float
     flags: tuple[str, ...] = ()
 
 

@@ -3,6 +3,7 @@
 A class fits a protocol by having its methods; PPMS, MPMS and a Lake Shore controller need no common base.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -155,7 +156,9 @@ class Resistance:
 
     Voltages in V, currents in A, resistances in ohm. ``readings`` are the raw voltages in the order taken,
     ``signs`` the sign of the current at each of them, empty where it is not known;
-    ``emf`` the part of the voltage that does not reverse with the current, ``emf_drift`` its slope in V/s.
+    ``emf`` the part of the voltage that does not reverse with the current, ``emf_drift`` its slope in V/s,
+    both NaN for an alternating current; ``quadrature`` the part out of phase with it, V, NaN for a direct
+    one.
     ``flags`` names what spoils the point (``compliance``, ``over_range``); empty for a good one.
     """
 
@@ -168,6 +171,7 @@ class Resistance:
     readings: tuple[float, ...]
     flags: tuple[str, ...] = ()
     signs: tuple[float, ...] = ()
+    quadrature: float = math.nan
 
 
 @runtime_checkable
@@ -190,6 +194,60 @@ class ResistanceBridge(Protocol):
 
     def measure(self, readings: int) -> Resistance:
         """Measure from at least ``readings`` voltage readings at the current of :meth:`start`."""
+
+    def stop(self) -> None:
+        """Ramp the current to 0 and switch the output off; safe to call at any time."""
+
+
+@runtime_checkable
+class CurrentSource(Protocol):
+    """Sources a direct current that is read back, within a compliance voltage."""
+
+    @property
+    def current_limits(self) -> Limits:
+        """Return the allowed currents, A."""
+
+    def set_current(self, amps: float) -> float:
+        """Set the current and return it as read back, A."""
+
+    def ramp_to(self, amps: float, rate_a_per_s: float) -> float:
+        """Go to ``amps`` in steps at ``rate_a_per_s`` and return the current as read back, A."""
+
+    def watch_compliance(self) -> bool:
+        """Say whether the compliance voltage limits the current now, and forget whether it did before."""
+
+    def was_in_compliance(self) -> bool:
+        """Say whether the compliance voltage limited it since :meth:`watch_compliance`, or does now."""
+
+
+@runtime_checkable
+class CurrentVoltageMeter(Protocol):
+    """Measures V(I) at currents that change from point to point, with the range fixed for the largest."""
+
+    @property
+    def current_limits(self) -> Limits:
+        """Return the allowed currents, A."""
+
+    @property
+    def compliance_v(self) -> float:
+        """Return the largest voltage that the source gives, V."""
+
+    def start_curve(self, largest_a: float, pulse_s: float | None = None) -> None:
+        """Set compliance and ranges for currents up to ``largest_a`` and switch on at 0 A.
+
+        Args:
+            pulse_s: the current is on for so long at each reading and 0 between; None: it stays (staircase).
+
+        Raises:
+            LimitError: if the current or the pulse is out of range; nothing was sent.
+        """
+
+    def voltage_at(self, current_a: float, readings: int, stop_v: float) -> Resistance:
+        """Measure at +-``current_a`` by reversal.
+
+        At the first reading beyond +-``stop_v`` the current goes to 0 before anything else, and what was
+        measured comes back flagged ``quench``.
+        """
 
     def stop(self) -> None:
         """Ramp the current to 0 and switch the output off; safe to call at any time."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.moments import (
     MeasureMoment,
+    MeasureSusceptibility,
     MomentProgram,
     Remark,
     Scan,
@@ -148,6 +149,10 @@ def _lines(
             "wait_field": str(int(step.field)),
         }
         yield filled(template.lines["wait"], values)
+    elif isinstance(step, MeasureSusceptibility):
+        raise ConfigurationError(
+            f"{template.path}: a susceptibility cannot be measured through a template yet; measure moments"
+        )
     elif "comment" in template.lines:
         yield filled(template.lines["comment"], {"comment": step.text})
 

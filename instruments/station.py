@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.conductance import ConductanceMeter
 from onnes.instruments.drivers import Instrument
 from onnes.instruments.errors import ConfigurationError, OnnesError, or_error
 from onnes.instruments.keithley2182a import Keithley2182A
@@ -19,6 +20,7 @@ from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import (
     Chamber,
     Cryostat,
+    CurrentVoltageMeter,
     HeliumGauge,
     HeliumLevel,
     Magnet,
@@ -30,6 +32,7 @@ from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.safe_state import SafeStep, close_all, made_safe
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
+from onnes.instruments.susceptometer import Susceptometer
 from onnes.instruments.toml_file import one_of
 
 # The level falls by about 1 % in an hour at most, and a reply costs the bus as much as a temperature (a).
@@ -86,11 +89,38 @@ class Station:
         self._helium: HeliumLevel | OnnesError | None = None
         self._helium_time = math.nan
 
-    def bridge(self, wiring: str) -> ReversalBridge:
-        """Return the resistance bridge of ``wiring``; always the same one.
+    def current_voltage(self, wiring: str) -> CurrentVoltageMeter:
+        """Return what measures V(I) of ``wiring``.
 
         Raises:
-            ConfigurationError: if the station has no such wiring.
+            ConfigurationError: if the station has no such wiring, or that cannot.
+        """
+        raise ConfigurationError(f"{self.file.path}: wiring {wiring!r} cannot measure V(I)")
+
+    def conductance_meter(self, wiring: str) -> ConductanceMeter:
+        """Return what measures dI/dV of ``wiring``.
+
+        Raises:
+            ConfigurationError: if the station has no such wiring, or that cannot.
+        """
+        raise ConfigurationError(f"{self.file.path}: wiring {wiring!r} cannot measure a conductance")
+
+    def susceptometer(self, wiring: str) -> Susceptometer:
+        """Return what measures the alternating moment of the sample of ``wiring``.
+
+        Raises:
+            ConfigurationError: if the station has no such wiring, or that cannot.
+        """
+        raise ConfigurationError(f"{self.file.path}: wiring {wiring!r} cannot measure a susceptibility")
+
+    def bridge(self, wiring: str, method: str = "") -> ReversalBridge:
+        """Return the resistance bridge of ``wiring``; always the same one.
+
+        Args:
+            method: default the wiring's own.
+
+        Raises:
+            ConfigurationError: if the station has no such wiring, or that cannot measure by this method.
         """
         if wiring in self._bridges:
             return self._bridges[wiring]
@@ -98,6 +128,10 @@ class Station:
         if entry is None:
             raise ConfigurationError(
                 f"{self.file.path}: no wiring {wiring!r}{one_of(wiring, self.file.wiring)}"
+            )
+        if method not in ("", entry.method):
+            raise ConfigurationError(
+                f"{self.file.path}: wiring {wiring!r} measures by {entry.method!r}, not by {method!r}"
             )
         bridge = ReversalBridge(
             cast(Keithley6221, self._instruments[entry.source]),

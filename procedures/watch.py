@@ -2,9 +2,11 @@
 
 from typing import Protocol
 
+from onnes.instruments.conductance import ConductanceMeter
 from onnes.instruments.limits import Limits
 from onnes.instruments.moments import Magnetometer
-from onnes.instruments.protocols import Magnet, Reading, ResistanceBridge, Thermostat
+from onnes.instruments.protocols import CurrentVoltageMeter, Magnet, Reading, ResistanceBridge, Thermostat
+from onnes.instruments.susceptometer import Susceptometer
 from onnes.procedures.settling import Track
 
 
@@ -39,8 +41,17 @@ class MeasuringStation(Protocol):
     def magnet(self) -> Magnet | None:
         """Return what regulates the field, None where there is nothing."""
 
-    def bridge(self, wiring: str) -> ResistanceBridge:
-        """Return what measures the resistance of ``wiring``."""
+    def bridge(self, wiring: str, method: str = "") -> ResistanceBridge:
+        """Return what measures the resistance of ``wiring``, by its own method or another that it can."""
+
+    def current_voltage(self, wiring: str) -> CurrentVoltageMeter:
+        """Return what measures V(I) of ``wiring``."""
+
+    def conductance_meter(self, wiring: str) -> ConductanceMeter:
+        """Return what measures dI/dV of ``wiring``."""
+
+    def susceptometer(self, wiring: str) -> Susceptometer:
+        """Return what measures the alternating moment of the sample of ``wiring``, point by point."""
 
     def magnetometer(self, name: str = "") -> Magnetometer:
         """Return the magnetometer of that name; without one, the station's."""

@@ -19,6 +19,7 @@ from onnes.sim.faults_wiring import LeadFaults
 from onnes.sim.magnet import Magnet
 from onnes.sim.noise import Pink, stream_key
 from onnes.sim.samples import Sample
+from onnes.sim.tones import Tone
 
 _PORT: Final = r"^\w+\.\w+$"  # instrument, dot, terminal
 _KEEP_S: Final = 600.0  # ten readings of 50 power line cycles, and more
@@ -159,8 +160,16 @@ class Wiring:
         """Return the names of the loops."""
         return tuple(self._loops)
 
-    def set_source(self, port: str, t: float, amps: float, compliance_v: float) -> None:
-        """Set the current of a source from ``t`` on; an unwired port drives nothing."""
+    def set_source(
+        self, port: str, t: float, amps: float, compliance_v: float, tone: Tone | None = None
+    ) -> None:
+        """Set the current of a source from ``t`` on; an unwired port drives nothing.
+
+        Args:
+            tone: the alternating part of the current, beside the direct ``amps``.
+        """
+        if tone is not None:
+            raise NotImplementedError(f"{port} has a tone, which no meter here hears yet")
         source = self._sources.get(port)
         if source is not None:
             source.set(t, amps, compliance_v)

@@ -194,8 +194,8 @@ class FakeStation:
         self.magnet: FakeCryostat | None = self.cryostat
         self.calls: list[str] = []
 
-    def bridge(self, wiring: str) -> FakeBridge:
-        if wiring != "film":
+    def bridge(self, wiring: str, method: str = "") -> FakeBridge:
+        if wiring != "film" or method:
             raise ConfigurationError(f"no wiring {wiring!r}")
         return self.the_bridge
 
