@@ -14,7 +14,6 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.stanford_lock_in import StanfordLockIn
 
 _OFFSET_PERCENT = Limits(-105.0, 105.0, "%", "the SR830")
-BUFFER_POINTS = 16_383  # a channel (manual)
 
 
 class SR830(StanfordLockIn, srs.SR830):
@@ -120,8 +119,8 @@ class SR830(StanfordLockIn, srs.SR830):
         """
         if channel not in self.CHANNELS or expand not in self.EXPANSION_VALUES:
             raise LimitError(
-                f"offset of {channel!r} expanded by {expand!r} is not allowed by the {self.name}; expected one "
-                f"of {self.CHANNELS} and of {self.EXPANSION_VALUES}; nothing was sent"
+                f"offset of {channel!r} expanded by {expand!r} is not allowed by the {self.name}; expected "
+                f"one of {self.CHANNELS} and of {self.EXPANSION_VALUES}; nothing was sent"
             )
         _OFFSET_PERCENT.check("offset", percent)
         number, factor = self.CHANNELS.index(channel) + 1, self.EXPANSION_VALUES.index(expand)
@@ -139,7 +138,7 @@ class SR830(StanfordLockIn, srs.SR830):
         return self.link.query("SPTS?", int)
 
     def start_buffer(self, fast: bool = False) -> None:
-        """Record x and y at :attr:`sample_frequency` from now on, until 16383 points are there.
+        """Record x and y at :attr:`sample_frequency` from now on, until it is full at 16383 points (manual).
 
         Raises:
             ValueError: if ``fast``: the instrument would push its points between the replies to questions.
