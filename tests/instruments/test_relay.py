@@ -100,7 +100,7 @@ def test_a_meter_at_another_speed_is_told_with_both(pair: Callable[..., Pair], t
     source, meter, _ = pair(9600, told)
     with pytest.raises(
         ConfigurationError,
-        match="k2182a answers at 9600 baud, but the serial line of k6221 is set to 19200; write baud = 9600 for",
+        match="k2182a answers at 9600 baud, but the serial line of k6221 is set to 19200; write baud = 9600",
     ):
         meter.connect()
     assert meter.relay.baud == 19200
