@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onnes.sim.current_reversals import Reversals, average_v, reversed_v
 from onnes.sim.device import InstrumentSettings
-from onnes.sim.device_k2182a import K2182A
 from onnes.sim.device_k6221_relay import K6221Relay
 from onnes.sim.device_k6221_source import LARGEST_A, K6221Source
 from onnes.sim.scpi import OVERFLOW, Choice, Integer, Param, ScpiError, command, query
@@ -47,8 +46,8 @@ class K6221Reversal(K6221Source, K6221Relay):
     """What delta and differential conductance have in common.
 
     Armed, a mode starts at once when it is told to, and switches the output on. Each conversion of the 2182A
-    begins a delay after the current has changed. While the 6221 has the 2182A, nothing is handed on to it
-    (a). After the last reading the current is 0 and the mode stays armed (a); aborted, it is 0 too.
+    begins a delay after the current has changed. After the last reading the current is 0 and the mode stays
+    armed (a); aborted, it is 0 too.
     """
 
     sweep_count = Param("[SOURce[1]]:SWEep:COUNt", Integer(1, 65536, infinite=True), 1)
@@ -66,7 +65,7 @@ class K6221Reversal(K6221Source, K6221Relay):
 
     def _forget(self) -> None:
         self._reversals: Reversals | None = None
-        self._meter: K2182A | None = None
+        self.meter_in_use = None
         self._delay_s = 0.0
         self._aborts_limited = False
         self._ready_at = math.inf
@@ -102,7 +101,7 @@ class K6221Reversal(K6221Source, K6221Relay):
         self.assign("level_a", 0.0, t)
         self.arm(mode, reversals.largest_a, t, fixes_range=not self.auto_range)
         meter.hand_over(t)
-        self._reversals, self._meter = reversals, meter
+        self._reversals, self.meter_in_use = reversals, meter
         self._delay_s, self._aborts_limited = delay_s, aborts
         self._ready_at = t + _ARM_S + _ARM_CYCLES * meter.nplc / self.lab.line_hz
 
@@ -114,12 +113,6 @@ class K6221Reversal(K6221Source, K6221Relay):
         """Return ``1`` if a 2182A answers on the serial line."""
         del t
         return "0" if self.nanovoltmeter is None else "1"
-
-    def send(self, t: float, message: str) -> None:
-        """Hand ``message`` on to the 2182A, unless it is in use."""
-        if self._reversals is not None:
-            raise ScpiError(-221)
-        super().send(t, message)
 
     def disarm(self, t: float) -> None:
         """End the readings, too; those in the buffer stay."""
@@ -155,13 +148,13 @@ class K6221Reversal(K6221Source, K6221Relay):
     def _go_to(self, amps: float, t: float) -> None:
         self._amps = amps
         self.drive(t)
-        if self._meter is not None:
-            end = t + self._delay_s + self._meter.conversion_s
+        if self.meter_in_use is not None:
+            end = t + self._delay_s + self.meter_in_use.conversion_s
             self.lab.at(end, partial(self._convert, run=self.run))
 
     def _convert(self, t: float, run: int) -> None:
         """Take the A/D value that is ready at ``t``, and go on."""
-        reversals, meter = self._reversals, self._meter
+        reversals, meter = self._reversals, self.meter_in_use
         if run != self.run or reversals is None or meter is None:
             return
         is_limited = self.lab.wiring.in_compliance(self.port, t)
