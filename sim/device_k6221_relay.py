@@ -49,7 +49,7 @@ class K6221Relay(ScpiDevice):
         self._about = cast(K6221Settings, settings)
         vars(self)["relay_baud"] = self._about.baud
         self._line: Link | None = None
-        self.meter_in_use: K2182A | None = None  # that this 6221 triggers
+        self.holds_meter = False  # while it triggers the 2182A
 
     def assign(self, name: str, value: Any, t: float) -> None:
         """Set a Param; a serial line knows a few speeds only."""
@@ -81,7 +81,7 @@ class K6221Relay(ScpiDevice):
         Raises:
             ScpiError: -221 while it is triggered from here (a).
         """
-        if self.meter_in_use is not None:
+        if self.holds_meter:
             raise ScpiError(-221)
         line = self.line
         if line is not None:

@@ -92,7 +92,6 @@ class K6221Wave(K6221Source):
         """Start the armed wave at phase 0 and switch the output on."""
         if self.armed != "wave":
             raise ScpiError(-221)
-        self.run += 1
         mean, peak, phase = self._fundamental()
         hz = self.wave_hz
         start = -_TURN * math.fmod(hz * t, 1.0)
@@ -104,7 +103,7 @@ class K6221Wave(K6221Source):
             self.lab.wiring.set_reference(self._marker, t, hz, math.remainder(marked, _TURN))
         if min(self.wave_duration_s, self.wave_cycles) < _INFINITE:
             seconds = min(self.wave_duration_s, self.wave_cycles / hz)
-            self.lab.at(t + seconds, partial(self._finish, run=self.run))
+            self.lab.at(t + seconds, partial(self._finish, wave=self._wave))
 
     def _fundamental(self) -> Fundamental:
         if self.wave_function == "SIN":
@@ -114,8 +113,8 @@ class K6221Wave(K6221Source):
         shape = square if self.wave_function == "SQU" else ramp
         return shape(0.01 * self.wave_duty_percent)
 
-    def _finish(self, t: float, run: int) -> None:
-        if run == self.run:
+    def _finish(self, t: float, wave: tuple[float, Tone]) -> None:
+        if wave is self._wave:
             self._end(t)
             self.drive(t)
             self.latch("operation", _WAVE_DONE)

@@ -108,6 +108,8 @@ def test_there_are_no_readings_where_nothing_is_armed(bench: Bench) -> None:
         source.write(message)
         assert error(source) == '-221,"Settings conflict"'
     assert len(source.query_ascii_values("TRAC:DATA?")) > 20  # what was taken stays
+    source.write("SOUR:DELT:ARM;:SENS:DATA?")  # but the last reading is none of the run to come
+    assert error(source) == '-230,"Data corrupt or stale"'
 
 
 def test_readings_are_given_in_the_unit_that_is_asked(bench: Bench) -> None:
@@ -226,9 +228,10 @@ def test_arming_one_mode_takes_the_output_from_another(bench: Bench) -> None:
 
 def test_a_current_beyond_the_fixed_range_is_not_armed(bench: Bench) -> None:
     source = bench.open(SOURCE)
-    source.write("SOUR:CURR:RANG 1e-6;:SOUR:DELT:HIGH 1e-5;ARM")
+    source.write("SOUR:CURR:RANG 1e-6;:SOUR:CURR 1e-7;:OUTP 1;:SOUR:DELT:HIGH 1e-5;ARM")
     assert error(source) == '-221,"Settings conflict"'
     assert source.query("SOUR:DELT:ARM?") == "0\n"
+    assert amps(bench) == 1e-7
 
 
 # --- ways out ---------------------------------------------------------------------------------------------
