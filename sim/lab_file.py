@@ -189,6 +189,9 @@ def _checked(
         for place, reference in enumerate(file.reference):
             _check_port(reference.port, instruments, ("reference", place, "port"), problems)
             _check_port(reference.source, instruments, ("reference", place, "from"), problems)
+    for name, settings in instruments.items():
+        for key, text in settings.conflicts(instruments):
+            problems.add(f"{key} of {name!r} {text}", ("instrument", name, key))
     sample = data.get("sample")
     if isinstance(sample, Mapping):
         _check_sample(sample, problems)
