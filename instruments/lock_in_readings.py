@@ -9,8 +9,8 @@ from onnes.instruments.lock_ins import LockInReading, LockInUse
 from onnes.instruments.stanford_lock_in import StanfordLockIn
 
 # After so many time constants the correlation of white noise behind n equal poles has fallen below 5 %: for
-# one to four poles it is exp(-u) times 1, 1 + u, 1 + u + u^2/3, 1 + u + 2u^2/5 + u^3/15, of the autocorrelation
-# of t^(n-1) exp(-t/tau). Readings closer than that repeat one another, and their scatter is no error.
+# one to four poles it is exp(-u) times 1, 1 + u, 1 + u + u^2/3, 1 + u + 2u^2/5 + u^3/15, which follows from
+# their response t^(n-1) exp(-t/tau). Readings closer than that repeat one another; their scatter is no error.
 INDEPENDENT_TAU: Final = {6: 3.0, 12: 4.75, 18: 6.0, 24: 7.0}
 
 # An output clips at 109 % of full scale, so the signal that overloads it is larger than what it reads (a).
@@ -59,9 +59,10 @@ class LockInReadings:
         self._use = use
         self.unsettle()
 
-    def unsettle(self) -> None:
-        """Let the next reading wait until the filter has settled from now on."""
-        self._settled_at = self._clock.now() + self._use.settle_s
+    def unsettle(self, settle_s: float | None = None) -> None:
+        """Let the next reading wait until the filter has settled from now on: for ``settle_s``, or fully."""
+        wait_s = self._use.settle_s if settle_s is None else settle_s
+        self._settled_at = max(self._settled_at, self._clock.now() + wait_s)
 
     def find_range(self) -> None:
         """Choose the full scale from the largest one down, each settled.
@@ -73,8 +74,7 @@ class LockInReadings:
         if self._lock_in.fit_range(math.inf):
             self.unsettle()
         for _ in range(_MOST_RANGES):
-            self._wait()
-            if not self._fit([self._lock_in.take()]):
+            if not self._fit([self.take()]):
                 return
         raise InstrumentFault(
             f"{self._lock_in.name} finds no full scale that keeps fitting in {_MOST_RANGES} changes; "
@@ -83,8 +83,8 @@ class LockInReadings:
 
     def take(self) -> LockInReading:
         """Take one settled reading, with the status since one time constant before it; the range stays."""
-        self._clock.sleep_until(self._settled_at - self._use.time_constant_s)
-        self._wait()
+        self._forget_at(self._settled_at - self._use.time_constant_s)
+        self._clock.sleep_until(self._settled_at)
         return self._lock_in.take()
 
     def average(self, readings: int) -> Averaged:
@@ -93,7 +93,7 @@ class LockInReadings:
         Raises:
             InstrumentFault: if they overload the largest range.
         """
-        self._wait()
+        self._forget_at(self._settled_at)
         spacing = INDEPENDENT_TAU[self._use.slope_db] * self._use.time_constant_s
         taken = []
         for _ in range(max(2, readings)):
@@ -110,9 +110,9 @@ class LockInReadings:
         """Fit the range to one reading for the next; say whether it changed; raises as :meth:`average`."""
         return self._fit([reading])
 
-    def _wait(self) -> None:
-        """Wait until the filter has settled, and forget what latched until then."""
-        self._clock.sleep_until(self._settled_at)
+    def _forget_at(self, time: float) -> None:
+        """Wait until ``time``, if that is to come, and forget what latched until then."""
+        self._clock.sleep_until(time)
         self._lock_in.take()
 
     def _fit(self, taken: list[LockInReading]) -> bool:
