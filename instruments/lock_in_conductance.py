@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import cast
 
@@ -31,6 +32,7 @@ _CLOSE_BY_METER, _CLOSE_BY_INTEGRAL = 0.05, 0.3
 
 # From the change of the current to the reading of the bias, as for a reversal.
 _SETTLE_S = 0.02
+_LEAST_STEPS = 20  # from 0 to the largest bias, however few are asked for (a)
 _BIAS_READINGS = 4  # of the thermal voltage at 0 A
 _LONGEST_LINE_CYCLES = 25
 _LEFT_OVER = 0.01  # of the modulation, in a bias that was averaged over line cycles (a)
@@ -41,8 +43,8 @@ _SELF = "conductance meter"
 class LockInConductance(Sourced):
     """Differential conductance by a small sine on a direct current, with the sine held constant in voltage.
 
-    The lock-in reads dV/dI times the alternating current, which is chosen for each bias as the modulation over
-    the last dV/dI. The bias is what ``bias_meter`` reads less its reading at 0 A; without one it is the
+    The lock-in reads dV/dI times the alternating current, which is for each bias the modulation over the last
+    dV/dI. The bias is what ``bias_meter`` reads less its reading at 0 A; without one it is the
     integral of dV/dI over the current from 0, by trapezoids. It is gone to in steps of the distance between
     two biases, so that a jump cannot drive the contact far beyond.
 
@@ -138,12 +140,12 @@ class LockInConductance(Sourced):
         self._check_started(_SELF)
         if not all(math.isfinite(bias) for bias in biases_v):
             raise LimitError("biases of a curve must be numbers, V; nothing was sent")
-        distances = [abs(b - a) for a, b in zip(biases_v, biases_v[1:], strict=False) if a != b]
-        step_v = (
-            max(median(distances), self._modulation.volts_rms) if distances else self._modulation.volts_rms
-        )
-        if self.bias_meter is not None and biases_v:
-            self.bias_meter.fix_range(abs(self._emf_v) + max(map(abs, biases_v)) + 2.0 * step_v)
+        distances = [abs(b - a) for a, b in pairwise(biases_v) if a != b]
+        largest = max(map(abs, [*biases_v, self._bias_v]))
+        step_v = min(median(distances or [largest]), largest / _LEAST_STEPS)
+        step_v = max(step_v, self._modulation.volts_rms)  # nothing narrower than that is to be seen
+        if self.bias_meter is not None:
+            self.bias_meter.fix_range(abs(self._emf_v) + largest + 2.0 * step_v)
         for bias in biases_v:
             self._check_started(_SELF)
             yield self._point(bias, step_v)
@@ -158,7 +160,7 @@ class LockInConductance(Sourced):
             found = self._readings.average(2)
             if found.flags:
                 raise InstrumentFault(
-                    f"the modulation at zero bias is spoilt by {' and '.join(found.flags)}; look at the wiring"
+                    f"the modulation at zero bias is spoilt by {' and '.join(found.flags)}; look at the leads"
                 )
             if abs(found.x - asked) <= _MODULATION_WITHIN * asked:
                 break
@@ -212,7 +214,7 @@ class LockInConductance(Sourced):
         )
 
     def _reading_at(self, target: float, step_v: float) -> LockInReading:
-        """Go to a bias and return the settled reading there; at compliance, the reading where that began."""
+        """Go to a bias and return the settled reading there; at compliance, that where it began."""
         by_meter = self.bias_meter is not None
         close = (_CLOSE_BY_METER if by_meter else _CLOSE_BY_INTEGRAL) * step_v
         most = _MOST_STEPS + 2 * math.ceil(abs(target - self._bias_v) / step_v)
@@ -221,9 +223,9 @@ class LockInConductance(Sourced):
             left = target - self._bias_v
             if reading is not None and abs(left) <= close:
                 return reading
-            # at 0 A the bias is 0 by definition, and the way back to it needs no finding
             onward = math.copysign(min(abs(left), step_v), left)
-            amps = 0.0 if target == 0.0 and onward == left else self._direct_a + onward / self._ohms
+            # at 0 A the bias is 0, and the way to it needs no finding
+            amps = 0.0 if not target and abs(left) <= 2.0 * step_v else self._direct_a + onward / self._ohms
             self._check_power(self._modulation.volts_rms, self._bias_v + onward, amps, self._next_rms())
             self._drive(amps, self._next_rms())
             self._limited |= self.source.was_in_compliance()
@@ -232,24 +234,29 @@ class LockInConductance(Sourced):
                 if abs(target - self._bias_v) > close and amps:
                     continue
             reading = self._settled()
-            if self._limited or not amps:
+            if self._limited or not amps or "overload" in reading.flags:
                 return reading
         raise InstrumentFault(
-            f"bias = {target:.6g} V cannot be reached in {most} steps; the last found is {self._bias_v:.6g} V "
+            f"bias = {target:.6g} V cannot be reached in {most} steps; the last is {self._bias_v:.6g} V "
             f"at {self._direct_a:.6g} A; look for a contact that changes"
         )
 
     def _settled(self) -> LockInReading:
-        """Take a reading where the current is, and dV/dI and bias from it."""
+        """Take a reading where the current is, and dV/dI and bias from it.
+
+        One that overloads tells nothing of dV/dI; the bias is then taken to follow the last good one.
+        """
         reading = self._readings.take()
-        if "overload" not in reading.flags and reading.x > 0.0:
-            self._ohms = reading.x / self._rms_a
-            if self.bias_meter is None:
-                amps, bias, ohms = self._good
-                self._bias_v = bias + 0.5 * (ohms + self._ohms) * (self._direct_a - amps)
-            self._good = (self._direct_a, self._bias_v, self._ohms)
-        if self.bias_meter is not None:
+        amps, bias, ohms = self._good
+        is_good = "overload" not in reading.flags and reading.x > 0.0
+        self._ohms = reading.x / self._rms_a if is_good else ohms
+        if self.bias_meter is None:
+            way = 0.5 * (ohms + self._ohms) * (self._direct_a - amps)
+            self._bias_v = bias + way if self._direct_a else 0.0
+        else:
             self._bias_v = self._read_bias()
+        if is_good:
+            self._good = (self._direct_a, self._bias_v, self._ohms)
         return reading
 
     def _follow_by_meter(self) -> None:

@@ -52,6 +52,7 @@ class LockInReadings:
         self._settled_at = 0.0
         self._fitted_for = 0.0
         self._least = 0.0
+        self._is_overloaded = False
 
     def listen(self, use: LockInUse, *, reference: Literal["internal", "external"]) -> None:
         """Set up the lock-in, which raises as its :meth:`~StanfordLockIn.listen`."""
@@ -73,13 +74,7 @@ class LockInReadings:
         self._least = self._fitted_for = 0.0
         if self._lock_in.fit_range(math.inf):
             self.unsettle()
-        for _ in range(_MOST_RANGES):
-            if not self._fit([self.take()]):
-                return
-        raise InstrumentFault(
-            f"{self._lock_in.name} finds no full scale that keeps fitting in {_MOST_RANGES} changes; "
-            "look for a contact that opens and closes"
-        )
+        self._settle_range()
 
     def take(self) -> LockInReading:
         """Take one settled reading, with the status since one time constant before it; the range stays."""
@@ -91,8 +86,10 @@ class LockInReadings:
         """Take independent readings, two at least, and fit the range for the next point to them.
 
         Raises:
-            InstrumentFault: if they overload the largest range.
+            InstrumentFault: if they overload the largest range, or none keeps fitting after an overload.
         """
+        if self._is_overloaded:
+            self._settle_range()
         self._forget_at(self._settled_at)
         spacing = INDEPENDENT_TAU[self._use.slope_db] * self._use.time_constant_s
         taken = []
@@ -110,6 +107,16 @@ class LockInReadings:
         """Fit the range to one reading for the next; say whether it changed; raises as :meth:`average`."""
         return self._fit([reading])
 
+    def _settle_range(self) -> None:
+        """Change the range until it fits, each settled."""
+        for _ in range(_MOST_RANGES):
+            if not self._fit([self.take()]):
+                return
+        raise InstrumentFault(
+            f"{self._lock_in.name} finds no full scale that keeps fitting in {_MOST_RANGES} changes; "
+            "look for a contact that opens and closes"
+        )
+
     def _forget_at(self, time: float) -> None:
         """Wait until ``time``, if that is to come, and forget what latched until then."""
         self._clock.sleep_until(time)
@@ -117,7 +124,8 @@ class LockInReadings:
 
     def _fit(self, taken: list[LockInReading]) -> bool:
         signal = max(math.hypot(reading.x, reading.y) for reading in taken)
-        if any("overload" in reading.flags for reading in taken):
+        self._is_overloaded = any("overload" in reading.flags for reading in taken)
+        if self._is_overloaded:
             wider = _WIDER * max(signal, self._fitted_for)
             if signal < self._fitted_for:
                 self._least = wider
