@@ -27,8 +27,11 @@ class MutualInductance:
     """AC moments by mutual inductance: the sine of a lock-in drives a coil, its input reads the pick-up.
 
     The pick-up is balanced, so that only the sample is seen. It gives the rate of change of the moment, which
-    leads it by a quarter of a period: with the drive as the reference, a moment ``m' sin - m'' cos`` gives
-    ``x`` proportional to m'' and ``y`` to m'. Phase and background are left as they stand in the coil.
+    leads it by a quarter of a period: with the drive ``h sin`` as the reference, a moment ``m' sin - m'' cos``
+    gives ``x`` proportional to m'' and ``y`` to m'. The harmonics count from the crest of the drive, as in
+    ``m'_n cos(n th) + m''_n sin(n th)`` for ``h cos(th)``, which is a quarter of a period of the first away
+    from its zero: each harmonic turns x and y on by another quarter. Phase and background are left as they
+    stand in the coil.
 
     Args:
         series_ohm: what turns the sine into a current, the coil and the 50 ohm (k) of the output with it.
@@ -53,6 +56,7 @@ class MutualInductance:
         self._limits = limits
         self._readings = LockInReadings(lock_in)
         self._detected_hz = 0.0  # 0: not started
+        self._harmonic = 1
 
     @property
     def ac_limits(self) -> AcLimits:
@@ -95,7 +99,7 @@ class MutualInductance:
         except BaseException:  # a Ctrl-C, too, must not leave a drive on; it is raised again
             self.stop()
             raise
-        self._detected_hz = harmonic * frequency_hz
+        self._detected_hz, self._harmonic = harmonic * frequency_hz, harmonic
 
     def measure(self, readings: int) -> AcReading:
         """Measure from ``readings`` independent readings, and never fewer than two.
@@ -113,11 +117,13 @@ class MutualInductance:
             )
         found = self._readings.average(readings)
         emu_per_volt = _PEAK / (self._pickup * self._detected_hz)
+        moment = emu_per_volt * complex(found.x, found.y) * (-1j) ** (2 - self._harmonic)
+        errors = (found.y_error, found.x_error) if self._harmonic % 2 else (found.x_error, found.y_error)
         return AcReading(
-            in_phase=found.y * emu_per_volt,
-            in_phase_error=found.y_error * abs(emu_per_volt),
-            quadrature=found.x * emu_per_volt,
-            quadrature_error=found.x_error * abs(emu_per_volt),
+            in_phase=moment.real,
+            in_phase_error=errors[0] * abs(emu_per_volt),
+            quadrature=-moment.imag,
+            quadrature_error=errors[1] * abs(emu_per_volt),
             flags=found.flags,
         )
 
