@@ -27,7 +27,7 @@ class MutualInductance:
     """AC moments by mutual inductance: the sine of a lock-in drives a coil, its input reads the pick-up.
 
     The pick-up is balanced, so that only the sample is seen. It gives the rate of change of the moment, which
-    leads it by a quarter of a period: with the drive ``h sin`` as the reference, a moment ``m' sin - m'' cos``
+    leads it by a quarter of a period: with a drive ``h sin`` as the reference a moment ``m' sin - m'' cos``
     gives ``x`` proportional to m'' and ``y`` to m'. The harmonics count from the crest of the drive, as in
     ``m'_n cos(n th) + m''_n sin(n th)`` for ``h cos(th)``, which is a quarter of a period of the first away
     from its zero: each harmonic turns x and y on by another quarter. Phase and background are left as they

@@ -20,7 +20,7 @@ def coil_of(moment: complex = 0j, pickup: float = PICKUP) -> tuple[MutualInducta
     lock_in = FakeLockIn(VirtualClock())
 
     def signal() -> complex:
-        """Project the rate of change of m' cos(n th) + m'' sin(n th), th = x - 90 deg, on sin and cos of n x."""
+        """Project the rate of m' cos(n th) + m'' sin(n th), th = x - 90 deg, on sin and cos of n x."""
         n, hz = lock_in.use.harmonic, lock_in.use.frequency_hz
         x, y = 0.0, 0.0
         for k in range(64):
