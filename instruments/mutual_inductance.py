@@ -50,7 +50,7 @@ class MutualInductance:
         pickup_v_per_hz_emu: float,
         limits: AcLimits,
     ) -> None:
-        self.lock_in = lock_in
+        self.source = self.lock_in = lock_in
         self._oe_per_volt = _PEAK * field_oe_per_a / series_ohm
         self._pickup = pickup_v_per_hz_emu
         self._limits = limits
@@ -129,8 +129,12 @@ class MutualInductance:
 
     def stop(self) -> None:
         """Take the drive to its minimum, as a sine output has no off; safe to call at any time."""
-        self._detected_hz = 0.0
+        self.forget_start()
         self.lock_in.safe_state()
+
+    def forget_start(self) -> None:
+        """Take the drive for off: somebody else made the lock-in safe."""
+        self._detected_hz = 0.0
 
     def _use(self, frequency_hz: float, harmonic: int) -> LockInUse:
         least = max(_LEAST_TAU_S, _PERIODS / frequency_hz)

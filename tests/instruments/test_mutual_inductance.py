@@ -137,3 +137,12 @@ def test_stopped_it_has_the_least_drive_and_does_not_measure() -> None:
     assert lock_in.sine_voltage == 4e-3
     with pytest.raises(ConfigurationError, match="the susceptometer is not started"):
         coil.measure(2)
+
+
+def test_made_safe_by_somebody_else_it_is_not_started_any_more() -> None:
+    coil, lock_in = coil_of()
+    coil.start(0.1, 10.0)
+    assert coil.source is lock_in
+    coil.forget_start()
+    with pytest.raises(ConfigurationError, match="is not started"):
+        coil.measure(2)
