@@ -101,6 +101,7 @@ class StanfordLockIn(StrictInstrument):
         self._use = None  # the filters change now because they are told to
         self.reference_source = self._references[reference]
         if reference == "internal":
+            self.harmonic = 1  # one of before may be too high for the new frequency
             self.frequency = use.frequency_hz
         self.harmonic = use.harmonic
         self.filter_slope = use.slope_db

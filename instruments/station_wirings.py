@@ -81,7 +81,8 @@ class Wirings:
     def forget_start(self, instrument: Instrument) -> None:
         """Take the currents of ``instrument`` for off: somebody else made it safe."""
         for composite in self._built.values():
-            if composite.source is instrument:
+            # by the link: what turns the sine of a lock-in into a current is no instrument, but has its link
+            if composite.source.link is instrument.link:
                 composite.forget_start()
 
     def _once(self, wiring: str, kind: str, build: Callable[[], Composite]) -> Composite:
