@@ -102,6 +102,7 @@ class Wiring:
         references: Sequence[ReferenceSettings] = (),
     ) -> None:
         self._cryostat = cryostat
+        self._magnet = magnet
         names = [*samples, *(drive.loop for drive in drives), *(read.loop for read in reads)]
         self._loops = loops = {
             name: Loop(samples.get(name), LeadFaults(name, seed), cryostat, magnet) for name in names
@@ -157,7 +158,9 @@ class Wiring:
         self._providers[port] = provider
 
     def look_back(self, seconds: float) -> None:
-        """Keep what sources and references were set to for at least this long, s."""
+        """Keep what sources, references, temperature and field were for at least this long, s."""
+        self._cryostat.keep_s = max(self._cryostat.keep_s, seconds)
+        self._magnet.keep_s = max(self._magnet.keep_s, seconds)
         for source in self._sources.values():
             source.keep_s = max(source.keep_s, seconds)
         for given in self._given.values():
