@@ -21,6 +21,8 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
     "mpms_xl": frozenset({"magnetometer"}),
     "keithley6221": frozenset({"current_source"}),
     "keithley2182a": frozenset({"nanovoltmeter"}),
+    "lakeshore336": frozenset({"thermostat"}),
+    "lakeshore340": frozenset({"thermostat"}),
 }
 """The names that ``driver`` may have, and what each driver can be; ``station.py`` has the classes."""
 

@@ -5,15 +5,12 @@ There is no error queue: what a controller does not understand or refuses sets a
 answered with silence. A controller is left with its heater on, as whoever measures finds it.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from onnes.sim.cryostat import CHASING, FAST_SETTLE, NEAR, STABLE, STANDBY, TRACKING
 from onnes.sim.device import Device, InstrumentSettings
-from onnes.sim.disturbances import ControlOff
 from onnes.sim.journal import JournalEntry
 from onnes.sim.lakeshore_dialect import (
     COMMAND,
@@ -26,6 +23,7 @@ from onnes.sim.lakeshore_dialect import (
     parsed,
     whole,
 )
+from onnes.sim.lakeshore_loop import LakeShoreLoop
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab
@@ -35,8 +33,6 @@ _MESSAGE_AVAILABLE, _EVENT_SUMMARY, _SERVICE_REQUEST = 16, 32, 64
 # RDGST?: what is wrong with a reading; both for a sensor whose leads are open (manual).
 _TEMPERATURE_OVER, _UNITS_OVER = 32, 128
 _INVALID = 1
-# What the plant does with a heater that works, on or off.
-_HEATER_WORKS: Final = frozenset({STABLE, TRACKING, NEAR, CHASING, STANDBY})
 _CELSIUS: Final = 273.15
 _FASTEST_K_PER_MIN: Final = 100.0
 _DIODE_V: Final = (1.7, 4.0e-3)  # sensor units: a straight line for a silicon diode, V and V/K (a)
@@ -84,7 +80,6 @@ class _LakeShore(Device):
         super().__init__(name, lab, settings)
         wiring = LakeShoreSettings.model_validate(settings.model_dump())
         self._inputs = wiring.inputs
-        self._heater_w, self._loss_w_per_k = wiring.heater_w, wiring.loss_w_per_k
         self._events = _POWER_ON
         self._event_enable = self._service_enable = 0
         self._settings: dict[str, Setting] = {
@@ -101,14 +96,9 @@ class _LakeShore(Device):
             for mnemonic, setting in self._settings.items()
             for key in setting.keys
         }
-        self._ranges = dict.fromkeys(self.outputs, 0)
-        self._ranges["1"] = self.highest_range
+        self._idle_ranges = dict.fromkeys(self.outputs, 0)
         self._idle_setpoints = dict.fromkeys(self.outputs, 0.0)
-        self._is_off = False
-        # The setpoint of loop 1 runs from (time, K) to the target at a rate in K/s.
-        start = lab.cryostat.ramped(0.0)
-        self._from, self._target, self._k_per_s = (0.0, start), start, math.inf
-        self._commanded = (math.nan, 0.0, 0)  # what the plant was told last
+        self._loop = LakeShoreLoop(lab.cryostat, wiring.heater_w, wiring.loss_w_per_k, self.highest_range)
         self._heed_the_panel(0.0)
 
     # --- messages -------------------------------------------------------------------------------------
@@ -164,66 +154,16 @@ class _LakeShore(Device):
         self._values[word, key][: len(new)] = new
         if (word, key) == ("RAMP", "1"):
             # A ramp that was on its way goes on from where it is, or jumps if ramping is off now (k).
-            self._go(self._target, t)
-
-    # --- loop 1 and the plant -------------------------------------------------------------------------
-
-    def _setpoint(self, t: float) -> float:
-        """Return the setpoint of loop 1, which runs towards its target while it ramps, K."""
-        since, start = self._from
-        way = self._target - start
-        gone = self._k_per_s * (t - since) if self._k_per_s < math.inf else math.inf
-        return self._target if gone >= abs(way) else start + math.copysign(gone, way)
-
-    def _is_ramping(self, t: float) -> bool:
-        return self._setpoint(t) != self._target
-
-    def _heed_the_panel(self, t: float) -> None:
-        """Take over a setpoint that somebody gave the plant at the front panel, or when the lab opened."""
-        now = self.lab.cryostat.setpoint()
-        if now == self._commanded:
-            return
-        start = self._setpoint(t)
-        self._commanded = now
-        self._from, self._target, self._k_per_s = (t, start), now[0], now[1] / 60.0
-        self._values["RAMP", "1"] = [int(start != now[0]), now[1]]
+            self._go(self._loop.target, t)
 
     def _go(self, target: float, t: float) -> None:
-        start = self._setpoint(t)
         is_on, rate = self._values["RAMP", "1"]
-        # A rate of 0 counts as no ramp (manual).
-        ramps = bool(is_on) and float(rate) > 0.0
-        self._from, self._target = (t, start), target
-        self._k_per_s = float(rate) / 60.0 if ramps else math.inf
-        self._heat(t)
+        self._loop.go(t, target, float(rate) if is_on else 0.0)
 
-    def _heat(self, t: float) -> None:
-        """Let the plant follow the setpoint as far as the heater reaches; switched off, it cools."""
-        cryostat = self.lab.cryostat
-        plant = cryostat.settings
-        if not self._ranges["1"]:
-            if not self._is_off:
-                off = ControlOff(t, STANDBY, plant.lowest_k, plant.cooling_k_per_min)
-                cryostat.lose_control(t, off)
-                self._is_off = True
-            return
-        self._is_off = False
-        reach = plant.lowest_k + self._full_w() / self._loss_w_per_k
-        target = min(max(self._target, plant.lowest_k), reach, plant.highest_k)
-        rate = min(60.0 * self._k_per_s, plant.max_rate_k_per_min)
-        cryostat.command(t, target, rate, FAST_SETTLE)
-        self._commanded = cryostat.setpoint()
-
-    def _full_w(self) -> float:
-        return self._heater_w * 10.0 ** (self._ranges["1"] - self.highest_range)
-
-    def _output_percent(self, t: float) -> float:
-        """Return how much of the range the loss to the bath takes; warming and cooling take nothing (a)."""
-        if not self._ranges["1"]:
-            return 0.0
-        cryostat = self.lab.cryostat
-        watts = self._loss_w_per_k * (cryostat.sensor(t) - cryostat.settings.lowest_k)
-        return min(max(100.0 * watts / self._full_w(), 0.0), 100.0)
+    def _heed_the_panel(self, t: float) -> None:
+        rate = self._loop.heed_the_panel(t)
+        if rate is not None:
+            self._values["RAMP", "1"] = [int(self._loop.is_ramping(t)), rate]
 
     def _kelvin(self, channel: str, t: float) -> float | None:
         """Return what an input reads, K; None where no sensor answers."""
@@ -247,18 +187,20 @@ class _LakeShore(Device):
     def _get_setpoint(self, args: Sequence[str], t: float) -> str:
         output = one(args, self.outputs)
         # While it ramps, the setpoint on its way is told, not where it goes (k).
-        return f"{self._setpoint(t) if output == '1' else self._idle_setpoints[output]:+08.3f}"
+        return f"{self._loop.setpoint(t) if output == '1' else self._idle_setpoints[output]:+08.3f}"
 
     def _get_ramping(self, args: Sequence[str], t: float) -> str:
-        return str(int(one(args, self.outputs) == "1" and self._is_ramping(t)))
+        return str(int(one(args, self.outputs) == "1" and self._loop.is_ramping(t)))
 
     def _set_range(self, args: Sequence[str], t: float) -> None:
         if len(args) != 1 + self.range_names_output:
             raise Refused(COMMAND)
         output = one(args[:1], self.outputs) if self.range_names_output else "1"
-        self._ranges[output] = int(whole(0, self.highest_range, 0).value(args[-1]))
+        number = int(whole(0, self.highest_range, 0).value(args[-1]))
         if output == "1":
-            self._heat(t)
+            self._loop.heat(t, number)
+        else:
+            self._idle_ranges[output] = number
 
     def _output(self, args: Sequence[str]) -> str:
         if self.range_names_output:
@@ -269,14 +211,14 @@ class _LakeShore(Device):
 
     def _get_range(self, args: Sequence[str], t: float) -> str:
         del t
-        return str(self._ranges[self._output(args)])
+        output = self._output(args)
+        return str(self._loop.range if output == "1" else self._idle_ranges[output])
 
     def _get_output(self, args: Sequence[str], t: float) -> str:
-        return f"{self._output_percent(t) if self._output(args) == '1' else 0.0:+06.1f}"
+        return f"{self._loop.output_percent(t) if self._output(args) == '1' else 0.0:+06.1f}"
 
     def _get_heater_status(self, args: Sequence[str], t: float) -> str:
-        is_lost = self._output(args) == "1" and self.lab.cryostat.status(t) not in _HEATER_WORKS
-        return str(self.open_load if is_lost else 0)
+        return str(self.open_load if self._output(args) == "1" and self._loop.is_lost(t) else 0)
 
     def _get_kelvin(self, args: Sequence[str], t: float) -> str:
         return f"{self._kelvin(one(args, _INPUTS), t) or 0.0:+08.4f}"
@@ -311,8 +253,8 @@ class _LakeShore(Device):
     def _reset(self, args: Sequence[str], t: float) -> None:
         """Return to the power-up settings: every heater off (k)."""
         del args
-        self._ranges = dict.fromkeys(self.outputs, 0)
-        self._heat(t)
+        self._idle_ranges = dict.fromkeys(self.outputs, 0)
+        self._loop.heat(t, 0)
 
     def _clear_status(self, args: Sequence[str], t: float) -> None:
         del args, t

@@ -1,4 +1,4 @@
-"""The flat dialect of Lake Shore controllers: what a unit of a message says, and settings of several fields."""
+"""The flat dialect of Lake Shore controllers: units of a message, and settings of several fields."""
 
 import re
 from collections.abc import Sequence
