@@ -1,4 +1,4 @@
-"""Keithley 2400 source meter, strict: a current source within a voltage limit, and a meter of its terminals."""
+"""Keithley 2400 source meter, strict: a current source within a voltage limit, and its own meter."""
 
 from collections.abc import Mapping
 from typing import ClassVar

@@ -110,7 +110,7 @@ class SourceMeterCurrent(StrictInstrument):
         Raises:
             InstrumentFault: if the output is on as a voltage source, as what hangs on it would feel the jump.
         """
-        return self.source_current_range
+        return float(self.source_current_range)
 
     @source_range.setter
     def source_range(self, amps: float) -> None:

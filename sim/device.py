@@ -85,6 +85,11 @@ class Device:
         del link
         return None
 
+    def hears(self, link: "Link") -> bool:
+        """Say whether what comes on ``link`` reaches it: an instrument may listen on one interface only."""
+        del link
+        return True
+
     def accepts(self, t: float) -> bool:
         """Say whether it takes a new connection."""
         del t

@@ -83,7 +83,7 @@ class Link:
                 message = data.decode("latin-1").strip(_BLANKS)
                 if "\n" not in message:
                     if message:
-                        self._obey(message, t)
+                        self.obey(message, t)
                     return
             *lines, rest = (self._input + data).split(b"\n")
             if closes:
@@ -93,7 +93,7 @@ class Link:
             for line in lines:
                 message = line.decode("latin-1").strip(_BLANKS)
                 if message:
-                    self._obey(message, t)
+                    self.obey(message, t)
 
     def read(self, count: int, timeout_s: float, terminator: int | None = None) -> tuple[bytes, ReadEnd]:
         """Return up to ``count`` bytes and why it ended.
@@ -111,7 +111,9 @@ class Link:
                 ready_at = _NEVER
             if ready_at == _NEVER and not got and not asked_in_vain:
                 with lab.lock:
-                    self.device.unterminated(lab.tick())
+                    t = lab.tick()
+                    if self.device.hears(self):
+                        self.device.unterminated(t)
                 asked_in_vain = True
             if ready_at == _NEVER and self._conversation is not None:
                 if self.is_lost:
@@ -159,11 +161,14 @@ class Link:
 
     def take_ready(self) -> bytes:
         """Return all bytes that can be read now; none if there are none."""
-        data = b""
         with self.lab.lock:
-            t = self.lab.tick() + _EPSILON_S
-            while self._queue and self._queue[0].ready_at <= t:
-                data += self._queue.popleft().data
+            return self.taken(self.lab.tick())
+
+    def taken(self, t: float) -> bytes:
+        """Take all bytes that can be read at ``t`` from the line; none if there are none. Hold the lock."""
+        data = b""
+        while self._queue and self._queue[0].ready_at <= t + _EPSILON_S:
+            data += self._queue.popleft().data
         return data
 
     def discard_input(self) -> None:
@@ -217,8 +222,11 @@ class Link:
             return data, ReadEnd.TERMINATOR
         return data, ReadEnd.COUNT if size == room else None
 
-    def _obey(self, message: str, t: float) -> None:
+    def obey(self, message: str, t: float) -> None:
+        """Let the instrument obey one whole message that reaches it at ``t``, if it hears this line."""
         device = self.device
+        if not device.hears(self):
+            return
         if self._queue and device.drops_unread:
             self._queue.clear()
             device.interrupted(t)
@@ -269,6 +277,7 @@ class Link:
 
         def fill(due: float) -> None:
             pending.data = self._bytes(value(due), fault)
+            pending.ready_at = max(pending.ready_at, self.device.busy_until)  # as long as its value made it
 
         self._queue.append(pending)
         self.lab.at(t + reply.dt, fill)
