@@ -52,7 +52,7 @@ class LakeShoreLoop:
         now = self._cryostat.setpoint()
         if now == self._commanded:
             return None
-        self._from = (t, self.setpoint(t))
+        self._from = (t, self._cryostat.ramped(t))  # it began before, with the plant
         self._commanded, self.target, self._k_per_s = now, now[0], now[1] / 60.0
         return now[1]
 
