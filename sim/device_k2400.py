@@ -23,7 +23,7 @@ _READING_AVAILABLE, _BUFFER_FULL, _COMPLIANCE = 1 << 6, 1 << 9, 1 << 14  # measu
 _ELEMENTS = ("VOLT", "CURR", "RES", "TIME", "STAT")  # a reply keeps this order, whatever order was asked
 # Bits of the status element: overflow, compliance, what is measured, what is sourced (k).
 _OVER, _LIMITED, _VOLTS, _AMPS, _OHMS, _SOURCES_V, _SOURCES_A = (
-    1, 1 << 3, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23,
+    1, 1 << 3, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15,
 )  # fmt: skip
 
 _Reading = tuple[float, float, float, float, float]
