@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from onnes.sim.sample_parameters import Value
 from onnes.sim.samples import PARAMETERS
 
 
@@ -48,7 +49,9 @@ class SampleModels:
             console.print(table)
 
 
-def _shown(default: float | str | None) -> str:
+def _shown(default: Value | None) -> str:
+    if isinstance(default, tuple):
+        return "[" + ", ".join(f"{value:g}" for value in default) + "]"
     return f"{default:g}" if isinstance(default, float | int) else default or ""
 
 
