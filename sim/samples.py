@@ -37,6 +37,8 @@ from onnes.sim.samples_thermometers import THERMOMETER_PARAMETERS, make_cernox, 
 from onnes.sim.samples_twostep import TWOSTEP_PARAMETERS, make_twostep
 from onnes.sim.self_heating import HEATING_PARAMETERS, SelfHeated
 
+Floats = NDArray[np.float64]
+
 __all__ = [
     "PARAMETERS",
     "MagneticSample",
@@ -66,12 +68,12 @@ class Sample(Protocol):
 
 @runtime_checkable
 class NonlinearSample(Sample, Protocol):
-    """A body whose voltage is no straight line in the current; it answers for many currents at once."""
+    """A body that answers for many currents at once, as one that is not linear has to."""
 
     def voltages(
-        self, currents_a: NDArray[np.float64], temperature_k: float, field_oe: float, time_s: float
-    ) -> NDArray[np.float64]:
-        """Return :meth:`voltage` in V at each current in A, of the same shape."""
+        self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
+    ) -> Floats:
+        """Return :meth:`voltage` in V at each current in A, of the same shape; each may have its own K."""
 
 
 class MagneticSample(Protocol):
@@ -109,7 +111,7 @@ PARAMETERS: Final[Mapping[str, tuple[Parameter, ...]]] = {
 }
 _Made = TypeVar("_Made")
 _Makers = Mapping[str, Callable[[Mapping[str, Any], str], _Made]]
-_WITH_CONTACTS: Final[_Makers[Sample]] = {
+_WITH_CONTACTS: Final[_Makers[NonlinearSample]] = {
     "bilayer": make_bilayer,
     "metal": make_metal,
     "nanocomposite": make_nanocomposite,
@@ -142,7 +144,7 @@ def make_sample(table: Mapping[str, Any], source: str) -> Sample:
     heating = resolved(table, HEATING_PARAMETERS, "", "heating", source)
     sample.values = {**sample.values, **heating}
     kelvin_per_watt = heating["heating_k_per_w"]
-    return SelfHeated(sample.voltage, kelvin_per_watt, sample.values) if kelvin_per_watt else sample
+    return SelfHeated(sample.voltages, kelvin_per_watt, sample.values) if kelvin_per_watt else sample
 
 
 def make_magnetic_sample(table: Mapping[str, Any], source: str) -> MagneticSample:

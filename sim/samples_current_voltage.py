@@ -49,18 +49,23 @@ class CriticalCurrentSample:
 
     def critical_current(self, temperature_k: float, field_oe: float) -> float:
         """Return the critical current in A, 0 from Tc and the upper field on."""
-        return critical_current(self._at_zero_a, temperature_k / self._tc, field_oe, self._h2)
+        return float(self._critical_a(temperature_k, field_oe))
 
     def voltage(self, current_a: float, temperature_k: float, field_oe: float, time_s: float) -> float:
         """Return the voltage between the voltage contacts, V."""
         return float(self.voltages(np.array([current_a]), temperature_k, field_oe, time_s)[0])
 
-    def voltages(self, currents_a: Floats, temperature_k: float, field_oe: float, time_s: float) -> Floats:
+    def voltages(
+        self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
+    ) -> Floats:
         """Return the voltage in V at each current in A; the lab time does nothing."""
         del time_s
-        return self._above(currents_a, self.critical_current(temperature_k, field_oe))
+        return self._above(currents_a, self._critical_a(temperature_k, field_oe))
 
-    def _above(self, currents_a: Floats, ic_a: float) -> Floats:
+    def _critical_a(self, T: Floats | float, H: float) -> Floats:
+        return critical_current(self._at_zero_a, T / self._tc, H, self._h2)
+
+    def _above(self, currents_a: Floats, ic_a: Floats) -> Floats:
         raise NotImplementedError(f"{type(self).__name__} has no voltage")
 
 
@@ -72,14 +77,14 @@ class Bridge(CriticalCurrentSample):
         self._criterion_v = 1e-6 * values["criterion_uv_per_cm"] * 0.1 * values["length_mm"]
         self._exponent = values["exponent"]
 
-    def _above(self, currents_a: Floats, ic_a: float) -> Floats:
+    def _above(self, currents_a: Floats, ic_a: Floats) -> Floats:
         return power_law(currents_a, ic_a, self._criterion_v, self._exponent, self._normal_ohm)
 
 
 class Junction(CriticalCurrentSample):
     """A resistively shunted junction without capacitance: V = sgn(I) R sqrt(I^2 - Ic^2) above Ic, else 0."""
 
-    def _above(self, currents_a: Floats, ic_a: float) -> Floats:
+    def _above(self, currents_a: Floats, ic_a: Floats) -> Floats:
         return resistively_shunted(currents_a, ic_a, self._normal_ohm)
 
 

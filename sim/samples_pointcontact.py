@@ -69,7 +69,9 @@ class PointContact:
         """Return the voltage between the voltage contacts, V."""
         return float(self.voltages(np.array([current_a]), temperature_k, field_oe, time_s)[0])
 
-    def voltages(self, currents_a: Floats, temperature_k: float, field_oe: float, time_s: float) -> Floats:
+    def voltages(
+        self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
+    ) -> Floats:
         """Return the voltage in V at each current in A; the lab time does nothing."""
         del time_s
         volts = self._over_the_interface(currents_a, temperature_k, field_oe)
@@ -79,21 +81,17 @@ class PointContact:
             volts += resistively_shunted(currents_a, ic, self._neck_ohm)
         return volts
 
-    def _over_the_interface(self, currents_a: Floats, T: float, H: float) -> Floats:
-        """Return the voltage that the bands take, V; a straight line behind the last node."""
-        if self._tc <= T:
-            return currents_a * self._normal_ohm
-        row, column = max(int(T / self._kelvin_step), 1), int(abs(H) / self._oersted_step)
-        up, right = T / self._kelvin_step - row, abs(H) / self._oersted_step - column
-        weights = np.array([(1.0 - up) * (1.0 - right), (1.0 - up) * right, up * (1.0 - right), up * right])
-        table = self._cell(row, column)
+    def _over_the_interface(self, currents_a: Floats, T: Floats | float, H: float) -> Floats:
+        """Return the voltage in V that the bands take."""
+        height = np.broadcast_to(np.minimum(T, self._tc) / self._kelvin_step, currents_a.shape)
+        rows = np.maximum(height.astype(np.intp), 1)
+        column = int(abs(H) / self._oersted_step)
+        right = abs(H) / self._oersted_step - column
         place = np.abs(currents_a) * (self._normal_ohm * 1e3 / self._mv_step)
-        node = np.minimum(place.astype(np.intp), len(self._mv) - 2)
-        x = place - node
-        left, left_slope = np.tensordot(weights, table[:, :, node], 1)
-        right, right_slope = np.tensordot(weights, table[:, :, node + 1], 1)
-        inside = _cubic(x, left, left_slope, right, right_slope)
-        mv = np.where(x <= 1.0, inside, right + (x - 1.0) * right_slope)
+        mv = np.empty_like(place)
+        for row in set(rows.ravel().tolist()):
+            here = rows == row
+            mv[here] = _blended(self._cell(row, column), height[here] - row, right, place[here])
         volts: Floats = 1e-3 * np.copysign(mv, currents_a)
         return volts
 
@@ -116,6 +114,24 @@ class PointContact:
         inside = _cubic(x, mv[low], width / g[low], mv[low + 1], width / g[low + 1])
         voltage = np.where(x <= 1.0, inside, mv[-1] + (self._mv - current[-1]) / g[-1])
         return np.stack([voltage, self._mv_step / np.interp(voltage, mv, g)])
+
+
+def _blended(table: Floats, up: Floats, right: float, place: Floats) -> Floats:
+    """Return the voltage in mV inside a cell, ``place`` nodes of current from 0; straight on behind the last.
+
+    Args:
+        table: the four nodes around the cell, as :meth:`PointContact._around` has them.
+        up: how far up in temperature, 0 to 1, at each place; below 0 under the first node.
+        right: how far on in field, 0 to 1.
+    """
+    weights = np.stack([(1.0 - up) * (1.0 - right), (1.0 - up) * right, up * (1.0 - right), up * right])
+    node = np.minimum(place.astype(np.intp), table.shape[-1] - 2)
+    x = place - node
+    left, left_slope = np.einsum("kn,kcn->cn", weights, table[:, :, node])
+    right_end, right_slope = np.einsum("kn,kcn->cn", weights, table[:, :, node + 1])
+    inside = _cubic(x, left, left_slope, right_end, right_slope)
+    mv: Floats = np.where(x <= 1.0, inside, right_end + (x - 1.0) * right_slope)
+    return mv
 
 
 def _cubic(x: Floats, left: Floats, left_slope: Floats, right: Floats, right_slope: Floats) -> Floats:

@@ -15,7 +15,8 @@ HEATING_PARAMETERS: Final = (
 
 _PASSES: Final = 3  # of T_s = T + heating I V(I, T_s)
 
-Volts = Callable[[float, float, float, float], float]  # of current, A, temperature, K, field, Oe, time, s
+Floats = NDArray[np.float64]
+Volts = Callable[[Floats, Floats, float, float], Floats]  # of currents, A, their temperatures, K, Oe, s
 
 
 class SelfHeated:
@@ -25,7 +26,7 @@ class SelfHeated:
     not know of it.
 
     Args:
-        cold: the voltage of the sample at a given temperature of its own.
+        cold: the voltage of the sample at given temperatures of its own.
         kelvin_per_watt: warming over dissipated power, K/W, above 0.
     """
 
@@ -38,15 +39,14 @@ class SelfHeated:
 
     def voltage(self, current_a: float, temperature_k: float, field_oe: float, time_s: float) -> float:
         """Return the voltage between the voltage contacts, V, at the cryostat's temperature in K."""
-        warm_k = temperature_k
-        for _ in range(_PASSES):
-            watts = current_a * self._cold(current_a, warm_k, field_oe, time_s)
-            warm_k = temperature_k + self._kelvin_per_watt * watts
-        return self._cold(current_a, warm_k, field_oe, time_s)
+        return float(self.voltages(np.array([current_a]), temperature_k, field_oe, time_s)[0])
 
     def voltages(
-        self, currents_a: NDArray[np.float64], temperature_k: float, field_oe: float, time_s: float
-    ) -> NDArray[np.float64]:
+        self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
+    ) -> Floats:
         """Return :meth:`voltage` in V at each current in A, of the same shape."""
-        flat = [self.voltage(amps, temperature_k, field_oe, time_s) for amps in currents_a.ravel().tolist()]
-        return np.array(flat, dtype=np.float64).reshape(currents_a.shape)
+        warm_k = np.broadcast_to(np.asarray(temperature_k, dtype=np.float64), currents_a.shape)
+        for _ in range(_PASSES):
+            watts = currents_a * self._cold(currents_a, warm_k, field_oe, time_s)
+            warm_k = temperature_k + self._kelvin_per_watt * watts
+        return self._cold(currents_a, warm_k, field_oe, time_s)
