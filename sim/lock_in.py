@@ -7,7 +7,6 @@ more often changes nothing, and readings within one time constant share their no
 import cmath
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -24,7 +23,7 @@ _NOISE_REACH_TAU: Final = 16.0  # and its noise to 1e-4 in amplitude
 _INSTANT_S: Final = 0.05  # shorter time constants settle at once (a)
 # Where the past is cut beside its jumps, in time constants. Each piece is asked at its centre of weight, so
 # that an input that changes as a straight line is answered exactly.
-_LADDER: Final = (1.0, 2.0, 3.0, 4.5, 6.5, 9.0, 13.0, REACH_TAU)
+_LADDER: Final = (1.5, 3.0, 5.0, 8.0)
 _NEGLIGIBLE: Final = 1e-7
 _NODES_PER_TAU: Final = 3.0  # of the grid that noise lives on
 _BANDWIDTH: Final = {1: 1 / 4, 2: 1 / 8, 3: 3 / 32, 4: 5 / 64}  # of n poles, times tau (SR830 manual)
@@ -184,12 +183,18 @@ class Demodulator:
         return self._wiring.reference(self._reference)
 
     def _input(self, t: float) -> complex:
-        """Return what comes into the filter at ``t`` of the detected frequency, V rms."""
+        """Return what comes in at ``t`` at the detected frequency, V rms."""
+        return self._heard(t)[0]
+
+    def _heard(self, t: float) -> tuple[complex, list[tuple[float, complex]]]:
         reference, listening = self.reference(t), self.listening
         if not reference.hz:
-            return 0j
-        heard = self._wiring.phasor(self._port, t, reference.hz, reference.phase, listening.harmonic)
-        return heard * cmath.exp(-1j * listening.phase) if listening.phase else heard
+            return 0j, []
+        found, others = self._wiring.heard(self._port, t, reference.hz, reference.phase, listening.harmonic)
+        if not listening.phase:
+            return found, others
+        back = cmath.exp(-1j * listening.phase)
+        return found * back, [(hz, other * back) for hz, other in others]
 
     def _density(self, t: float) -> float:
         hz = self.listening.harmonic * self.reference(t).hz
@@ -201,37 +206,28 @@ class Demodulator:
     def _filtered(self, t: float) -> complex:
         tau, poles = self.listening.tau_s, self.listening.poles
         begin = max(self._begin, t - REACH_TAU * tau)
-        cuts = {t - x * tau for x in _LADDER if t - x * tau > begin}
-        edges = [t, *sorted(cuts.union(self.steps(begin, t)), reverse=True), begin]
+        edges = [x * tau for x in _LADDER if t - x * tau > begin]  # as ages
+        edges += [t - step for step in self.steps(begin, t)]
         total = 0j
-        before = centre_before = 0.0
-        for later, earlier in pairwise(edges):
-            x = (t - earlier) / tau
-            until, centre_until = passed(poles, x), passed(poles + 1, x)
+        age = before = centre_before = 0.0
+        for older in [*sorted(edges), t - begin]:
+            until, centre_until = passed(poles, older / tau), passed(poles + 1, older / tau)
             weight = until - before
             if weight > _NEGLIGIBLE:
-                age = poles * tau * (centre_until - centre_before) / weight
-                instant = min(max(t - age, earlier), later)
-                total += weight * self._input(instant) + self._beats(instant, t, later, earlier)
-            before, centre_before = until, centre_until
+                centre = poles * tau * (centre_until - centre_before) / weight
+                found, others = self._heard(t - min(max(centre, age), older))
+                total += weight * found
+                for hz, other in others:
+                    total += other * self._turned(hz, t, age, older)
+            age, before, centre_before = older, until, centre_until
         return total + (1.0 - before) * self._first
 
-    def _beats(self, instant: float, t: float, later: float, earlier: float) -> complex:
-        """Return what passes of all other tones that came in from ``earlier`` to ``later``."""
-        reference, listening = self.reference(instant), self.listening
-        if not reference.hz:
-            return 0j
-        total = 0j
-        beats = self._wiring.beats(self._port, instant, reference.hz, reference.phase, listening.harmonic)
-        for hz, heard in beats:
-            turn = 2j * math.pi * hz
-            s = 1.0 / listening.tau_s + turn
-            share = _passed_turning(listening.poles, s * (t - earlier)) - _passed_turning(
-                listening.poles, s * (t - later)
-            )
-            gain = share / (1.0 + turn * listening.tau_s) ** listening.poles
-            total += heard * cmath.exp(turn * t - 1j * listening.phase) * gain
-        return total
+    def _turned(self, hz: float, t: float, age: float, older: float) -> complex:
+        """Return what passes at ``t`` of a tone of 1 V, ``hz`` beside the reference, between two ages."""
+        poles, turn = self.listening.poles, 2j * math.pi * hz
+        s = 1.0 / self.listening.tau_s + turn
+        share = _passed_turning(poles, s * older) - _passed_turning(poles, s * age)
+        return cmath.exp(turn * t) * share / (s * self.listening.tau_s) ** poles
 
     def _filtered_noise(self, t: float, density: float) -> complex:
         """Return the noise at ``t``: white on a grid of lab time, through the same filter."""

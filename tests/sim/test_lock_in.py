@@ -86,8 +86,8 @@ def test_a_signal_that_grows_as_a_straight_line_is_late_by_its_poles() -> None:
     set_tone(wiring, 0.0, 1e-3)
     meter.listen(0.5, Listening(hz=HZ, tau_s=tau, poles=4))
     t = 600.0
-    late = wiring.phasor(A, t - 4 * tau, HZ, 0.0, 1).real
-    assert abs(meter.output(t).real - wiring.phasor(A, t, HZ, 0.0, 1).real) > 1e-6
+    late = wiring.heard(A, t - 4 * tau, HZ, 0.0, 1)[0].real
+    assert abs(meter.output(t).real - wiring.heard(A, t, HZ, 0.0, 1)[0].real) > 1e-6
     assert meter.output(t).real == pytest.approx(late, rel=1e-5)
 
 
@@ -289,7 +289,7 @@ def test_a_long_time_constant_remembers_what_happened_an_hour_ago() -> None:
     set_tone(wiring, 410.0, 2e-3)
     now = 410.0 + 4.0 * tau
     fridge.command(now - 1.0, 100.0, 1.0, FAST_SETTLE)
-    ohm = wiring.phasor(A, now, HZ, 0.0, 1).real / 2e-3
+    ohm = wiring.heard(A, now, HZ, 0.0, 1)[0].real / 2e-3
     assert meter.output(now).real / ohm == pytest.approx(
         2e-3 * float(gammainc(4, 400.0 / tau + 4.0)), rel=2e-3
     )
