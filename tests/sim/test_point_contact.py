@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.andreev import Band, btk, smeared_conductance
+from onnes.sim.lab_file import load_lab
 from onnes.sim.samples import NonlinearSample, make_sample
 from onnes.sim.samples_pointcontact import PointContact
 
@@ -212,6 +214,59 @@ def test_a_contact_driven_until_it_is_normal_by_its_own_heat_has_a_dip_beyond_th
     assert g.min() < 0.97
     assert volts[g.argmin()] > 7e-3
     assert g[-1] == pytest.approx(1.0, abs=1e-9)
+
+
+def lock_in_formula(mv: float, peak_mv: float, kelvin: float) -> float:
+    """Return the first harmonic of G/G_N for a modulation held in voltage, by the printed average."""
+    angles = (np.arange(12) + 0.5) * math.pi / 12.0
+    weights = np.sin(angles) ** 2
+    values = [slow_conductance(mv + peak_mv * math.cos(angle), kelvin, 0.0) for angle in angles.tolist()]
+    return float(np.average(values, weights=weights))
+
+
+def heard(sample: NonlinearSample, amps: float, rms_mv: float, kelvin: float) -> float:
+    """Return the first harmonic of G/G_N, with a sine of current that brings ``rms_mv`` of voltage."""
+    sine = np.sin(np.linspace(0.0, 2.0 * math.pi, 64, endpoint=False))
+    wanted_v = math.sqrt(2.0) * 1e-3 * rms_mv
+    peak_a = wanted_v / NORMAL_OHM
+    for _ in range(5):
+        volts = sample.voltages(amps + peak_a * sine, kelvin, 0.0, 0.0)
+        first_v = float(2.0 * np.mean(volts * sine))
+        peak_a *= wanted_v / first_v
+    return peak_a * NORMAL_OHM / wanted_v
+
+
+@pytest.mark.parametrize(("amps", "rms_mv"), [(0.0, 0.2), (0.0, 0.5), (0.0, 1.0), (1.4e-4, 0.3)])
+def test_the_first_harmonic_of_the_voltage_is_the_conductance_smeared_by_the_modulation(
+    amps: float, rms_mv: float
+) -> None:
+    sample = contact()
+    mv = 1e3 * sample.voltage(amps, 2.0, 0.0, 0.0)
+    # The current is the sine here and the voltage nearly one: the difference is of second order.
+    expected = lock_in_formula(mv, math.sqrt(2.0) * rms_mv, 2.0)
+    assert heard(sample, amps, rms_mv, 2.0) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(("rms_mv", "percent"), [(0.2, 0.09), (0.5, 0.56), (1.0, 2.17)])
+def test_the_modulation_changes_the_zero_bias_conductance_as_much_as_the_reference_says(
+    rms_mv: float, percent: float
+) -> None:
+    sample = contact()
+    change = heard(sample, 0.0, rms_mv, 2.0) / slope_conductance(sample, 0.0, 2.0) - 1.0
+    assert 100.0 * change == pytest.approx(percent, rel=0.06)
+
+
+# --- in its lab
+
+
+def test_the_lab_of_spectroscopy_has_a_contact_in_a_magnet_of_14_t() -> None:
+    lab = load_lab("spcs", VirtualClock())
+    assert lab.magnet.settings.max_oe == 140_000.0
+    assert lab.magnet.settings.remanence_oe <= 120.0
+    assert lab.wiring.loops == ("J",)
+    lab.wiring.set_source("k6221.out", 0.0, 1e-4, 1.0)
+    volts = lab.wiring.mean_voltage("k2182a.ch1", 1.0, 1.1)
+    assert volts == pytest.approx(1e-4 * NORMAL_OHM, abs=1e-6)  # but for the EMF
 
 
 # --- what a file says
