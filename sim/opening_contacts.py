@@ -57,7 +57,11 @@ class OpeningContacts:
 
 
 def watch_contacts(lab: "VirtualLab", reads: Iterable[ReadSettings]) -> None:
-    """Let the contacts of ``reads`` that open on cooling be looked at from now on."""
+    """Let the contacts of ``reads`` that open on cooling be looked at from now on.
+
+    A lab that goes on where another stopped has them closed between the two temperatures, wherever it came
+    from.
+    """
     for read in reads:
         if read.opens_below_k is not None:
             closes_above_k = math.inf if read.closes_above_k is None else read.closes_above_k

@@ -136,6 +136,8 @@ _WITH_MOMENT: Final[_Makers[MagneticSample]] = {
 def make_sample(table: Mapping[str, Any], source: str) -> Sample:
     """Return the sample that ``table`` describes; ``source`` (a file, perhaps with a line) opens each error.
 
+    With a ``heating_k_per_w`` it warms by its own current.
+
     Raises:
         ConfigurationError: for an unknown model or key (with the nearest one), a model without contacts, a
             missing key, or a value that is no number or outside its range.
