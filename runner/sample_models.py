@@ -24,7 +24,7 @@ class SampleModels:
                     {
                         "name": parameter.name,
                         "unit": parameter.unit,
-                        "default": parameter.default,
+                        "default": _plain(parameter.default),
                         "mark": parameter.mark,
                         "meaning": parameter.meaning,
                         "rows": {
@@ -47,6 +47,10 @@ class SampleModels:
                 default = "\n".join(rows) or _shown(parameter.default)
                 table.add_row(parameter.name, parameter.unit, default, parameter.mark, parameter.meaning)
             console.print(table)
+
+
+def _plain(default: Value | None) -> float | str | list[float] | None:
+    return list(default) if isinstance(default, tuple) else default
 
 
 def _shown(default: Value | None) -> str:
