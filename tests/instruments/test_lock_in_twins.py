@@ -13,6 +13,7 @@ from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.lock_in_bridge import LockInBridge
 from onnes.instruments.lock_ins import LockInUse
+from onnes.instruments.protocols import Resistance
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.sr830 import SR830
 from onnes.instruments.sr860 import SR860
@@ -62,6 +63,13 @@ gamma_t = 0.06
 port = "sr830.sine"
 loop = "I"
 series_ohm = 1000.0
+[[drive]]
+port = "k6221.out"
+loop = "I"
+[[read]]
+port = "k2182a.ch1"
+loop = "I"
+emf_nv = 300
 [[read]]
 port = "sr830.A"
 loop = "I"
@@ -106,12 +114,16 @@ def at(lab: VirtualLab, request: pytest.FixtureRequest) -> Iterator[Opening]:
 
 @pytest.fixture
 def sr830(at: Opening, clock: VirtualClock) -> SR830:
-    return SR830(at(8), clock=clock)
+    lock_in = SR830(at(8), clock=clock)
+    assert "SR830" in lock_in.connect()
+    return lock_in
 
 
 @pytest.fixture
 def sr860(at: Opening, clock: VirtualClock) -> SR860:
-    return SR860(at(9), clock=clock)
+    lock_in = SR860(at(9), clock=clock)
+    assert "SR860" in lock_in.connect()
+    return lock_in
 
 
 @pytest.fixture
@@ -153,7 +165,6 @@ def source(at: Opening, clock: VirtualClock) -> Keithley6221:
     ],
 )
 def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, value: object) -> None:
-    assert "SR830" in sr830.connect()
     _got_set_got(sr830, name, value)
 
 
@@ -161,7 +172,7 @@ def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, 
     ("name", "value"),
     [
         ("sine_voltage", 1e-9),
-        ("sine_voltage", 1.234567),
+        ("sine_voltage", 1.23456),
         ("sine_dc_level", -0.5),
         ("frequency", 317.123),
         ("internalfrequency", 500e3),
@@ -174,7 +185,7 @@ def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, 
         ("filter_slope", 24),
         ("filter_synchronous", True),
         ("filter_advanced", True),
-        ("harmonic", 99),
+        ("harmonic", 5),
         ("harmonicdual", 99),
         ("timebase", 1),
         ("dcmode", "DIF"),
@@ -200,7 +211,6 @@ def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, 
     ],
 )
 def test_each_property_of_the_sr860_is_got_set_and_got(sr860: SR860, name: str, value: object) -> None:
-    assert "SR860" in sr860.connect()
     _got_set_got(sr860, name, value)
 
 
@@ -297,17 +307,20 @@ def test_the_buffer_gives_as_many_points_as_were_recorded(
 # --- resistance
 
 
+def by_reversal(at: Opening, source: Keithley6221, clock: VirtualClock) -> Resistance:
+    bridge = ReversalBridge(source, Keithley2182A(at(7), clock=clock), compliance_v=1.0, ramp_a_per_s=1e-3)
+    bridge.start(1e-4)
+    found = bridge.measure(30)
+    bridge.stop()
+    return found
+
+
 @pytest.mark.parametrize("model", ["sr830", "sr860"])
 def test_lock_in_and_reversal_give_one_resistance(
     model: str, at: Opening, source: Keithley6221, clock: VirtualClock, request: pytest.FixtureRequest
 ) -> None:
     lock_in: StanfordLockIn = request.getfixturevalue(model)
-    by_reversal = ReversalBridge(
-        source, Keithley2182A(at(7), clock=clock), compliance_v=1.0, ramp_a_per_s=1e-3
-    )
-    by_reversal.start(1e-4)
-    direct = by_reversal.measure(30)
-    by_reversal.stop()
+    direct = by_reversal(at, source, clock)
     bridge = LockInBridge(source, lock_in, compliance_v=1.0, ramp_a_per_s=1e-3)
     bridge.start(1e-4)
     found = bridge.measure(10)
@@ -322,14 +335,15 @@ def test_lock_in_and_reversal_give_one_resistance(
 
 
 @pytest.mark.parametrize("text", [OWN_SINE])
-def test_its_own_sine_through_a_resistor_gives_the_resistance_too(
-    sr830: SR830, lab: VirtualLab, clock: VirtualClock
+def test_its_own_sine_through_a_resistor_gives_that_resistance_too(
+    sr830: SR830, at: Opening, source: Keithley6221, clock: VirtualClock
 ) -> None:
+    direct = by_reversal(at, source, clock)
     bridge = LockInBridge(sr830, sr830, compliance_v=10.0, ramp_a_per_s=1e-3, series_ohm=1000.0)
     bridge.start(1e-4)
-    found = bridge.measure(5)
+    found = bridge.measure(10)
     bridge.stop()
-    truth = lab.samples["I"].voltage(1e-4, 300.0, 0.0, clock.now()) / 1e-4
     assert found.flags == ()
-    assert found.resistance == pytest.approx(truth, rel=2e-3)
+    error = math.hypot(direct.resistance_error, found.resistance_error)
+    assert found.resistance == pytest.approx(direct.resistance, abs=4.0 * error)
     assert sr830.sine_voltage == 4e-3
