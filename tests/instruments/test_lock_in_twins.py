@@ -8,10 +8,12 @@ import pytest
 from pymeasure.adapters import VISAAdapter
 
 from onnes.instruments.clock import VirtualClock
+from onnes.instruments.conductance import Modulation
 from onnes.instruments.errors import InstrumentFault
 from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.lock_in_bridge import LockInBridge
+from onnes.instruments.lock_in_conductance import LockInConductance
 from onnes.instruments.lock_ins import LockInUse
 from onnes.instruments.protocols import Resistance
 from onnes.instruments.resistance_bridge import ReversalBridge
@@ -21,6 +23,7 @@ from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.visa import open_adapter, open_library
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
 from onnes.sim.lab_file import load_lab
+from onnes.sim.samples import make_sample
 
 LAB = """
 [lab]
@@ -74,6 +77,31 @@ emf_nv = 300
 port = "sr830.A"
 loop = "I"
 lead_ohm = 12
+"""
+
+CONTACT = """
+[lab]
+strict = true
+[cryostat]
+start_k = 4.2
+[sample]
+model = "pointcontact"
+normal_ohm = 20.0
+[[drive]]
+port = "k6221.out"
+loop = "J"
+[[read]]
+port = "sr830.A"
+loop = "J"
+lead_ohm = 12
+[[read]]
+port = "k2182a.ch1"
+loop = "J"
+emf_nv = 3000
+lead_ohm = 12
+[[reference]]
+port = "sr830.ref"
+from = "k6221.phase_marker"
 """
 
 Opening = Callable[[int], VISAAdapter]
@@ -347,3 +375,42 @@ def test_its_own_sine_through_a_resistor_gives_that_resistance_too(
     error = math.hypot(direct.resistance_error, found.resistance_error)
     assert found.resistance == pytest.approx(direct.resistance, abs=4.0 * error)
     assert sr830.sine_voltage == 4e-3
+
+
+# --- contacts
+
+
+@pytest.mark.parametrize("text", [CONTACT])
+@pytest.mark.parametrize(("by_meter", "step_v", "close_v"), [(True, 1e-3, 3e-6), (False, 2.5e-4, 3e-5)])
+def test_the_conductance_of_a_contact_is_the_slope_of_its_current(
+    by_meter: bool,
+    step_v: float,
+    close_v: float,
+    sr830: SR830,
+    at: Opening,
+    source: Keithley6221,
+    clock: VirtualClock,
+) -> None:
+    contact = make_sample({"model": "pointcontact", "normal_ohm": 20.0}, "test")
+    bias_meter = Keithley2182A(at(7), clock=clock) if by_meter else None
+    meter = LockInConductance(source, sr830, bias_meter, compliance_v=0.5, ramp_a_per_s=1e-3)
+    # 10 time constants settle a filter of 12 dB to 5e-4
+    meter.start(Modulation(2e-4, 10.0, LockInUse(317.0, 0.1, 12)))
+    n = round(8e-3 / step_v)
+    found = list(meter.curve([k * step_v for k in range(-n, n + 1)]))
+    meter.stop()
+
+    def volts(amps: float) -> float:
+        return contact.voltage(amps, 4.2, 0.0, 0.0)
+
+    for point in found:
+        assert point.flags == ()
+        assert point.bias == pytest.approx(point.bias_setpoint, abs=0.35 * step_v)
+        assert point.bias == pytest.approx(volts(point.current), abs=close_v)
+        small = 1e-4 / 20.0  # half of the modulation, which smears by less than the tolerance
+        slope = (volts(point.current + small) - volts(point.current - small)) / (2.0 * small)
+        assert point.conductance == pytest.approx(1.0 / slope, rel=5e-3)  # physics.md 6: noise of G
+        assert point.modulation == pytest.approx(2e-4, rel=0.1)
+        assert 0.0 < point.conductance_error < 1e-3 * point.conductance
+    assert not source.source_enabled
+    assert source.check_errors() == sr830.check_errors() == []
