@@ -11,7 +11,7 @@ from onnes.instruments.station_file import SettleDefaults
 from onnes.procedures.options import compact
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
-from onnes.runner import blocks
+from onnes.runner import block_parts, blocks
 from onnes.runner.asked_values import AskedValues, as_json, lacks
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
@@ -34,7 +34,7 @@ _SETTLE_KEYS = {
 _MAGNET_KEYS = {"rate": "rate_oe_per_s", "approach": "approach", "mode": "mode", "then_wait": "then_wait_s"}
 
 
-def settle_options(*layers: blocks.Settle | SettleDefaults) -> dict[str, float]:
+def settle_options(*layers: block_parts.Settle | SettleDefaults) -> dict[str, float]:
     """Return the keys of ``settle`` as the procedures take them; later layers win, key by key."""
     merged: dict[str, float] = {}
     for layer in layers:
@@ -44,7 +44,7 @@ def settle_options(*layers: blocks.Settle | SettleDefaults) -> dict[str, float]:
     return merged
 
 
-def magnet_options(*layers: blocks.Magnet) -> dict[str, Any]:
+def magnet_options(*layers: block_parts.Magnet) -> dict[str, Any]:
     """Return the keys of ``magnet`` as the procedures take them; later layers win, key by key."""
     merged: dict[str, Any] = {}
     for layer in layers:

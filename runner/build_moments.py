@@ -13,7 +13,7 @@ from onnes.procedures.options import Prepare, compact
 from onnes.procedures.residual_field import Residual, gate
 from onnes.procedures.virgin_curve import VirginCurve
 from onnes.procedures.zfc_fc import ZfcFc
-from onnes.runner import blocks
+from onnes.runner import block_parts, blocks
 from onnes.runner.asked_values import AskedValues, lacks
 from onnes.runner.build_measurements import magnet_options
 from onnes.runner.filled import Filled
@@ -217,7 +217,7 @@ class MomentBuilder:
     def _residual(self, filled: Filled, mount: str, prepare: str) -> Residual | None:
         told: dict[str, Any] = {}
         for layer in (self.defaults.prepare, *filled.layers("prepare")):
-            for key in blocks.Residual.model_fields:
+            for key in block_parts.Residual.model_fields:
                 if (value := getattr(layer.residual, key)) is not None:
                     told[key] = value
         station = self.around.station

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from onnes.instruments.quantities import show
 from onnes.procedures.options import Settle
-from onnes.runner import blocks
+from onnes.runner import block_parts, blocks, control_blocks
 from onnes.runner.asked_values import AskedValues
 from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
 from onnes.runner.build_moments import MomentBuilder
@@ -172,7 +172,7 @@ class Expansion:
 
     def _filled(self, block: blocks.Block, table: Any, bound: tuple[_Bound, ...]) -> blocks.Block | None:
         """Return the block with what the loops around it fill in; None if that is wrong."""
-        keys = blocks.keys_of(type(block))
+        keys = block_parts.keys_of(type(block))
         update: dict[str, Any] = {}
         for one in bound:
             key = one.loop.key
@@ -194,7 +194,7 @@ class Expansion:
                 return None
         return block.model_copy(update=update)
 
-    def _set_temperature(self, block: blocks.SetTemperature) -> SetTemperature:
+    def _set_temperature(self, block: control_blocks.SetTemperature) -> SetTemperature:
         self._ledger.demands.append(Demand.of("temperature", block.to))
         if block.rate is not None:
             self._ledger.demands.append(Demand.of("temperature_rate", block.rate))
@@ -208,7 +208,7 @@ class Expansion:
             wait=block.wait,
         )
 
-    def _set_field(self, block: blocks.SetField, place: Place) -> Iterator[SetField]:
+    def _set_field(self, block: control_blocks.SetField, place: Place) -> Iterator[SetField]:
         if not self._around.has_magnet:
             self._ledger.refuse(place, f"the station {self._around.station.name} has no magnet")
             return
@@ -217,7 +217,7 @@ class Expansion:
         for rate in (block.rate, self._defaults.magnet.rate):
             if rate is not None:
                 self._ledger.demands.append(Demand.of("field_rate", rate))
-        own = blocks.Magnet.model_construct(rate=block.rate, approach=block.approach, mode=block.mode)
+        own = block_parts.Magnet.model_construct(rate=block.rate, approach=block.approach, mode=block.mode)
         usual = self._around.field_rate_oe_per_s
         use = {"rate_oe_per_s": usual, "approach": "linear", "mode": "driven", "then_wait_s": None}
         yield SetField(
@@ -256,18 +256,18 @@ class Expansion:
 
 
 def _block(step: Step) -> str:
-    beside = blocks.keys_of(Step)
-    return next(key for key in blocks.keys_of(type(step)) if key not in beside)
+    beside = block_parts.keys_of(Step)
+    return next(key for key in block_parts.keys_of(type(step)) if key not in beside)
 
 
 def _takes(step: Step, key: str) -> bool:
     if isinstance(step, ForStep | RepeatStep):
         return any(_takes(inner, key) for inner in step.do)
     block = blocks.BLOCKS.get(_block(step))
-    return block is not None and key in blocks.keys_of(block)
+    return block is not None and key in block_parts.keys_of(block)
 
 
-def _wait(block: blocks.Wait) -> Wait:
+def _wait(block: control_blocks.Wait) -> Wait:
     return Wait(
         for_s=None if block.for_ is None else float(block.for_),
         until=block.until,

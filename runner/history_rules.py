@@ -12,7 +12,7 @@ from onnes.procedures.options import Prepare, compact
 from onnes.procedures.preparation import recipe_of
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
-from onnes.runner import blocks
+from onnes.runner import block_parts
 from onnes.runner.field_history import FieldHistory
 from onnes.runner.filled import Filled
 from onnes.runner.plan_limits import Demand
@@ -38,7 +38,7 @@ _EVERYWHERE_K = 1000.0
 class HistoryRules:
     """Decides for each measurement of one plan, in the order in which they will be taken."""
 
-    def __init__(self, around: Surroundings, prepare: blocks.Prepare, ledger: Ledger) -> None:
+    def __init__(self, around: Surroundings, prepare: block_parts.Prepare, ledger: Ledger) -> None:
         self._around = around
         self._prepare = prepare
         self._ledger = ledger
@@ -83,7 +83,7 @@ class HistoryRules:
             )
         if asked == "auto" and expected.tc is None and expected.hysteretic is not False:
             self._say_once(filled, wiring)
-        if filled.block.prepare != blocks.Prepare():
+        if filled.block.prepare != block_parts.Prepare():
             self._say(filled, "prepare is given and not used: the history is free here")
         return {}
 
