@@ -39,6 +39,7 @@ class K6221Readings(ScpiDevice):
     buffer_feed = Param("TRACe:FEED", Choice("SENSe[1]", "CALCulate[1]", "NONE"), "SENS")
     buffer_control = Param("TRACe:FEED:CONTrol", Choice("NEXT", "NEVer"), "NEV")
     data_format = Param("FORMat[:DATA]", Choice("ASCii"), "ASC")
+    status_format = Param("FORMat:SREGister", Choice("ASCii"), "ASC")
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         super().__init__(name, lab, settings)

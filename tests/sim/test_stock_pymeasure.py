@@ -208,6 +208,30 @@ def test_methods_of_the_6221_driver_are_obeyed(source: Any, strict_bench: Bench)
     assert_no_findings(strict_bench, source)
 
 
+def test_triggers_of_the_6221_driver_are_obeyed_but_for_a_source_it_does_not_have(
+    source: Any, strict_bench: Bench
+) -> None:
+    twin: Any = strict_bench.lab.instruments["k6221"]
+    source.trigger_immediately()
+    source.set_timed_arm(0.5)
+    source.output_trigger_on_external(line=3)
+    assert (twin.arm_source, twin.arm_timer_s, twin.trigger_output, twin.trigger_output_line) == (
+        "TIM",
+        0.5,
+        "DEL",
+        3,
+    )
+    source.trigger_on_external(line=2)
+    source.disable_output_trigger()
+    source.trigger()
+    assert (twin.arm_source, twin.trigger_source, twin.trigger_input_line) == ("TLIN", "TLIN", 2)
+    assert_no_findings(strict_bench, source)
+    source.trigger_on_bus()
+    assert [(entry.kind, entry.command) for entry in strict_bench.lab.journal] == [
+        ("refused -224", ":ARM:SOUR BUS;:TRIG:SOUR BUS;")
+    ]
+
+
 @pytest.mark.parametrize(
     ("start", "code"),
     [("delta_arm", -241), ("delta_start", -221), ("waveform_start", -221)],
