@@ -102,6 +102,7 @@ class Wiring:
         references: Sequence[ReferenceSettings] = (),
     ) -> None:
         self._cryostat = cryostat
+        self._magnet = magnet
         names = [*samples, *(drive.loop for drive in drives), *(read.loop for read in reads)]
         self._loops = loops = {
             name: Loop(samples.get(name), LeadFaults(name, seed), cryostat, magnet) for name in names
@@ -157,7 +158,9 @@ class Wiring:
         self._providers[port] = provider
 
     def look_back(self, seconds: float) -> None:
-        """Keep what sources and references were set to for at least this long, s."""
+        """Keep what sources, references, temperature and field were for at least this long, s."""
+        self._cryostat.keep_s = max(self._cryostat.keep_s, seconds)
+        self._magnet.keep_s = max(self._magnet.keep_s, seconds)
         for source in self._sources.values():
             source.keep_s = max(source.keep_s, seconds)
         for given in self._given.values():
@@ -271,30 +274,28 @@ class Wiring:
 
     # --- what a lock-in hears
 
-    def phasor(self, port: str, t: float, hz: float, phase: float, harmonic: int) -> complex:
-        """Return X + iY at ``harmonic`` times the reference ``sin(2 pi hz t + phase)``, V rms, without noise.
+    def heard(
+        self, port: str, t: float, hz: float, phase: float, harmonic: int
+    ) -> tuple[complex, list[tuple[float, complex]]]:
+        """Return X + iY at ``harmonic`` times the reference ``sin(2 pi hz t + phase)``, and all beside it.
 
-        An unwired port hears nothing.
+        Beside it are (Hz above the detected frequency, X + iY at lab time 0). All are V rms without noise; an
+        unwired port hears nothing.
         """
         provider = self._providers.get(port)
         if provider is not None:
-            return provider.phasor(port, t, hz, phase, harmonic)
+            return provider.phasor(port, t, hz, phase, harmonic), []
         pair = self._pairs.get(port)
         if pair is None:
-            return 0j
-        found = pair.loop.phasor(t, harmonic * hz)
-        return found * complex(math.cos(harmonic * phase), -math.sin(harmonic * phase)) if phase else found
-
-    def beats(
-        self, port: str, t: float, hz: float, phase: float, harmonic: int
-    ) -> list[tuple[float, complex]]:
-        """Return (Hz above the detected frequency, X + iY at lab time 0 in V rms) of every other tone."""
-        pair = self._pairs.get(port)
-        if pair is None:
-            return []
-        back = complex(math.cos(harmonic * phase), -math.sin(harmonic * phase))
-        others = pair.loop.others(t, harmonic * hz) + pair.loop.faults.spurs(t)
-        return [(own_hz - harmonic * hz, found * back) for own_hz, found in others]
+            return 0j, []
+        loop, detected_hz = pair.loop, harmonic * hz
+        found, others = loop.heard(t, detected_hz)
+        if loop.faults.spells:
+            others += loop.faults.spurs(t)
+        if phase:
+            back = complex(math.cos(harmonic * phase), -math.sin(harmonic * phase))
+            return found * back, [(own_hz - detected_hz, other * back) for own_hz, other in others]
+        return found, [(own_hz - detected_hz, other) for own_hz, other in others]
 
     def changes(self, port: str, t0: float, t1: float) -> list[float]:
         """Return the times inside (t0, t1) at which what a lock-in hears may jump."""
