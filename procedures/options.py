@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self, get_args
 
+from onnes.instruments.lock_ins import SETTLING_TAU, LockInUse, Slope
 from onnes.instruments.protocols import FieldApproach, FieldMode
 from onnes.instruments.spelling import nearest
 
@@ -54,6 +55,17 @@ def positive(what: str, value: object) -> float:
     if not found > 0:
         raise ValueError(f"{what} = {found:.9g} must be above zero")
     return found
+
+
+def whole(what: str, value: object) -> int:
+    """Return a whole number above zero.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{what} is {value!r}; expected a whole number from 1")
+    return value
 
 
 def numbers(what: str, value: object) -> tuple[float, ...]:
@@ -174,6 +186,39 @@ class Prepare(_Options):
                 f"{self.TITLE}.approach is {self.approach!r}; "
                 f"expected one of {', '.join(get_args(FieldApproach))}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class LockInOptions(_Options):
+    """How a lock-in listens; None stands for the default of :class:`onnes.instruments.lock_ins.LockInUse`."""
+
+    TITLE: ClassVar[str] = "lockin"
+
+    frequency_hz: float | None = None
+    time_constant_s: float | None = None
+    slope_db: Slope | None = None
+    settle: float | None = None
+    sync: bool | None = None
+    harmonic: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("frequency_hz", "time_constant_s"):
+            if getattr(self, name) is not None:
+                positive(f"{self.TITLE}.{name}", getattr(self, name))
+        for name, choices in (("slope_db", get_args(Slope)), ("settle", tuple(SETTLING_TAU))):
+            if getattr(self, name) not in (None, *choices):
+                raise ValueError(
+                    f"{self.TITLE}.{name} is {getattr(self, name)!r}; "
+                    f"expected one of {', '.join(f'{choice:g}' for choice in choices)}"
+                )
+        if self.sync is not None and not isinstance(self.sync, bool):
+            raise ValueError(f"{self.TITLE}.sync is {self.sync!r}; expected true or false")
+        if self.harmonic is not None:
+            whole(f"{self.TITLE}.harmonic", self.harmonic)
+
+    def use(self) -> LockInUse:
+        """Return what is given, with the defaults for the rest."""
+        return LockInUse(**{key: value for key, value in asdict(self).items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
