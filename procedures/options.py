@@ -79,7 +79,7 @@ def numbers(what: str, value: object) -> tuple[float, ...]:
     return tuple(number(what, item) for item in value)
 
 
-class _Options:
+class Options:
     """Optional keys of a JSON object; a missing one has the default."""
 
     TITLE: ClassVar[str]
@@ -108,7 +108,7 @@ class _Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(_Options):
+class Settle(Options):
     """When a temperature counts as settled; None stands for the default at that temperature.
 
     Over the window ``for_s`` a straight line is fitted: ``within_k`` is judged on its mean,
@@ -134,7 +134,7 @@ class Settle(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class MagnetUse(_Options):
+class MagnetUse(Options):
     """How the field is changed; None stands for the default: the station's rate, and the wait of the mode."""
 
     TITLE: ClassVar[str] = "magnet"
@@ -157,7 +157,7 @@ class MagnetUse(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare(_Options):
+class Prepare(Options):
     """How a known history is made: warm, take the field away, cool; None stands for the default.
 
     The defaults hang on the temperature below which the history counts, and on the station:
@@ -189,7 +189,7 @@ class Prepare(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class LockInOptions(_Options):
+class LockInOptions(Options):
     """How a lock-in listens; None stands for the default of :class:`onnes.instruments.lock_ins.LockInUse`."""
 
     TITLE: ClassVar[str] = "lockin"
@@ -222,7 +222,7 @@ class LockInOptions(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference(_Options):
+class Reference(Options):
     """A point that is measured again and again, so that a drift shows; without both keys there is none."""
 
     TITLE: ClassVar[str] = "reference"

@@ -59,6 +59,10 @@ class SetpointSession:
         """Take away what drives the sample; safe to call at any time."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Take away what drives the sample, and what was set for this measurement alone."""
+        self.stop_source()
+
     def within_k(self, kelvin: float) -> float:
         """Return how far from ``kelvin`` the temperature counts as settled, K."""
         return temperature_criterion(kelvin, self._settle).within

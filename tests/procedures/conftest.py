@@ -197,6 +197,7 @@ class FakeStation:
         )
         self.the_bridge = FakeBridge(self, ohms)
         self.bridges = {"": self.the_bridge}
+        self.meters: dict[str, Any] = {}  # what measures contacts, V(I) and alternating moments
         self.thermostat: FakeCryostat = self.cryostat
         self.magnet: FakeCryostat | None = self.cryostat
         self.calls: list[str] = []
@@ -205,6 +206,20 @@ class FakeStation:
         if wiring != "film" or method not in self.bridges:
             raise ConfigurationError(f"no wiring {wiring!r}")
         return self.bridges[method]
+
+    def _meter(self, kind: str, wiring: str) -> Any:
+        if wiring != "film" or kind not in self.meters:
+            raise ConfigurationError(f"no wiring {wiring!r}")
+        return self.meters[kind]
+
+    def conductance_meter(self, wiring: str) -> Any:
+        return self._meter("conductance", wiring)
+
+    def current_voltage(self, wiring: str) -> Any:
+        return self._meter("current_voltage", wiring)
+
+    def susceptometer(self, wiring: str) -> Any:
+        return self._meter("susceptometer", wiring)
 
     def snapshot(self) -> tuple[Reading, Reading | None]:
         kelvin, oersted = self.cryostat.snapshot()
