@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from onnes.instruments.clock import VirtualClock
 from onnes.instruments.conductance import Conductance, Modulation
 from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import Resistance
@@ -20,7 +19,7 @@ class FakeConductanceMeter:
     station: FakeStation
     siemens: Callable[[float, float, float], float]
     diary: list[tuple[Any, ...]] = field(default_factory=list)
-    flags_at: Callable[[float], tuple[str, ...]] = lambda _: ()  # noqa: E731 - a field needs a default
+    flags_at: Callable[[float], tuple[str, ...]] = lambda _: ()
     power_limit_w: float | None = None
     compliance_v: float = 1.0
     ends_after: float = math.inf
