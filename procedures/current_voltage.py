@@ -56,7 +56,7 @@ class CurrentVoltage(GridMeasurement):
                 f"currents_a is {self.currents_a}; list them rising from 0 A or above: the curve ends "
                 "where the voltage is too large"
             )
-        if not self._driven():
+        if not self.driven():
             raise ValueError("currents_a has no current above 0 A, so there is nothing to measure")
         if not self.both_polarities:
             raise ValueError(
@@ -67,12 +67,13 @@ class CurrentVoltage(GridMeasurement):
     def planned(self) -> list[GridCurve]:
         """Return all curves in order: field by field at each temperature."""
         return [
-            GridCurve(kelvin, field_oe, "curve", "rising", self._driven())
+            GridCurve(kelvin, field_oe, "curve", "rising", self.driven())
             for kelvin in temperatures_of(self.temperatures)
             for field_oe in fields_of(self.fields_oe)
         ]
 
-    def _driven(self) -> tuple[float, ...]:
+    def driven(self) -> tuple[float, ...]:
+        """Return the currents that are driven, A: those above 0."""
         return tuple(current for current in currents_of(self.currents_a) if current > 0)
 
     def curve_s(self, curve: GridCurve) -> float:
@@ -98,7 +99,7 @@ class _Session(GridSession):
         self._pulse_s = measurement.pulse_s or None
         self._stop_v = measurement.stop_at * measurement.criterion_v
         self._meter = station.current_voltage(measurement.wiring)
-        for current in currents_of(measurement.currents_a):
+        for current in measurement.driven():
             self._meter.current_limits.check("current", current)
         if not self._stop_v < self._meter.compliance_v:
             raise ConfigurationError(

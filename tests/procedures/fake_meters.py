@@ -56,6 +56,7 @@ class FakeCurrentVoltageMeter:
     diary: list[tuple[Any, ...]] = field(default_factory=list)
     flags: tuple[str, ...] = ()
     compliance_v: float = 1.0
+    limited_v: float = math.inf  # above it the source says that it is in compliance
 
     current_limits = Limits(1e-9, 0.1, "A", "the fake")
 
@@ -68,7 +69,8 @@ class FakeCurrentVoltageMeter:
         cryostat, now = self.station.cryostat, self.station.clock.now()
         volts = self.volts(current_a, cryostat.t.at(now), cryostat.h.at(now))
         raw = tuple(sign * volts + 1e-6 for sign in (1.0, -1.0, 1.0))
-        flags = self.flags + (("quench",) if abs(volts) > stop_v else ())
+        flags = self.flags + (("compliance",) if abs(volts) > self.limited_v else ())
+        flags += ("quench",) if abs(volts) > stop_v else ()
         return Resistance(
             volts, current_a, volts / current_a, 1e-9 / current_a, 1e-6, 0.0, raw, flags, (1.0, -1.0, 1.0)
         )

@@ -15,7 +15,7 @@ from onnes.procedures.differential_conductance_vs_bias import DifferentialConduc
 from tests.procedures.conftest import FakeStation
 from tests.procedures.fake_meters import FakeConductanceMeter
 
-MakeStation = Callable[..., FakeStation]
+MakeStation = Callable[..., Any]
 BIASES = [-2e-3, -1e-3, 0.0, 1e-3, 2e-3]
 
 

@@ -15,7 +15,7 @@ from onnes.procedures.zero_bias_conductance import ZeroBiasConductance
 from tests.procedures.conftest import FakeStation
 from tests.procedures.fake_meters import FakeConductanceMeter
 
-MakeStation = Callable[..., FakeStation]
+MakeStation = Callable[..., Any]
 SWEEP = {"sweep_k": [5.0, 20.0], "rate_k_per_min": 3.0, "every_s": 5.0}
 
 
