@@ -6,7 +6,7 @@ and ``[geometry]`` of a sample file, into a sample; each refuses a model that la
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys
@@ -25,6 +25,7 @@ from onnes.sim.samples_twostep import TWOSTEP_PARAMETERS, make_twostep
 
 __all__ = [
     "PARAMETERS",
+    "AcSample",
     "MagneticSample",
     "Mark",
     "Parameter",
@@ -61,6 +62,25 @@ class MagneticSample(Protocol):
 
     def moment_emu(self) -> float:
         """Return the moment in emu after the last update, 0 before the first."""
+
+
+@runtime_checkable
+class AcSample(Protocol):
+    """A body that answers an alternating field, as a function of the state alone: it keeps no history."""
+
+    def ac_moment_emu(
+        self,
+        amplitude_oe: float,
+        frequency_hz: float,
+        temperature_k: float,
+        dc_field_oe: float,
+        harmonic: int = 1,
+    ) -> complex:
+        """Return the amplitude of the moment in emu: in phase (below 0: screening) plus i times loss.
+
+        For the applied field ``amplitude_oe cos(2 pi f t)`` (peak) on top of ``dc_field_oe`` the moment has
+        ``real cos(2 pi n f t) + imag sin(2 pi n f t)`` at the harmonic n.
+        """
 
 
 PARAMETERS: Final[Mapping[str, tuple[Parameter, ...]]] = {
