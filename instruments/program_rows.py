@@ -79,7 +79,7 @@ class ProgramRows:
     def _place(self, row: DatRow) -> tuple[MeasureStep | None, tuple[str, ...]]:
         """Return the step that a row belongs to, None for none, and what is to be said of that."""
         left = self._planned[self._next :]
-        where = f"line {row.line} of {self._name}.dat ({_at(*_where(row))})"
+        where = f"line {row.line} of {self._name}.dat ({_told(row)})"
         if row.kind not in self._kinds:
             measured = " and ".join(sorted(self._kinds))
             return None, (f"{where} is a row of kind {row.kind}, and {measured} is measured; it is left out",)
@@ -199,6 +199,10 @@ def _where(row: DatRow) -> tuple[float, float]:
     return row.values.get("temperature_k", math.nan), row.values.get("field_oe", math.nan)
 
 
+def _drive(row: DatRow) -> tuple[float, float]:
+    return row.values.get("ac_drive_oe", math.nan), row.values.get("ac_frequency_hz", math.nan)
+
+
 def _allowed(planned: MeasureStep) -> tuple[float, float]:
     """Return how far a row may be from its setpoint, K and Oe."""
     return (
@@ -226,8 +230,7 @@ def _is_steady_at(row: DatRow, planned: MeasureStep) -> bool:
 
 
 def _is_driven_as(row: DatRow, planned: MeasureSusceptibility) -> bool:
-    amplitude_oe = row.values.get("ac_drive_oe", math.nan)
-    frequency_hz = row.values.get("ac_frequency_hz", math.nan)
+    amplitude_oe, frequency_hz = _drive(row)
     return (
         abs(amplitude_oe - planned.amplitude_oe) <= _OFF_AMPLITUDE_PART * planned.amplitude_oe
         and abs(frequency_hz - planned.frequency_hz) <= _OFF_FREQUENCY_PART * planned.frequency_hz
@@ -266,8 +269,16 @@ def _at(kelvin: float, oersted: float) -> str:
     return f"{kelvin:.6g} K, {oersted:.6g} Oe"
 
 
+def _driven(amplitude_oe: float, frequency_hz: float) -> str:
+    return f", {amplitude_oe:.6g} Oe peak at {frequency_hz:.6g} Hz"
+
+
+def _told(row: DatRow) -> str:
+    return _at(*_where(row)) + (_driven(*_drive(row)) if row.kind == "ac" else "")
+
+
 def _of(planned: MeasureStep) -> str:
     where = _at(planned.temperature_k, planned.field_oe)
     if isinstance(planned, MeasureSusceptibility):
-        where += f", {planned.amplitude_oe:.6g} Oe peak at {planned.frequency_hz:.6g} Hz"
+        where += _driven(planned.amplitude_oe, planned.frequency_hz)
     return f"{where} ({planned.branch})"
