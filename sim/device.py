@@ -61,6 +61,7 @@ class Device:
     model: ClassVar[str]
     settings_model: ClassVar[type[InstrumentSettings]] = InstrumentSettings
     terminals: ClassVar[tuple[str, ...]] = ()  # what a lab file may wire, as ``<name>.<terminal>``
+    voltage_terminals: ClassVar[tuple[str, ...]] = ()  # those that give a voltage, not a current
     terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
     drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
     has_error_queue: ClassVar[bool] = False

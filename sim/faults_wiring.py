@@ -65,6 +65,24 @@ class LeadFaults:
                 volts += fault.number("volts") * noise
         return volts
 
+    def spurs(self, t: float) -> list[tuple[float, complex]]:
+        """Return (frequency in Hz, V rms relative to ``sin(2 pi hz t)``) of each line spur."""
+        return [
+            (spell.fault.number("hz"), complex(spell.fault.number("volts") / math.sqrt(2.0)))
+            for spell in self.spells
+            if spell.fault.kind == "line_spur" and spell.covers(t)
+        ]
+
+    def density(self, t: float) -> float:
+        """Return the density of the white noise of leads and open contacts, V/sqrt(Hz)."""
+        square = 0.0
+        for spell in self.spells:
+            if spell.covers(t) and (spell.fault.kind == "lead_noise" or _floats(spell)):
+                share = 1.0 if spell.fault.kind == "lead_noise" else _FLOATING_WHITE
+                # A mean over a time T passes white noise of a bandwidth of 1 / 2T.
+                square += 2.0 * _NOISE_IN_S * (share * spell.fault.number("volts")) ** 2
+        return math.sqrt(square)
+
 
 def _floats(spell: Spell) -> bool:
     return spell.fault.kind == "contact_open" and spell.fault.text("contacts") == "voltage"

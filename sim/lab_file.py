@@ -183,8 +183,12 @@ def _checked(
     if file is not None and len(instruments) == len(file.instrument):
         for place, drive in enumerate(file.drive):
             _check_port(drive.port, instruments, ("drive", place, "port"), problems)
+            _check_series(drive, instruments, ("drive", place), problems)
         for place, read in enumerate(file.read):
             _check_port(read.port, instruments, ("read", place, "port"), problems)
+        for place, reference in enumerate(file.reference):
+            _check_port(reference.port, instruments, ("reference", place, "port"), problems)
+            _check_port(reference.source, instruments, ("reference", place, "from"), problems)
     sample = data.get("sample")
     if isinstance(sample, Mapping):
         _check_sample(sample, problems)
@@ -231,6 +235,19 @@ def _check_port(
         problems.add(f"port {port!r} belongs to no instrument; there are {', '.join(instruments)}", loc)
     elif terminal not in (terminals := DEVICES[instruments[name].model].terminals):
         problems.add(f"{name!r} has no terminal {terminal!r}; it has {', '.join(terminals)}", loc)
+
+
+def _check_series(
+    drive: DriveSettings, instruments: Mapping[str, InstrumentSettings], loc: Loc, problems: Problems
+) -> None:
+    name, _, terminal = drive.port.partition(".")
+    if name not in instruments:
+        return  # reported already
+    gives_voltage = terminal in DEVICES[instruments[name].model].voltage_terminals
+    if gives_voltage and drive.series_ohm is None:
+        problems.add(f"{drive.port!r} gives a voltage; give series_ohm, which makes a current of it", loc)
+    elif drive.series_ohm is not None and not gives_voltage:
+        problems.add(f"{drive.port!r} gives a current, which no series_ohm changes; leave it out", loc)
 
 
 def _validated(model: type[M], data: object, loc: Loc, problems: Problems) -> M | None:
@@ -355,7 +372,7 @@ def _built(
         cryostat=cryostat,
         magnet=magnet,
         chamber=Chamber(file.helium, magnet),
-        wiring=Wiring(file.drive, file.read, loops, cryostat, magnet, seed),
+        wiring=Wiring(file.drive, file.read, loops, cryostat, magnet, seed, file.reference),
         name=file.lab.name,
         seed=seed,
         line_hz=float(file.lab.line_hz),

@@ -8,6 +8,9 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys
 from onnes.sim.samples_bilayer import BILAYER_PARAMETERS, make_bilayer
@@ -28,6 +31,7 @@ __all__ = [
     "AcSample",
     "MagneticSample",
     "Mark",
+    "NonlinearSample",
     "Parameter",
     "Sample",
     "check_sample",
@@ -42,8 +46,22 @@ class Sample(Protocol):
 
     values: Mapping[str, Value]
 
+    @property
+    def is_linear(self) -> bool:
+        """Say whether the voltage is proportional to the current, so that one current tells of them all."""
+
     def voltage(self, current_a: float, temperature_k: float, field_oe: float, time_s: float) -> float:
         """Return the voltage between the voltage contacts in V, at lab time ``time_s`` in s."""
+
+
+@runtime_checkable
+class NonlinearSample(Sample, Protocol):
+    """A body whose voltage is no straight line in the current, and which answers for many currents at once."""
+
+    def voltages(
+        self, currents_a: NDArray[np.float64], temperature_k: float, field_oe: float, time_s: float
+    ) -> NDArray[np.float64]:
+        """Return :meth:`voltage` in V at each current in A, of the same shape."""
 
 
 class MagneticSample(Protocol):

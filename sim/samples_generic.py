@@ -20,6 +20,8 @@ METAL_PARAMETERS: Final = (
 class OhmicSample:
     """A sample whose voltage is proportional to the current. ``values`` has every parameter as used."""
 
+    is_linear = True
+
     def __init__(self, values: Mapping[str, Value]) -> None:
         self.values = values
 

@@ -72,8 +72,8 @@ def opened(machine: Machine, files: MultiVuFiles, clock: VirtualClock) -> Mpms:
         (
             MPMS_XL,
             driven(5.0, 10.0, 10.0),
-            r"amplitude of the drive field \(peak\) = 10 Oe is outside \[0.0002, 4\] Oe, the range set by the "
-            r"ac option of the MPMS-XL; nothing was sent",
+            r"amplitude of the drive field \(peak\) = 10 Oe is outside \[0.0002, 4\] Oe, the range set by "
+            r"the ac option of the MPMS-XL; nothing was sent",
         ),
         (
             MPMS3,
