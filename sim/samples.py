@@ -56,7 +56,7 @@ class Sample(Protocol):
 
 @runtime_checkable
 class NonlinearSample(Sample, Protocol):
-    """A body whose voltage is no straight line in the current, and which answers for many currents at once."""
+    """A body whose voltage is no straight line in the current; it answers for many currents at once."""
 
     def voltages(
         self, currents_a: NDArray[np.float64], temperature_k: float, field_oe: float, time_s: float
