@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from onnes.instruments.limits import Limits
 from onnes.instruments.moments import ScanMode
+from onnes.instruments.susceptometer import AcLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A magnetometer as its maker describes it; the modes it can scan in with their times."""
+    """A magnetometer as its maker describes it: modes it can scan in, with their times, and its ac option."""
 
     name: str
     timings: Mapping[ScanMode, Timing]
     largest_emu: float
     limits: MachineLimits
+    ac: AcLimits
 
+
+# Peak amplitudes. What an alternating moment takes beside its averaging, s: the way through the coils and
+# their nulling (a); a frequency takes one cycle at least.
+AC_BESIDES_S = 2.0
 
 MPMS3 = Machine(
     name="MPMS3",
@@ -50,6 +56,10 @@ MPMS3 = Machine(
         temperature_rate=Limits(0.01, 20.0, "K/min", "the MPMS3"),  # what MultiPyVu takes (s)
         field=Limits(-70_000.0, 70_000.0, "Oe", "the MPMS3"),  # (k)
         field_rate=Limits(0.01, 700.0, "Oe/s", "the MPMS3"),  # (k); a rate of 0 would never arrive
+    ),
+    ac=AcLimits(
+        amplitude=Limits(5e-3, 10.0, "Oe", "the ac option of the MPMS3"),  # the upper end (k), the lower (a)
+        frequency=Limits(0.1, 1000.0, "Hz", "the ac option of the MPMS3"),  # (k)
     ),
 )
 
@@ -65,5 +75,9 @@ MPMS_XL = Machine(
         temperature_rate=Limits(0.01, 10.0, "K/min", "the MPMS-XL"),  # the lower end (a), the upper (s)
         field=Limits(-70_000.0, 70_000.0, "Oe", "the MPMS-XL"),  # 7 T (k); a 5 T magnet says the station file
         field_rate=None,
+    ),
+    ac=AcLimits(
+        amplitude=Limits(2e-4, 4.0, "Oe", "the ac option of the MPMS-XL"),  # the lower end (s), the upper (k)
+        frequency=Limits(0.01, 1000.0, "Hz", "the ac option of the MPMS-XL"),  # (s)
     ),
 )

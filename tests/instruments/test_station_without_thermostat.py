@@ -9,7 +9,7 @@ import pytest
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError
-from onnes.instruments.moments import Magnetometer, MomentProgram, Scan
+from onnes.instruments.moments import Magnetometer, MeasureMoment, MomentProgram, Scan
 from onnes.instruments.open_station import open_station
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
@@ -117,7 +117,8 @@ def test_a_template_that_lacks_a_placeholder_is_found_when_the_station_opens(
 
 
 def test_a_program_for_a_mode_that_the_machine_lacks_is_refused(bare: Station) -> None:
-    program = MomentProgram("p", "t", (), Scan(mode="vsm"), 10.0)
+    step = MeasureMoment(5.0, 5.0, 1, "zfc", 60.0)
+    program = MomentProgram("p", "t", (step,), Scan(mode="vsm"), 10.0)
     with pytest.raises(ConfigurationError, match="cannot scan in mode 'vsm'; expected one of dc, rso"):
         bare.magnetometer().check(program)
 
