@@ -12,7 +12,9 @@ from typing import Any
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
-SHIPPED = ("default", "contaminated", "demo", "bad_day", "delta", "mpms3", "mpms5", "mpms_xl")
+SHIPPED = (
+    *("default", "contaminated", "demo", "bad_day", "delta", "14t", "spcs", "mpms3", "mpms5", "mpms_xl"),
+)
 
 Loc = tuple[str | int, ...]
 
