@@ -29,6 +29,10 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
     "mpms_xl": frozenset({"magnetometer"}),
     "keithley6221": frozenset({"current_source", "alternating_source"}),
     "keithley2182a": frozenset({"nanovoltmeter"}),
+    "keithley2400": frozenset({"current_source"}),
+    "keithley2450": frozenset({"current_source"}),
+    "lakeshore336": frozenset({"thermostat"}),
+    "lakeshore340": frozenset({"thermostat"}),
 }
 """The names that ``driver`` may have, and what each driver can be; ``drivers.py`` has the classes."""
 
