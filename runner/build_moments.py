@@ -15,7 +15,7 @@ from onnes.procedures.virgin_curve import VirginCurve
 from onnes.procedures.zfc_fc import ZfcFc
 from onnes.runner import block_parts, blocks
 from onnes.runner.asked_values import AskedValues, lacks
-from onnes.runner.build_measurements import magnet_options
+from onnes.runner.build_electrical import magnet_options
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.known_residual import known_residual, usual_source

@@ -15,7 +15,9 @@ from onnes.instruments.quantities import show
 from onnes.procedures.options import Settle
 from onnes.runner import block_parts, blocks, control_blocks
 from onnes.runner.asked_values import AskedValues
-from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
+from onnes.runner.build_contacts import ContactBuilder
+from onnes.runner.build_electrical import magnet_options, settle_options
+from onnes.runner.build_measurements import MeasurementBuilder
 from onnes.runner.build_moments import MomentBuilder
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.on_error import USUAL, OnError, policy
@@ -86,7 +88,8 @@ class Expansion:
         self._defaults = sequence.model.defaults
         self._history = HistoryRules(around, self._defaults.prepare, ledger)
         asked = AskedValues(around, ledger)
-        self._builder = MeasurementBuilder(around, self._defaults, ledger, self._history, asked)
+        self._resistances = MeasurementBuilder(around, self._defaults, ledger, self._history, asked)
+        self._contacts = ContactBuilder(around, self._defaults, ledger, self._history, asked)
         self._moments = MomentBuilder(around, self._defaults, ledger, self._history, asked)
 
     def steps(self) -> tuple[PlanStep, ...]:
@@ -153,8 +156,10 @@ class Expansion:
     ) -> Iterator[Action]:
         if block in blocks.BLOCKS:
             filled = self._filled(getattr(step, block), table[block], bound)
-            if isinstance(filled, blocks.ElectricalBlock):
-                yield from self._builder.measures(block, filled, place)
+            if isinstance(filled, blocks.ResistanceBlock):
+                yield from self._resistances.measures(block, filled, place)
+            elif isinstance(filled, blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck):
+                yield from self._contacts.measures(block, filled, place)
             elif isinstance(filled, blocks.MomentBlock):
                 yield from self._moments.measures(block, filled, place)
         elif not self._around.can_be_set and not (isinstance(step, WaitStep) and not step.wait.stable):
@@ -183,7 +188,8 @@ class Expansion:
                 self._ledger.refuse(table.key_places[key], text)
                 return None
             if isinstance(one.value, Typed):
-                update[key] = one.value if key == "current" else (one.value,)
+                is_single = key == "current" and not isinstance(block, blocks.CurrentVoltage)
+                update[key] = one.value if is_single else (one.value,)
                 continue
             given = Table(one.value.place)
             given[key], given.key_places[key] = one.value, one.value.place
