@@ -27,7 +27,7 @@ class MutualInductance:
     """AC moments by mutual inductance: the sine of a lock-in drives a coil, its input reads the pick-up.
 
     The pick-up is balanced, so that only the sample is seen. It gives the rate of change of the moment, which
-    leads it by a quarter of a period: with the drive ``h sin`` as the reference, a moment ``m' sin - m'' cos``
+    leads it by a quarter of a period: with a drive ``h sin`` as the reference a moment ``m' sin - m'' cos``
     gives ``x`` proportional to m'' and ``y`` to m'. The harmonics count from the crest of the drive, as in
     ``m'_n cos(n th) + m''_n sin(n th)`` for ``h cos(th)``, which is a quarter of a period of the first away
     from its zero: each harmonic turns x and y on by another quarter. Phase and background are left as they
@@ -50,7 +50,7 @@ class MutualInductance:
         pickup_v_per_hz_emu: float,
         limits: AcLimits,
     ) -> None:
-        self.lock_in = lock_in
+        self.source = self.lock_in = lock_in
         self._oe_per_volt = _PEAK * field_oe_per_a / series_ohm
         self._pickup = pickup_v_per_hz_emu
         self._limits = limits
@@ -129,8 +129,12 @@ class MutualInductance:
 
     def stop(self) -> None:
         """Take the drive to its minimum, as a sine output has no off; safe to call at any time."""
-        self._detected_hz = 0.0
+        self.forget_start()
         self.lock_in.safe_state()
+
+    def forget_start(self) -> None:
+        """Take the drive for off: somebody else made the lock-in safe."""
+        self._detected_hz = 0.0
 
     def _use(self, frequency_hz: float, harmonic: int) -> LockInUse:
         least = max(_LEAST_TAU_S, _PERIODS / frequency_hz)

@@ -13,19 +13,9 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
 SHIPPED = (
-    *(
-        "default",
-        "contaminated",
-        "demo",
-        "bad_day",
-        "delta",
-        "14t",
-        "spcs",
-        "dip",
-        "mpms3",
-        "mpms5",
-        "mpms_xl",
-    ),
+SHIPPED = (
+    *("default", "contaminated", "demo", "bad_day", "14t", "delta", "spcs", "dip", "mpms3", "mpms5", "mpms_xl"),
+)
 )
 
 Loc = tuple[str | int, ...]

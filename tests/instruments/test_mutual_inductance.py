@@ -20,7 +20,7 @@ def coil_of(moment: complex = 0j, pickup: float = PICKUP) -> tuple[MutualInducta
     lock_in = FakeLockIn(VirtualClock())
 
     def signal() -> complex:
-        """Project the rate of change of m' cos(n th) + m'' sin(n th), th = x - 90 deg, on sin and cos of n x."""
+        """Project the rate of m' cos(n th) + m'' sin(n th), th = x - 90 deg, on sin and cos of n x."""
         n, hz = lock_in.use.harmonic, lock_in.use.frequency_hz
         x, y = 0.0, 0.0
         for k in range(64):
@@ -136,4 +136,13 @@ def test_stopped_it_has_the_least_drive_and_does_not_measure() -> None:
     coil.stop()
     assert lock_in.sine_voltage == 4e-3
     with pytest.raises(ConfigurationError, match="the susceptometer is not started"):
+        coil.measure(2)
+
+
+def test_made_safe_by_somebody_else_it_is_not_started_any_more() -> None:
+    coil, lock_in = coil_of()
+    coil.start(0.1, 10.0)
+    assert coil.source.link is lock_in.link
+    coil.forget_start()
+    with pytest.raises(ConfigurationError, match="is not started"):
         coil.measure(2)

@@ -22,6 +22,8 @@ def test_its_own_reference_and_filters_are_set_and_read_back() -> None:
     pairs: Pairs = [
         ("RSRC 0", None),
         ("RSRC?", "0"),
+        ("HARM 1", None),
+        ("HARM?", "1"),
         ("FREQ 317.123", None),
         ("FREQ?", "317.123"),
         ("HARM 2", None),

@@ -160,6 +160,16 @@ def test_sets_repeat_the_run_with_conversions_of_their_own(bench: Bench) -> None
     assert seconds == pytest.approx([0.3, 0.4, 0.7, 0.8])
 
 
+def test_a_start_while_it_runs_begins_anew(bench: Bench) -> None:
+    source = running(bench, "SOUR:DELT:HIGH 1e-5;DEL 0.08;COUN 2")
+    bench.clock.sleep(0.25)
+    source.write("INIT")
+    bench.clock.sleep(0.25)
+    assert source.query("TRAC:POIN:ACT?") == "0\n"  # though the run before would have had two by now
+    bench.clock.sleep(1.0)
+    assert source.query_ascii_values("FORM:ELEM TST;:TRAC:DATA?") == pytest.approx([0.3, 0.4])
+
+
 def test_a_reading_over_the_range_overflows(bench: Bench) -> None:
     source = armed(
         bench, "SOUR:DELT:HIGH 2e-3;COUN 3;:SOUR:CURR:COMP 50", "SENS:VOLT:NPLC 1;:SENS:VOLT:RANG 0.01"
