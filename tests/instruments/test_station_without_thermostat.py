@@ -40,8 +40,9 @@ def test_the_acms_of_a_ppms_is_one_too(tmp_path: Path, open_it: Open) -> None:
     assert (flags.modes, flags.can_set) == (("dc",), False)
     assert flags.ac is not None
     assert flags.ac.frequency.high == 10_000.0
-    limits = station.limits()
-    assert (limits.field.high, limits.field.set_by) == (90_000.0, "acms-sim.toml")
+    field = station.limits().field
+    assert field is not None
+    assert (field.high, field.set_by) == (90_000.0, "acms-sim.toml")
 
 
 def test_a_look_at_it_finds_no_temperature_and_no_error(bare: Station) -> None:
