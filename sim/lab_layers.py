@@ -12,7 +12,7 @@ from typing import Any
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
-SHIPPED = ("default", "contaminated", "demo", "bad_day", "mpms3", "mpms5", "mpms_xl", "acms")
+SHIPPED = ("default", "contaminated", "demo", "bad_day", "mpms3", "mpms5", "mpms_xl", "acms", "susceptometer")
 
 Loc = tuple[str | int, ...]
 
