@@ -26,6 +26,7 @@ from onnes.sim.magnet import Magnet, MagnetSettings
 from onnes.sim.magnetometer import Magnetometer
 from onnes.sim.magnetometer_machines import MagnetometerSettings
 from onnes.sim.mounting import Mounting
+from onnes.sim.opening_contacts import watch_contacts
 from onnes.sim.samples import MagneticSample, Sample, check_sample
 from onnes.sim.sequencer import MultiVuFolders, Sequencer
 from onnes.sim.susceptometer import Coil, CoilSettings
@@ -148,6 +149,7 @@ def load_lab(
         _add_magnetometer(lab, file.magnetometer, mounting.on_magnetometer(), multivu)
         clock.attend(partial(_let_go_on, lab))
     _plan_faults(lab, file, Problems(layers))
+    watch_contacts(lab, file.read)
     return lab
 
 
@@ -193,6 +195,9 @@ def _checked(
         for place, reference in enumerate(file.reference):
             _check_port(reference.port, instruments, ("reference", place, "port"), problems)
             _check_port(reference.source, instruments, ("reference", place, "from"), problems)
+    for name, settings in instruments.items():
+        for key, text in settings.conflicts(instruments):
+            problems.add(f"{key} of {name!r} {text}", ("instrument", name, key))
     sample = data.get("sample")
     if isinstance(sample, Mapping):
         _check_sample(sample, problems)
