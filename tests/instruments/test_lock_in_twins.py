@@ -8,11 +8,14 @@ import pytest
 from pymeasure.adapters import VISAAdapter
 
 from onnes.instruments.clock import VirtualClock
+from onnes.instruments.conductance import Modulation
 from onnes.instruments.errors import InstrumentFault
 from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.lock_in_bridge import LockInBridge
+from onnes.instruments.lock_in_conductance import LockInConductance
 from onnes.instruments.lock_ins import LockInUse
+from onnes.instruments.protocols import Resistance
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.sr830 import SR830
 from onnes.instruments.sr860 import SR860
@@ -20,6 +23,7 @@ from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.visa import open_adapter, open_library
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
 from onnes.sim.lab_file import load_lab
+from onnes.sim.samples import make_sample
 
 LAB = """
 [lab]
@@ -62,10 +66,42 @@ gamma_t = 0.06
 port = "sr830.sine"
 loop = "I"
 series_ohm = 1000.0
+[[drive]]
+port = "k6221.out"
+loop = "I"
+[[read]]
+port = "k2182a.ch1"
+loop = "I"
+emf_nv = 300
 [[read]]
 port = "sr830.A"
 loop = "I"
 lead_ohm = 12
+"""
+
+CONTACT = """
+[lab]
+strict = true
+[cryostat]
+start_k = 4.2
+[sample]
+model = "pointcontact"
+normal_ohm = 20.0
+[[drive]]
+port = "k6221.out"
+loop = "J"
+[[read]]
+port = "sr830.A"
+loop = "J"
+lead_ohm = 12
+[[read]]
+port = "k2182a.ch1"
+loop = "J"
+emf_nv = 3000
+lead_ohm = 12
+[[reference]]
+port = "sr830.ref"
+from = "k6221.phase_marker"
 """
 
 Opening = Callable[[int], VISAAdapter]
@@ -106,12 +142,16 @@ def at(lab: VirtualLab, request: pytest.FixtureRequest) -> Iterator[Opening]:
 
 @pytest.fixture
 def sr830(at: Opening, clock: VirtualClock) -> SR830:
-    return SR830(at(8), clock=clock)
+    lock_in = SR830(at(8), clock=clock)
+    assert "SR830" in lock_in.connect()
+    return lock_in
 
 
 @pytest.fixture
 def sr860(at: Opening, clock: VirtualClock) -> SR860:
-    return SR860(at(9), clock=clock)
+    lock_in = SR860(at(9), clock=clock)
+    assert "SR860" in lock_in.connect()
+    return lock_in
 
 
 @pytest.fixture
@@ -153,7 +193,6 @@ def source(at: Opening, clock: VirtualClock) -> Keithley6221:
     ],
 )
 def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, value: object) -> None:
-    assert "SR830" in sr830.connect()
     _got_set_got(sr830, name, value)
 
 
@@ -161,7 +200,7 @@ def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, 
     ("name", "value"),
     [
         ("sine_voltage", 1e-9),
-        ("sine_voltage", 1.234567),
+        ("sine_voltage", 1.23456),
         ("sine_dc_level", -0.5),
         ("frequency", 317.123),
         ("internalfrequency", 500e3),
@@ -174,7 +213,7 @@ def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, 
         ("filter_slope", 24),
         ("filter_synchronous", True),
         ("filter_advanced", True),
-        ("harmonic", 99),
+        ("harmonic", 5),
         ("harmonicdual", 99),
         ("timebase", 1),
         ("dcmode", "DIF"),
@@ -200,7 +239,6 @@ def test_each_property_of_the_sr830_is_got_set_and_got(sr830: SR830, name: str, 
     ],
 )
 def test_each_property_of_the_sr860_is_got_set_and_got(sr860: SR860, name: str, value: object) -> None:
-    assert "SR860" in sr860.connect()
     _got_set_got(sr860, name, value)
 
 
@@ -297,17 +335,20 @@ def test_the_buffer_gives_as_many_points_as_were_recorded(
 # --- resistance
 
 
+def by_reversal(at: Opening, source: Keithley6221, clock: VirtualClock) -> Resistance:
+    bridge = ReversalBridge(source, Keithley2182A(at(7), clock=clock), compliance_v=1.0, ramp_a_per_s=1e-3)
+    bridge.start(1e-4)
+    found = bridge.measure(30)
+    bridge.stop()
+    return found
+
+
 @pytest.mark.parametrize("model", ["sr830", "sr860"])
 def test_lock_in_and_reversal_give_one_resistance(
     model: str, at: Opening, source: Keithley6221, clock: VirtualClock, request: pytest.FixtureRequest
 ) -> None:
     lock_in: StanfordLockIn = request.getfixturevalue(model)
-    by_reversal = ReversalBridge(
-        source, Keithley2182A(at(7), clock=clock), compliance_v=1.0, ramp_a_per_s=1e-3
-    )
-    by_reversal.start(1e-4)
-    direct = by_reversal.measure(30)
-    by_reversal.stop()
+    direct = by_reversal(at, source, clock)
     bridge = LockInBridge(source, lock_in, compliance_v=1.0, ramp_a_per_s=1e-3)
     bridge.start(1e-4)
     found = bridge.measure(10)
@@ -322,14 +363,54 @@ def test_lock_in_and_reversal_give_one_resistance(
 
 
 @pytest.mark.parametrize("text", [OWN_SINE])
-def test_its_own_sine_through_a_resistor_gives_the_resistance_too(
-    sr830: SR830, lab: VirtualLab, clock: VirtualClock
+def test_its_own_sine_through_a_resistor_gives_that_resistance_too(
+    sr830: SR830, at: Opening, source: Keithley6221, clock: VirtualClock
 ) -> None:
+    direct = by_reversal(at, source, clock)
     bridge = LockInBridge(sr830, sr830, compliance_v=10.0, ramp_a_per_s=1e-3, series_ohm=1000.0)
     bridge.start(1e-4)
-    found = bridge.measure(5)
+    found = bridge.measure(10)
     bridge.stop()
-    truth = lab.samples["I"].voltage(1e-4, 300.0, 0.0, clock.now()) / 1e-4
     assert found.flags == ()
-    assert found.resistance == pytest.approx(truth, rel=2e-3)
+    error = math.hypot(direct.resistance_error, found.resistance_error)
+    assert found.resistance == pytest.approx(direct.resistance, abs=4.0 * error)
     assert sr830.sine_voltage == 4e-3
+
+
+# --- contacts
+
+
+@pytest.mark.parametrize("text", [CONTACT])
+@pytest.mark.parametrize(("by_meter", "step_v", "close_v"), [(True, 1e-3, 3e-6), (False, 2.5e-4, 3e-5)])
+def test_the_conductance_of_a_contact_is_the_slope_of_its_current(
+    by_meter: bool,
+    step_v: float,
+    close_v: float,
+    sr830: SR830,
+    at: Opening,
+    source: Keithley6221,
+    clock: VirtualClock,
+) -> None:
+    contact = make_sample({"model": "pointcontact", "normal_ohm": 20.0}, "test")
+    bias_meter = Keithley2182A(at(7), clock=clock) if by_meter else None
+    meter = LockInConductance(source, sr830, bias_meter, compliance_v=0.5, ramp_a_per_s=1e-3)
+    # 10 time constants settle a filter of 12 dB to 5e-4
+    meter.start(Modulation(2e-4, 10.0, LockInUse(317.0, 0.1, 12)))
+    n = round(8e-3 / step_v)
+    found = list(meter.curve([k * step_v for k in range(-n, n + 1)]))
+    meter.stop()
+
+    def volts(amps: float) -> float:
+        return contact.voltage(amps, 4.2, 0.0, 0.0)
+
+    for point in found:
+        assert point.flags == ()
+        assert point.bias == pytest.approx(point.bias_setpoint, abs=0.35 * step_v)
+        assert point.bias == pytest.approx(volts(point.current), abs=close_v)
+        small = 1e-4 / 20.0  # half of the modulation, which smears by less than the tolerance
+        slope = (volts(point.current + small) - volts(point.current - small)) / (2.0 * small)
+        assert point.conductance == pytest.approx(1.0 / slope, rel=5e-3)  # physics.md 6: noise of G
+        assert point.modulation == pytest.approx(2e-4, rel=0.1)
+        assert 0.0 < point.conductance_error < 1e-3 * point.conductance
+    assert not source.source_enabled
+    assert source.check_errors() == sr830.check_errors() == []

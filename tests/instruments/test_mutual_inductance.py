@@ -142,7 +142,7 @@ def test_stopped_it_has_the_least_drive_and_does_not_measure() -> None:
 def test_made_safe_by_somebody_else_it_is_not_started_any_more() -> None:
     coil, lock_in = coil_of()
     coil.start(0.1, 10.0)
-    assert coil.source is lock_in
+    assert coil.source.link is lock_in.link
     coil.forget_start()
     with pytest.raises(ConfigurationError, match="is not started"):
         coil.measure(2)
