@@ -37,12 +37,20 @@ class Machine:
     timings: Mapping[ScanMode, Timing]
     largest_emu: float
     limits: MachineLimits
-    ac: AcLimits
+    ac: AcLimits  # amplitudes are peak
 
 
-# Peak amplitudes. What an alternating moment takes beside its averaging, s: the way through the coils and
-# their nulling (a); a frequency takes one cycle at least.
-AC_BESIDES_S = 2.0
+_AC_BESIDES_S = 2.0  # of an alternating moment: the way through the coils and their nulling (a)
+
+
+def ac_point_s(frequency_hz: float, averaging_s: float) -> float:
+    """Return about how long an alternating moment takes, s, without a change of temperature or field before.
+
+    >>> ac_point_s(10.0, 10.0), ac_point_s(0.1, 1.0)
+    (12.0, 12.0)
+    """
+    return max(averaging_s, 1.0 / frequency_hz) + _AC_BESIDES_S
+
 
 MPMS3 = Machine(
     name="MPMS3",
@@ -79,5 +87,23 @@ MPMS_XL = Machine(
     ac=AcLimits(
         amplitude=Limits(2e-4, 4.0, "Oe", "the ac option of the MPMS-XL"),  # the lower end (s), the upper (k)
         frequency=Limits(0.01, 1000.0, "Hz", "the ac option of the MPMS-XL"),  # (s)
+    ),
+)
+
+ACMS = Machine(
+    name="ACMS",
+    timings={"dc": Timing(per_scan_s=1.0, besides_s=3.0)},  # extraction: a point in some seconds (k, a)
+    largest_emu=5.0,  # (k)
+    limits=MachineLimits(
+        temperature=Limits(1.9, 400.0, "K", "the PPMS"),  # (k)
+        temperature_rate=Limits(0.01, 20.0, "K/min", "the PPMS"),  # (k)
+        field=Limits(
+            -160_000.0, 160_000.0, "Oe", "the PPMS"
+        ),  # 16 T (k); a smaller magnet says the station file
+        field_rate=Limits(10.0, 190.0, "Oe/s", "the PPMS"),  # (k)
+    ),
+    ac=AcLimits(
+        amplitude=Limits(2e-3, 15.0, "Oe", "the ACMS"),  # (k)
+        frequency=Limits(10.0, 10_000.0, "Hz", "the ACMS"),  # (k)
     ),
 )

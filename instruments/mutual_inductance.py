@@ -57,6 +57,7 @@ class MutualInductance:
         self._readings = LockInReadings(lock_in)
         self._detected_hz = 0.0  # 0: not started
         self._harmonic = 1
+        self._seen: dict[int, float] = {}  # the last signal of a harmonic, V rms per Oe and Hz
 
     @property
     def ac_limits(self) -> AcLimits:
@@ -80,6 +81,8 @@ class MutualInductance:
     def start(self, amplitude_oe: float, frequency_hz: float, harmonic: int = 1) -> None:
         """Drive with ``amplitude_oe`` (peak) at ``frequency_hz``, find the full scale and settle.
 
+        The search for the full scale starts at the one that fitted the harmonic last, scaled to the drive.
+
         Raises:
             LimitError: if any is beyond the record; nothing was sent. Also if the sine has no step within
                 1 % of the amplitude; the drive is at its minimum then.
@@ -95,7 +98,9 @@ class MutualInductance:
             self.lock_in.set_sine(amplitude_oe / self._oe_per_volt)
             self._refuse_a_coarse_step(amplitude_oe)
             self._readings.unsettle()
-            self._readings.find_range()
+            self._readings.find_range(
+                self._seen.get(harmonic, math.inf) * amplitude_oe * harmonic * frequency_hz
+            )
         except BaseException:  # a Ctrl-C, too, must not leave a drive on; it is raised again
             self.stop()
             raise
@@ -116,6 +121,9 @@ class MutualInductance:
                 "the susceptometer is not started; start() sets amplitude and frequency first"
             )
         found = self._readings.average(readings)
+        if "overload" not in found.flags:
+            drive = self.amplitude_oe * self._detected_hz
+            self._seen[self._harmonic] = math.hypot(found.x, found.y) / drive
         emu_per_volt = _PEAK / (self._pickup * self._detected_hz)
         moment = emu_per_volt * complex(found.x, found.y) * (-1j) ** (2 - self._harmonic)
         errors = (found.y_error, found.x_error) if self._harmonic % 2 else (found.x_error, found.y_error)

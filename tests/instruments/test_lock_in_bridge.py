@@ -187,6 +187,15 @@ def test_an_unlocked_reference_and_compliance_are_flagged() -> None:
     assert bridge.measure(2).flags == ("compliance", "unlock")
 
 
+def test_without_a_reference_the_range_stays_for_what_comes_after() -> None:
+    bridge, _, lock_in = bridge_of()
+    bridge.start(CURRENT)
+    fitting = lock_in.sensitivity
+    lock_in.signal, lock_in.flags = lambda: 0j, lambda: ("unlock",)
+    bridge.measure(2)
+    assert lock_in.sensitivity == fitting
+
+
 def test_nothing_is_measured_before_a_start_or_after_a_stop() -> None:
     bridge, source, _ = bridge_of()
     bridge.start(CURRENT)

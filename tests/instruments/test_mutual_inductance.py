@@ -146,3 +146,15 @@ def test_made_safe_by_somebody_else_it_is_not_started_any_more() -> None:
     coil.forget_start()
     with pytest.raises(ConfigurationError, match="is not started"):
         coil.measure(2)
+
+
+def test_the_next_drive_settles_once_on_the_range_that_the_last_one_tells() -> None:
+    coil, lock_in = coil_of(-4.4e-3 + 0j)
+    coil.start(0.1, 10.0)
+    first_s = lock_in.link.clock.now()
+    coil.measure(2)
+    began = lock_in.link.clock.now()
+    coil.start(0.5, 100.0)
+    assert lock_in.link.clock.now() - began == pytest.approx(0.3 * 15.91)
+    assert first_s > 1.9 * 0.3 * 15.91
+    assert coil.measure(2).in_phase == pytest.approx(-4.4e-3)

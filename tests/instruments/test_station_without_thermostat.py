@@ -33,6 +33,18 @@ def bare(bare_file: StationFile, open_it: Open) -> Station:
     return open_it(bare_file)
 
 
+def test_the_acms_of_a_ppms_is_one_too(tmp_path: Path, open_it: Open) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "stations")
+    station = open_it(load_station_file(tmp_path / "stations" / "acms-sim.toml"))
+    flags = station.magnetometer().flags
+    assert (flags.modes, flags.can_set) == (("dc",), False)
+    assert flags.ac is not None
+    assert flags.ac.frequency.high == 10_000.0
+    field = station.limits().field
+    assert field is not None
+    assert (field.high, field.set_by) == (90_000.0, "acms-sim.toml")
+
+
 def test_a_look_at_it_finds_no_temperature_and_no_error(bare: Station) -> None:
     found = bare.look()
     assert (found.temperature, found.temperature_setpoint, found.field) == (None, None, None)
