@@ -160,7 +160,7 @@ class Demodulator:
     def output(self, t: float) -> complex:
         """Return X + iY at ``t``, V rms."""
         listening = self.listening
-        density = self._density(t)
+        density = self.noise_density(t)
         if listening.tau_s < _INSTANT_S:
             n = 2 * microseconds(t)
             noise = complex(white(self._key, n), white(self._key, n + 1))
@@ -196,7 +196,8 @@ class Demodulator:
         back = cmath.exp(-1j * listening.phase)
         return found * back, [(hz, other * back) for hz, other in others]
 
-    def _density(self, t: float) -> float:
+    def noise_density(self, t: float) -> float:
+        """Return the noise at the input at the detected frequency, V/sqrt(Hz)."""
         hz = self.listening.harmonic * self.reference(t).hz
         if not hz:
             return 0.0

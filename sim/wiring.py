@@ -237,9 +237,10 @@ class Wiring:
     def set_reference(self, port: str, t: float, hz: float, phase: float = 0.0) -> None:
         """Let ``port`` give the reference ``sin(2 pi hz t + phase)`` from ``t`` on; 0 Hz is none."""
         given = self._given.get(port)
-        if given is None:
+        reference = Reference(hz, phase)
+        if given is None or given.at(t) == reference:
             return
-        given.set(t, Reference(hz, phase))
+        given.set(t, reference)
         for taker, source in self._taken.items():
             if source == port and taker in self._listeners:
                 self._listeners[taker](t)

@@ -55,7 +55,13 @@ def test_a_lab_file_is_opened_by_its_path(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     manager = pyvisa.ResourceManager("mine.toml@onnes")
     try:
-        assert manager.list_resources() == ("GPIB0::15::INSTR", "GPIB0::3::INSTR", "GPIB0::7::INSTR")
+        assert manager.list_resources() == (
+            "GPIB0::15::INSTR",
+            "GPIB0::3::INSTR",
+            "GPIB0::7::INSTR",
+            "GPIB0::8::INSTR",
+            "ASRL3::INSTR",
+        )
         found = cast(OnnesVisaLibrary, manager.visalib).provenance()
         assert found == {"backend": "simulated", "lab": "mine", "seed": 11, "sha256": found["sha256"]}
         assert find_lab(str(file.resolve())) is find_lab(lab_key("mine.toml"))
@@ -150,6 +156,8 @@ def test_names_are_matched_in_any_case_and_form(bench: Bench) -> None:
         SOURCE,
         "TCPIP0::192.168.0.12::1394::SOCKET",
         METER,
+        "GPIB0::8::INSTR",
+        "ASRL3::INSTR",
     )
     assert bench.manager.list_resources("GPIB?*::7::?*") == (METER,)
 
