@@ -51,7 +51,7 @@ class SusceptibilityBuilder(ElectricalBuilder):
         ]
         if self.around.magnetometer is not None and not coils:
             builder = MomentBuilder(self.around, self.defaults, self.ledger, self.history, self.asked)
-            yield from builder.susceptibilities(filled, fields, self._shared(filled))
+            yield from builder.susceptibilities(filled, temperatures, fields, self._shared(filled))
             return
         yield from self._through_a_coil(filled, temperatures, fields)
 

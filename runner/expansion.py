@@ -19,6 +19,7 @@ from onnes.runner.build_contacts import ContactBuilder
 from onnes.runner.build_electrical import magnet_options, settle_options
 from onnes.runner.build_measurements import MeasurementBuilder
 from onnes.runner.build_moments import MomentBuilder
+from onnes.runner.build_susceptibility import SusceptibilityBuilder
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.on_error import USUAL, OnError, policy
 from onnes.runner.plan_limits import Demand
@@ -90,6 +91,7 @@ class Expansion:
         asked = AskedValues(around, ledger)
         self._resistances = MeasurementBuilder(around, self._defaults, ledger, self._history, asked)
         self._contacts = ContactBuilder(around, self._defaults, ledger, self._history, asked)
+        self._susceptibilities = SusceptibilityBuilder(around, self._defaults, ledger, self._history, asked)
         self._moments = MomentBuilder(around, self._defaults, ledger, self._history, asked)
 
     def steps(self) -> tuple[PlanStep, ...]:
@@ -160,6 +162,8 @@ class Expansion:
                 yield from self._resistances.measures(block, filled, place)
             elif isinstance(filled, blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck):
                 yield from self._contacts.measures(block, filled, place)
+            elif isinstance(filled, blocks.AcSusceptibility):
+                yield from self._susceptibilities.measures(block, filled, place)
             elif isinstance(filled, blocks.MomentBlock):
                 yield from self._moments.measures(block, filled, place)
         elif not self._around.can_be_set and not (isinstance(step, WaitStep) and not step.wait.stable):
