@@ -2,7 +2,8 @@
 
     uv run python benchmarks/visa_query.py
 
-Target: at most 15 us, for a lock-in with a past to filter 150 us. The lab is in virtual time: the latency of the bus passes in lab time, not here.
+Target: at most 15 us, for a lock-in with a past to filter 150 us. The lab is in virtual time: the latency of
+the bus passes in lab time, not here.
 """
 
 import tempfile
