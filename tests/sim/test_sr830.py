@@ -81,7 +81,8 @@ def test_the_outputs_are_of_one_instant(bench: Bench, lock_in: Any) -> None:
     lock_in.write("PHAS 30")
     bench.clock.sleep(5.0)
     x, y, r, angle, aux, hz = map(float, lock_in.query("SNAP? 1,2,3,4,5,9").split(","))
-    assert (r, aux, hz) == (pytest.approx(math.hypot(x, y), rel=1e-5), 0.0, HZ)
+    assert r == pytest.approx(math.hypot(x, y), rel=1e-5)
+    assert (aux, hz) == (0.0, HZ)
     assert angle == pytest.approx(-30.0, abs=0.01)
     assert [float(lock_in.query(f"OUTP? {n}")) for n in (1, 2, 3, 4)] == pytest.approx(
         [x, y, r, angle], rel=1e-3
@@ -194,7 +195,8 @@ def test_the_sine_output_follows_an_external_reference(make_bench: MakeBench) ->
     bench.lab.wiring.set_reference("k6221.phase_marker", bench.lab.now(), 31.0, 0.7)
     driven = bench.lab.wiring.output("sr830.sine").at(bench.lab.now()).tone
     assert driven is not None
-    assert (driven.hz, driven.peak, driven.phase) == (31.0, pytest.approx(math.sqrt(2) / 1e5), 0.7)
+    assert (driven.hz, driven.phase) == (31.0, 0.7)
+    assert driven.peak == pytest.approx(math.sqrt(2) / 1e5)
     bench.clock.sleep(5.0)
     assert abs(float(lock_in.query("OUTP? 4"))) < 0.1
 
@@ -290,7 +292,7 @@ def test_a_buffer_that_nobody_asks_fills_all_the_same(bench: Bench, lock_in: Any
     ("kind", "args", "change"), [("offset", {"volts": 1e-4}, 1e-4), ("drift", {"volts_per_s": 1e-5}, 1e-4)]
 )
 def test_faults_of_the_input_reach_both_outputs(
-    kind: Any, args: dict[str, float], change: float, bench: Bench, lock_in: Any
+    kind: Any, args: dict[str, Any], change: float, bench: Bench, lock_in: Any
 ) -> None:
     listening(bench, lock_in, 1e-3)
     before = np.array([float(text) for text in lock_in.query("SNAP? 1,2").split(",")])
