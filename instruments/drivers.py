@@ -10,6 +10,8 @@ from onnes.instruments.lakeshore import LakeShore336, LakeShore340
 from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
 from onnes.instruments.multivu import MultiVu
 from onnes.instruments.ppms import PPMS
+from onnes.instruments.sr830 import SR830
+from onnes.instruments.sr860 import SR860
 
 Instrument = (
     PPMS
@@ -21,6 +23,8 @@ Instrument = (
     | Keithley2400
     | Keithley2450
     | Keithley2182A
+    | SR830
+    | SR860
 )
 
 CLASSES: Mapping[str, type[Instrument]] = {
@@ -32,6 +36,8 @@ CLASSES: Mapping[str, type[Instrument]] = {
     "keithley2182a": Keithley2182A,
     "keithley2400": Keithley2400,
     "keithley2450": Keithley2450,
+    "sr830": SR830,
+    "sr860": SR860,
     "lakeshore336": LakeShore336,
     "lakeshore340": LakeShore340,
 }

@@ -29,6 +29,8 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
     "mpms_xl": frozenset({"magnetometer"}),
     "keithley6221": frozenset({"current_source", "alternating_source"}),
     "keithley2182a": frozenset({"nanovoltmeter"}),
+    "sr830": frozenset({"lock_in"}),
+    "sr860": frozenset({"lock_in"}),
     "keithley2400": frozenset({"current_source"}),
     "keithley2450": frozenset({"current_source"}),
     "lakeshore336": frozenset({"thermostat"}),

@@ -6,7 +6,9 @@ from contextlib import suppress
 from typing import ClassVar
 
 from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
 from pymeasure.instruments.keithley import Keithley6221 as PyMeasureKeithley6221
+from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, OnnesError
@@ -49,6 +51,11 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
         "source_delay": "s",
         "delta_high_source": "A",
         "delta_low_source": "A",
+        "conductance_start": "A",
+        "conductance_stop": "A",
+        "conductance_step": "A",
+        "conductance_delta": "A",
+        "conductance_delay": "s",
         "waveform_frequency": "Hz",
         "waveform_amplitude": "A",
         "waveform_offset": "A",
@@ -57,6 +64,50 @@ class Keithley6221(StrictInstrument, PyMeasureKeithley6221):
     }
     resolutions: ClassVar[Mapping[str, float]] = {"source_compliance": 0.01}  # specifications: 10 mV
     source_enabled: bool
+
+    conductance_start = Instrument.control(
+        ":SOUR:DCON:STAR?",
+        ":SOUR:DCON:STAR %g",
+        """Control the first current of the staircase of differential conductance, A.""",
+        validator=strict_range,
+        values=(-0.105, 0.105),
+    )
+    conductance_stop = Instrument.control(
+        ":SOUR:DCON:STOP?",
+        ":SOUR:DCON:STOP %g",
+        """Control the last current of the staircase, A.""",
+        validator=strict_range,
+        values=(-0.105, 0.105),
+    )
+    conductance_step = Instrument.control(
+        ":SOUR:DCON:STEP?",
+        ":SOUR:DCON:STEP %g",
+        """Control the step of the staircase, A; its direction is that of start and stop.""",
+        validator=strict_range,
+        values=(1e-13, 0.105),
+    )
+    conductance_delta = Instrument.control(
+        ":SOUR:DCON:DELT?",
+        ":SOUR:DCON:DELT %g",
+        """Control what is added to the staircase and taken away in turns, A.""",
+        validator=strict_range,
+        values=(0.0, 0.105),
+    )
+    conductance_delay = Instrument.control(
+        ":SOUR:DCON:DEL?",
+        ":SOUR:DCON:DEL %g",
+        """Control the time from the change of the current to the conversion, s.""",
+        validator=strict_range,
+        values=(1e-3, 9999.999),
+    )
+    conductance_compliance_abort_enabled = Instrument.control(
+        ":SOUR:DCON:CAB?",
+        ":SOUR:DCON:CAB %d",
+        """Control whether the compliance ends differential conductance (bool).""",
+        validator=strict_discrete_set,
+        values={True: 1, False: 0},
+        map_values=True,
+    )
     current_limits: ClassVar[Limits] = Limits(-0.105, 0.105, "A", "the Keithley 6221")
     wave_frequency_limits: ClassVar[Limits] = Limits(1e-3, 1e5, "Hz", "the Keithley 6221")
 

@@ -9,8 +9,8 @@ from onnes.instruments.lock_ins import LockInReading, LockInUse
 from onnes.instruments.stanford_lock_in import StanfordLockIn
 
 # After so many time constants the correlation of white noise behind n equal poles has fallen below 5 %: for
-# one to four poles it is exp(-u) times 1, 1 + u, 1 + u + u^2/3, 1 + u + 2u^2/5 + u^3/15, of the autocorrelation
-# of t^(n-1) exp(-t/tau). Readings closer than that repeat one another, and their scatter is no error.
+# one to four poles it is exp(-u) times 1, 1 + u, 1 + u + u^2/3, 1 + u + 2u^2/5 + u^3/15, which follows from
+# their response t^(n-1) exp(-t/tau). Readings closer than that repeat one another; their scatter is no error.
 INDEPENDENT_TAU: Final = {6: 3.0, 12: 4.75, 18: 6.0, 24: 7.0}
 
 # An output clips at 109 % of full scale, so the signal that overloads it is larger than what it reads (a).
@@ -52,6 +52,7 @@ class LockInReadings:
         self._settled_at = 0.0
         self._fitted_for = 0.0
         self._least = 0.0
+        self._is_overloaded = False
 
     def listen(self, use: LockInUse, *, reference: Literal["internal", "external"]) -> None:
         """Set up the lock-in, which raises as its :meth:`~StanfordLockIn.listen`."""
@@ -59,9 +60,10 @@ class LockInReadings:
         self._use = use
         self.unsettle()
 
-    def unsettle(self) -> None:
-        """Let the next reading wait until the filter has settled from now on."""
-        self._settled_at = self._clock.now() + self._use.settle_s
+    def unsettle(self, settle_s: float | None = None) -> None:
+        """Let the next reading wait until the filter has settled from now on: for ``settle_s``, or fully."""
+        wait_s = self._use.settle_s if settle_s is None else settle_s
+        self._settled_at = max(self._settled_at, self._clock.now() + wait_s)
 
     def find_range(self) -> None:
         """Choose the full scale from the largest one down, each settled.
@@ -72,28 +74,23 @@ class LockInReadings:
         self._least = self._fitted_for = 0.0
         if self._lock_in.fit_range(math.inf):
             self.unsettle()
-        for _ in range(_MOST_RANGES):
-            self._wait()
-            if not self._fit([self._lock_in.take()]):
-                return
-        raise InstrumentFault(
-            f"{self._lock_in.name} finds no full scale that keeps fitting in {_MOST_RANGES} changes; "
-            "look for a contact that opens and closes"
-        )
+        self._settle_range()
 
     def take(self) -> LockInReading:
         """Take one settled reading, with the status since one time constant before it; the range stays."""
-        self._clock.sleep_until(self._settled_at - self._use.time_constant_s)
-        self._wait()
+        self._forget_at(self._settled_at - self._use.time_constant_s)
+        self._clock.sleep_until(self._settled_at)
         return self._lock_in.take()
 
     def average(self, readings: int) -> Averaged:
         """Take independent readings, two at least, and fit the range for the next point to them.
 
         Raises:
-            InstrumentFault: if they overload the largest range.
+            InstrumentFault: if they overload the largest range, or none keeps fitting after an overload.
         """
-        self._wait()
+        if self._is_overloaded:
+            self._settle_range()
+        self._forget_at(self._settled_at)
         spacing = INDEPENDENT_TAU[self._use.slope_db] * self._use.time_constant_s
         taken = []
         for _ in range(max(2, readings)):
@@ -110,14 +107,25 @@ class LockInReadings:
         """Fit the range to one reading for the next; say whether it changed; raises as :meth:`average`."""
         return self._fit([reading])
 
-    def _wait(self) -> None:
-        """Wait until the filter has settled, and forget what latched until then."""
-        self._clock.sleep_until(self._settled_at)
+    def _settle_range(self) -> None:
+        """Change the range until it fits, each settled."""
+        for _ in range(_MOST_RANGES):
+            if not self._fit([self.take()]):
+                return
+        raise InstrumentFault(
+            f"{self._lock_in.name} finds no full scale that keeps fitting in {_MOST_RANGES} changes; "
+            "look for a contact that opens and closes"
+        )
+
+    def _forget_at(self, time: float) -> None:
+        """Wait until ``time``, if that is to come, and forget what latched until then."""
+        self._clock.sleep_until(time)
         self._lock_in.take()
 
     def _fit(self, taken: list[LockInReading]) -> bool:
         signal = max(math.hypot(reading.x, reading.y) for reading in taken)
-        if any("overload" in reading.flags for reading in taken):
+        self._is_overloaded = any("overload" in reading.flags for reading in taken)
+        if self._is_overloaded:
             wider = _WIDER * max(signal, self._fitted_for)
             if signal < self._fitted_for:
                 self._least = wider

@@ -121,14 +121,14 @@ class RelayedKeithley2182A(Keithley2182A):
             found = self._heard_at(speed)
             if found is not None:
                 raise ConfigurationError(
-                    f"{self.name} answers at {found} baud, but the serial line of {relay.source.name} is set to "
-                    f"{speed}; write baud = {found} for {self.name} in the station file, or set the meter to "
-                    f"{speed} on its front panel"
+                    f"{self.name} answers at {found} baud, but the serial line of {relay.source.name} is set "
+                    f"to {speed}; write baud = {found} for {self.name} in the station file, or set the meter "
+                    f"to {speed} on its front panel"
                 )
             raise CommunicationError(
-                f"{self.name} does not answer on the serial line of {relay.source.name}, which is set to {speed} "
-                "baud, nor at any other speed; look at the cable, and set the meter to RS-232 (from the factory "
-                "it has 9600 baud)"
+                f"{self.name} does not answer on the serial line of {relay.source.name}, which is set to "
+                f"{speed} baud, nor at any other speed; look at the cable, and set the meter to RS-232 (from "
+                "the factory it has 9600 baud)"
             )
         return super().connect()
 

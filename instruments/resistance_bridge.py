@@ -144,10 +144,8 @@ def triples_of(readings: int) -> int:
 
 def resistance_of(triples: Sequence[Triple], current: float, flags: tuple[str, ...]) -> Resistance:
     """Return what at least two triples at +-``current``, A, say together."""
-    parts = [triple.reversing for triple in triples]
-    n = len(parts)
-    voltage = sum(parts) / n
-    scatter = math.sqrt(sum((part - voltage) ** 2 for part in parts) / (n - 1) / n)
+    n = len(triples)
+    voltage, scatter = mean_and_error([triple.reversing for triple in triples])
     emfs = [triple.emf for triple in triples]
     return Resistance(
         voltage=voltage,
@@ -155,14 +153,21 @@ def resistance_of(triples: Sequence[Triple], current: float, flags: tuple[str, .
         resistance=voltage / current,
         resistance_error=scatter / current,
         emf=sum(emfs) / n,
-        emf_drift=_slope([triple.times[1] for triple in triples], emfs),
+        emf_drift=slope([triple.times[1] for triple in triples], emfs),
         readings=tuple(v for triple in triples for v in triple.volts),
         flags=flags,
         signs=SIGNS * n,
     )
 
 
-def _slope(times: Sequence[float], values: Sequence[float]) -> float:
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean of at least two values that share nothing, and its standard error."""
+    n = len(values)
+    mean = sum(values) / n
+    return mean, math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n)
+
+
+def slope(times: Sequence[float], values: Sequence[float]) -> float:
     """Return the slope of the straight line through the values, by least squares."""
     n = len(times)
     t0, v0 = sum(times) / n, sum(values) / n

@@ -9,6 +9,7 @@ from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from onnes.instruments.limits import Limits
 from onnes.instruments.stanford_lock_in import StanfordLockIn
+from onnes.instruments.strict import confirm
 
 # The input ranges by the largest voltage, V peak, in the order of their numbers.
 _INPUT_RANGES = {1.0: "1V", 0.3: "300M", 0.1: "100M", 0.03: "30M", 0.01: "10M"}
@@ -40,7 +41,7 @@ class SR860(StanfordLockIn, srs.SR860):
     go together: the range is the smallest that holds the peaks of a full scale.
     """
 
-    model: ClassVar[str] = "SR860"
+    model_name: ClassVar[str] = "SR860"
     units: ClassVar[Mapping[str, str]] = {
         "sine_voltage": "V",
         "sine_dc_level": "V",
@@ -54,7 +55,6 @@ class SR860(StanfordLockIn, srs.SR860):
         **{f"{name}{n}": "V" for name in ("aux_out_", "dac") for n in range(1, 5)},
     }
     resolutions: ClassVar[Mapping[str, float]] = {
-        "sine_voltage": 1e-9,  # (k)
         "sine_dc_level": 1e-4,  # (k)
         "phase": 1e-6,  # (k)
         **{f"{name}{n}": 1e-3 for name in ("aux_out_", "dac") for n in range(1, 5)},  # (k)
@@ -128,6 +128,17 @@ class SR860(StanfordLockIn, srs.SR860):
     sine_dclevelpreset1, sine_dclevelpreset2, sine_dclevelpreset3, sine_dclevelpreset4 = (
         _preset("PSTL", n, _LEVEL, f"Control the direct level of the preset L{n + 1}, V.") for n in range(4)
     )
+
+    @property
+    def sine_voltage(self) -> float:
+        """Control the amplitude of the sine output, V rms; it keeps six digits (k)."""
+        return self.link.query("SLVL?", float)
+
+    @sine_voltage.setter
+    def sine_voltage(self, volts: float) -> None:
+        self.sine_limits.check("sine_voltage", volts)
+        self.write(f"SLVL {volts:.9g}")
+        confirm("sine_voltage", volts, self.sine_voltage, 1e-5 * volts, self.name)
 
     def safe_state(self) -> str:
         """Take direct level and sine of the output to their minimum and return what was read back."""

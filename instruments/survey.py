@@ -6,6 +6,7 @@ For a look before a night: one instrument that is missing does not hide the othe
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import pyvisa
 
@@ -23,6 +24,7 @@ from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.safe_state import close_all
 from onnes.instruments.source_meter import SourceMeterCurrent
+from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import StationFile
 
 _FRESH = "fresh"
@@ -123,6 +125,8 @@ def _questions(instrument: Instrument) -> list[_Question]:
         return _of_cryostat(instrument)
     if isinstance(instrument, Mpms):
         return []
+    if isinstance(instrument, StanfordLockIn):
+        return _of_lock_in(instrument)
     if isinstance(instrument, LakeShore336 | LakeShore340):
         return _of_controller(instrument)
     if isinstance(instrument, Keithley6221 | SourceMeterCurrent):
@@ -163,6 +167,18 @@ def _of_helium(ppms: PPMS) -> list[_Question]:
         return level.percent, "", level.age
 
     return [("helium", "%", lambda: helium(ppms.helium_level()))]
+
+
+def _of_lock_in(lock_in: StanfordLockIn) -> list[_Question]:
+    def part(name: Literal["x", "y"]) -> _Asked:
+        reading = lock_in.look()
+        return getattr(reading, name), ", ".join(reading.flags), _FRESH
+
+    return [
+        ("in phase", "V", lambda: part("x")),
+        ("in quadrature", "V", lambda: part("y")),
+        ("sine", "V", lambda: (lock_in.sine_voltage, "", _FRESH)),
+    ]
 
 
 def _of_source(source: Keithley6221 | SourceMeterCurrent) -> list[_Question]:

@@ -1,6 +1,6 @@
 """One instrument on the wire: what the link asks of it, and nothing of how bytes travel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -25,6 +25,11 @@ class InstrumentSettings(BaseModel):
 
     model: str
     resources: tuple[str, ...] = Field(min_length=1)
+
+    def conflicts(self, others: Mapping[str, "InstrumentSettings"]) -> Iterator[tuple[str, str]]:
+        """Yield (key, what is wrong with it) where it does not fit to the other instruments of the lab."""
+        del others
+        return iter(())
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
 class K2182ASettings(InstrumentSettings):
     """The table ``[instrument.NAME]`` of a 2182A.
 
-    It listens on one ``interface`` only: on ``gpib``, or at ``baud`` on the serial line that a 6221 has.
+    It listens on one ``interface`` only: on ``gpib``, or at ``baud`` on a serial line, as a 6221 has one.
     """
 
     interface: Literal["gpib", "rs232"] = "gpib"
@@ -70,8 +70,8 @@ class K2182A(K2182AInput):
         self._run = 0  # counts acquisitions, so that one that was aborted knows it
 
     def hears(self, link: "Link") -> bool:
-        """Say whether it listens on ``link``: on the serial line or on the bus, never on both."""
-        return (link.byte_s > 0) == (self.serial_baud is not None)
+        """Say whether it listens on ``link``: on the bus, or on a serial line of its own speed."""
+        return not link.byte_s if self.serial_baud is None else link.baud == self.serial_baud
 
     def assign(self, name: str, value: Any, t: float) -> None:
         """Set a Param; it measures when it is asked to, not continuously."""

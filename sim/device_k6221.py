@@ -9,7 +9,7 @@ from onnes.sim.device_k6221_relay import K6221Settings
 from onnes.sim.device_k6221_reversal import K6221Reversal
 from onnes.sim.device_k6221_source import LARGEST_A
 from onnes.sim.device_k6221_wave import K6221Wave
-from onnes.sim.scpi import Boolean, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Boolean, Choice, Integer, Number, Param, ScpiError, command, query
 
 _INFINITE = 9.9e37
 _DELAYS = Number(1e-3, 9999.999)
@@ -94,6 +94,22 @@ class K6221(K6221Wave, K6221Delta, K6221Differential):
     settings_model = K6221Settings
     terminals = ("out", "phase_marker")
     identity = "KEITHLEY INSTRUMENTS INC.,MODEL 6221,SIM0001,A01"
+
+    # The trigger model, which only a sweep would go through (k).
+    sweep_ranging = Param("[SOURce[1]]:SWEep:RANGing", Choice("AUTO", "BEST", "FIXed"), "BEST")
+    arm_source = Param(
+        "ARM:SOURce",
+        Choice("IMMediate", "TIMer", "BUS", "TLINk", "BSTest", "PSTest", "NSTest", "MANual"),
+        "IMM",
+    )
+    arm_timer_s = Param("ARM:TIMer", Number(1e-3, 99999.99), 0.1)
+    arm_input_line = Param("ARM:ILINe", Integer(1, 6), 1)
+    arm_output_line = Param("ARM:OLINe", Integer(1, 6), 2)
+    arm_output = Param("ARM:OUTPut", Choice("TENTer", "TEXit", "NONE"), "NONE")
+    trigger_source = Param("TRIGger:SOURce", Choice("IMMediate", "TLINk"), "IMM")
+    trigger_input_line = Param("TRIGger:ILINe", Integer(1, 6), 1)
+    trigger_output_line = Param("TRIGger:OLINe", Integer(1, 6), 2)
+    trigger_output = Param("TRIGger:OUTPut", Choice("SOURce", "DELay", "NONE"), "NONE")
 
     @command("[SOURce[1]]:SWEep:ARM")
     def refuse_sweep(self, t: float) -> None:

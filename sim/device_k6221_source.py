@@ -27,8 +27,7 @@ class K6221Source(ScpiDevice):
     """The source on the port ``<name>.out``.
 
     ``armed`` names the mode that has the output: ``wave``, ``delta``, ``differential``; empty for dc. Its
-    settings, whose Params begin with that word, and the dc level are locked meanwhile. ``run`` counts what
-    was started and ended, so that a plan of one that is over knows it.
+    settings, whose Params begin with that word, and the dc level are locked meanwhile.
     """
 
     output = Param("OUTPut[:STATe]", Boolean(), False)
@@ -44,7 +43,6 @@ class K6221Source(ScpiDevice):
         super().__init__(name, lab, settings)
         self.port = f"{name}.out"
         self.armed = ""
-        self.run = 0
         self._range_a = _RANGES_A[0]
 
     # --- dc -------------------------------------------------------------------------------------------
@@ -126,7 +124,6 @@ class K6221Source(ScpiDevice):
 
     def disarm(self, t: float) -> None:
         """End the mode that is armed; the dc level flows again."""
-        self.run += 1
         if self.armed:
             self.armed = ""
             self.drive(t)

@@ -27,7 +27,8 @@ class K6221Wave(K6221Source):
     """Arm, then start: the wave runs until its duration is over or it is aborted.
 
     Starting switches the output on (k). Amplitudes are peaks. After the last cycle, and after an abort, the
-    dc level flows again (a).
+    dc level flows again (a). While a wave runs with its marker on, ``<name>.phase_marker`` gives a reference
+    that begins its cycle at the marked angle of the wave.
     """
 
     wave_function = Param(
@@ -52,6 +53,7 @@ class K6221Wave(K6221Source):
 
     def __init__(self, name: str, lab: "VirtualLab", settings: InstrumentSettings) -> None:
         super().__init__(name, lab, settings)
+        self._marker = f"{name}.phase_marker"
         self._points: dict[str, tuple[float, ...]] = {}  # of the arbitrary waves, by the name of the function
         self._wave: tuple[float, Tone] | None = None  # mean in A and tone of what runs
 
@@ -90,16 +92,18 @@ class K6221Wave(K6221Source):
         """Start the armed wave at phase 0 and switch the output on."""
         if self.armed != "wave":
             raise ScpiError(-221)
-        self.run += 1
         mean, peak, phase = self._fundamental()
         hz = self.wave_hz
-        phase -= _TURN * math.fmod(hz * t, 1.0)
-        tone = Tone(hz, self.wave_peak_a * peak, math.remainder(phase, _TURN))
+        start = -_TURN * math.fmod(hz * t, 1.0)
+        tone = Tone(hz, self.wave_peak_a * peak, math.remainder(start + phase, _TURN))
         self._wave = self.wave_offset_a + self.wave_peak_a * mean, tone
         self.assign("output", True, t)
+        if self.wave_marker_on:
+            marked = start - math.radians(self.wave_marker_deg)
+            self.lab.wiring.set_reference(self._marker, t, hz, math.remainder(marked, _TURN))
         if min(self.wave_duration_s, self.wave_cycles) < _INFINITE:
             seconds = min(self.wave_duration_s, self.wave_cycles / hz)
-            self.lab.at(t + seconds, partial(self._finish, run=self.run))
+            self.lab.at(t + seconds, partial(self._finish, wave=self._wave))
 
     def _fundamental(self) -> Fundamental:
         if self.wave_function == "SIN":
@@ -109,11 +113,16 @@ class K6221Wave(K6221Source):
         shape = square if self.wave_function == "SQU" else ramp
         return shape(0.01 * self.wave_duty_percent)
 
-    def _finish(self, t: float, run: int) -> None:
-        if run == self.run:
-            self._wave = None
+    def _finish(self, t: float, wave: tuple[float, Tone]) -> None:
+        if wave is self._wave:
+            self._end(t)
             self.drive(t)
             self.latch("operation", _WAVE_DONE)
+
+    def _end(self, t: float) -> None:
+        if self._wave is not None:
+            self._wave = None
+            self.lab.wiring.set_reference(self._marker, t, 0.0)
 
     @command("[SOURce[1]]:WAVE:ABORt")
     def abort_wave(self, t: float) -> None:
@@ -127,5 +136,5 @@ class K6221Wave(K6221Source):
 
     def disarm(self, t: float) -> None:
         """End a wave, too."""
-        self._wave = None
+        self._end(t)
         super().disarm(t)

@@ -16,6 +16,8 @@ from onnes.sim.device_k2400 import K2400
 from onnes.sim.device_k2450 import K2450
 from onnes.sim.device_k6221 import K6221
 from onnes.sim.device_lakeshore import LakeShore336, LakeShore340
+from onnes.sim.device_sr830 import SR830
+from onnes.sim.device_sr860 import SR860
 from onnes.sim.faults import Faults
 from onnes.sim.journal import JournalEntry
 from onnes.sim.multivu import MultiVuServer
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
 DEVICES: Mapping[str, type[Device]] = {
     device.model: device
-    for device in (Ppms6000, MultiVuServer, K6221, K2182A, K2400, K2450, LakeShore336, LakeShore340)
+    for device in (
+        *(Ppms6000, MultiVuServer, K6221, K2182A, SR830, SR860),
+        *(K2400, K2450, LakeShore336, LakeShore340),
+    )
 }
 
 

@@ -19,6 +19,7 @@ _NEVER = float("inf")
 _BLANKS = "\r\n\0 "
 _POLL_S = 0.01  # how often a wait for a service request looks when nothing is planned
 _SERVICE_REQUEST = 0x40
+_BITS = 10  # of one byte on a serial line: start, eight, stop
 _EPSILON_S = 1e-9  # a sum of latencies may miss the time it should reach by an ulp
 
 
@@ -46,8 +47,8 @@ class Link:
     """One way to an instrument. All sessions on one GPIB address share one; each TCP connection has its own.
 
     ``has_end`` says that the bus marks the last byte of a message (GPIB); a serial line or a socket does not.
-    ``byte_s`` is the time that one byte takes on a serial line, s. ``pace`` is how many s of lab time pass in
-    1 s of whoever is at the other end: the patience of a foreign process does not scale with the lab's clock.
+    ``baud`` is the speed of a serial line; 0 for any other. ``pace`` is how many s of lab time pass in 1 s of
+    whoever is at the other end: the patience of a foreign process does not scale with the lab's clock.
     ``is_lost`` says that the instrument has closed the connection.
     """
 
@@ -55,13 +56,18 @@ class Link:
         self.lab = lab
         self.device = device
         self.has_end = has_end
-        self.byte_s = 0.0
+        self.baud = 0
         self.pace = 1.0
         self.is_lost = False
         self._conversation = device.converse(self)
         self._input = b""
         self._queue: deque[_Pending] = deque()
         self._last_reply = b""
+
+    @property
+    def byte_s(self) -> float:
+        """Return the time that one byte takes, s; 0 where that is too short to count."""
+        return _BITS / self.baud if self.baud else 0.0
 
     @property
     def message_available(self) -> bool:

@@ -87,52 +87,33 @@ class Loop:
         around = self._around(levels, _frequencies(levels), t)
         return float(around.min()), float(around.max())
 
-    def phasor(self, t: float, hz: float) -> complex:
-        """Return the component of the voltage at ``hz``, relative to ``sin(2 pi hz t)``, V rms.
+    def heard(self, t: float, hz: float) -> tuple[complex, list[tuple[float, complex]]]:
+        """Return the component of the voltage at ``hz``, and of each tone beside it frequency and component.
 
-        ``hz`` may be a multiple of the frequency of a tone. Tones at other frequencies stand in their whole
-        cycle: what they do to the slope at the working point is in the answer, they themselves are not.
+        A component is relative to the sine of its frequency, V rms. ``hz`` may be a multiple of the frequency
+        of a tone. Where several tones flow, each is heard at the mean slope that the others leave it.
         """
-        if self._floats(t):
-            return 0j
         levels = [source.at(t) for source in self.sources]
-        total = 0j
-        for place, own_hz in enumerate(frequencies := _frequencies(levels)):
-            order = round(hz / own_hz)
-            if order < 1 or abs(order * own_hz - hz) > _SAME_HZ * hz:
-                continue
-            total += self._component(levels, frequencies, place, order, t)
-        return total
-
-    def others(self, t: float, hz: float) -> list[tuple[float, complex]]:
-        """Return (frequency in Hz, its phasor) of each tone of which ``hz`` is no multiple."""
-        levels = [source.at(t) for source in self.sources]
-        if self._floats(t):
-            return []
         frequencies = _frequencies(levels)
-        return [
-            (own_hz, self._component(levels, frequencies, place, 1, t))
-            for place, own_hz in enumerate(frequencies)
-            if abs(max(1, round(hz / own_hz)) * own_hz - hz) > _SAME_HZ * hz
-        ]
-
-    def _component(
-        self, levels: list[Level], frequencies: list[float], place: int, order: int, t: float
-    ) -> complex:
-        """Return the component at ``order`` times one of the ``frequencies``, relative to its sine, V rms."""
+        if not frequencies or self._floats(t):
+            return 0j, []
         ohm = self._straight_ohm(levels, t)
-        if ohm is not None:
-            if order > 1:
-                return 0j
-            tones = [level.tone for level in levels if level.tone is not None]
-            own = [tone for tone in tones if _same(tone.hz, frequencies[place])]
-            amps = sum(tone.peak * complex(math.cos(tone.phase), math.sin(tone.phase)) for tone in own)
-            return ohm * amps / _SQRT_2
-        around = self._around(levels, frequencies, t)
-        others = tuple(axis for axis in range(around.ndim) if axis != place)
-        cycle = around.mean(axis=others)
-        angles = _angles(cycle.size)
-        return complex(2j / cycle.size * np.sum(cycle * np.exp(-1j * order * angles)) / _SQRT_2)
+        around = None if ohm is not None else self._around(levels, frequencies, t)
+        total, others = 0j, []
+        for place, own_hz in enumerate(frequencies):
+            order = max(1, round(hz / own_hz))
+            is_multiple = abs(order * own_hz - hz) <= _SAME_HZ * hz
+            if not is_multiple:
+                order = 1
+            if around is not None:
+                found = _component(around, place, order)
+            else:
+                found = 0j if ohm is None or order > 1 else ohm * _current(levels, own_hz)
+            if is_multiple:
+                total += found
+            else:
+                others.append((own_hz, found))
+        return total, others
 
     def _straight_ohm(self, levels: list[Level], t: float) -> float | None:
         """Return the resistance in ohm if the voltage follows the current around the whole cycle, or None."""
@@ -140,8 +121,10 @@ class Loop:
             return None
         ohm = self.voltage(1.0, t)
         around_ohm = abs(ohm) + self._leads_ohm(t)
-        follows = all(abs(level.peak_a) * around_ohm <= level.limit_v for level in levels)
-        return ohm if follows else None
+        for level in levels:
+            if level.limit_v < math.inf and abs(level.peak_a) * around_ohm > level.limit_v:
+                return None
+        return ohm
 
     def _around(self, levels: list[Level], frequencies: list[float], t: float) -> Floats:
         """Return the voltage around the cycles: one axis for each of the ``frequencies``."""
@@ -188,6 +171,23 @@ def _frequencies(levels: list[Level]) -> list[float]:
         if level.tone is not None and not any(_same(level.tone.hz, hz) for hz in found):
             found.append(level.tone.hz)
     return found
+
+
+def _current(levels: list[Level], hz: float) -> complex:
+    """Return the current of all tones at ``hz`` relative to its sine, A rms."""
+    amps = 0j
+    for level in levels:
+        tone = level.tone
+        if tone is not None and _same(tone.hz, hz):
+            amps += tone.peak * complex(math.cos(tone.phase), math.sin(tone.phase))
+    return amps / _SQRT_2
+
+
+def _component(around: Floats, place: int, order: int) -> complex:
+    """Return the component at ``order`` times the frequency of one axis, relative to its sine, V rms."""
+    cycle = around.mean(axis=tuple(axis for axis in range(around.ndim) if axis != place))
+    turned = np.exp(-1j * order * _angles(cycle.size))
+    return complex(2j / cycle.size * (cycle @ turned) / _SQRT_2)
 
 
 def _angles(phases: int) -> Floats:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.cryostat import Cryostat
@@ -50,6 +50,9 @@ class ReadSettings(BaseModel):
     ``emf_noise_nv`` rms with a 1/f spectrum, plus ``emf_nv_per_k_per_min`` times the rate at which the sample
     warms (sizes assumed). ``lead_ohm`` is the resistance of each contact and lead: nothing of it is
     in a four-probe voltage, but the source has to drive its current through two of them.
+
+    The contacts open when the sample cools below ``opens_below_k`` and close again when it warms above
+    ``closes_above_k``, without which they stay open.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,6 +64,24 @@ class ReadSettings(BaseModel):
     emf_noise_nv: float = Field(default=20.0, ge=0)
     emf_nv_per_k_per_min: float = 10.0
     lead_ohm: float = Field(default=12.0, ge=0)
+    opens_below_k: float | None = Field(default=None, gt=0)
+    closes_above_k: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _closes_above(self) -> "ReadSettings":
+        if self.closes_above_k is None:
+            return self
+        if self.opens_below_k is None:
+            raise ValueError(
+                f"closes_above_k = {self.closes_above_k:.9g} K has no opens_below_k; give where the contacts "
+                "open, or leave it out"
+            )
+        if self.closes_above_k < self.opens_below_k:
+            raise ValueError(
+                f"closes_above_k = {self.closes_above_k:.9g} K is below opens_below_k = "
+                f"{self.opens_below_k:.9g} K, where the contacts open"
+            )
+        return self
 
 
 class ReferenceSettings(BaseModel):
@@ -102,6 +123,7 @@ class Wiring:
         references: Sequence[ReferenceSettings] = (),
     ) -> None:
         self._cryostat = cryostat
+        self._magnet = magnet
         names = [*samples, *(drive.loop for drive in drives), *(read.loop for read in reads)]
         self._loops = loops = {
             name: Loop(samples.get(name), LeadFaults(name, seed), cryostat, magnet) for name in names
@@ -157,7 +179,9 @@ class Wiring:
         self._providers[port] = provider
 
     def look_back(self, seconds: float) -> None:
-        """Keep what sources and references were set to for at least this long, s."""
+        """Keep what sources, references, temperature and field were for at least this long, s."""
+        self._cryostat.keep_s = max(self._cryostat.keep_s, seconds)
+        self._magnet.keep_s = max(self._magnet.keep_s, seconds)
         for source in self._sources.values():
             source.keep_s = max(source.keep_s, seconds)
         for given in self._given.values():
@@ -193,6 +217,10 @@ class Wiring:
         """Let a fault of the leads of ``loop`` begin."""
         self._loops[loop].faults.suffer(spell)
 
+    def heal(self, loop: str, spell: Spell, t: float) -> None:
+        """Let a fault of the leads of ``loop`` end at ``t``."""
+        self._loops[loop].faults.heal(spell, t)
+
     def in_compliance(self, port: str, t: float) -> bool:
         """Say whether the source cannot drive its current: sample and leads ask for more than its limit.
 
@@ -220,9 +248,10 @@ class Wiring:
     def set_reference(self, port: str, t: float, hz: float, phase: float = 0.0) -> None:
         """Let ``port`` give the reference ``sin(2 pi hz t + phase)`` from ``t`` on; 0 Hz is none."""
         given = self._given.get(port)
-        if given is None:
+        reference = Reference(hz, phase)
+        if given is None or given.at(t) == reference:
             return
-        given.set(t, Reference(hz, phase))
+        given.set(t, reference)
         for taker, source in self._taken.items():
             if source == port and taker in self._listeners:
                 self._listeners[taker](t)
@@ -282,30 +311,28 @@ class Wiring:
 
     # --- what a lock-in hears
 
-    def phasor(self, port: str, t: float, hz: float, phase: float, harmonic: int) -> complex:
-        """Return X + iY at ``harmonic`` times the reference ``sin(2 pi hz t + phase)``, V rms, without noise.
+    def heard(
+        self, port: str, t: float, hz: float, phase: float, harmonic: int
+    ) -> tuple[complex, list[tuple[float, complex]]]:
+        """Return X + iY at ``harmonic`` times the reference ``sin(2 pi hz t + phase)``, and all beside it.
 
-        An unwired port hears nothing.
+        Beside it are (Hz above the detected frequency, X + iY at lab time 0). All are V rms without noise; an
+        unwired port hears nothing.
         """
         provider = self._providers.get(port)
         if provider is not None:
-            return provider.phasor(port, t, hz, phase, harmonic)
+            return provider.phasor(port, t, hz, phase, harmonic), []
         pair = self._pairs.get(port)
         if pair is None:
-            return 0j
-        found = pair.loop.phasor(t, harmonic * hz)
-        return found * complex(math.cos(harmonic * phase), -math.sin(harmonic * phase)) if phase else found
-
-    def beats(
-        self, port: str, t: float, hz: float, phase: float, harmonic: int
-    ) -> list[tuple[float, complex]]:
-        """Return (Hz above the detected frequency, X + iY at lab time 0 in V rms) of every other tone."""
-        pair = self._pairs.get(port)
-        if pair is None:
-            return []
-        back = complex(math.cos(harmonic * phase), -math.sin(harmonic * phase))
-        others = pair.loop.others(t, harmonic * hz) + pair.loop.faults.spurs(t)
-        return [(own_hz - harmonic * hz, found * back) for own_hz, found in others]
+            return 0j, []
+        loop, detected_hz = pair.loop, harmonic * hz
+        found, others = loop.heard(t, detected_hz)
+        if loop.faults.spells:
+            others += loop.faults.spurs(t)
+        if phase:
+            back = complex(math.cos(harmonic * phase), -math.sin(harmonic * phase))
+            return found * back, [(own_hz - detected_hz, other * back) for own_hz, other in others]
+        return found, [(own_hz - detected_hz, other) for own_hz, other in others]
 
     def changes(self, port: str, t0: float, t1: float) -> list[float]:
         """Return the times inside (t0, t1) at which what a lock-in hears may jump."""

@@ -31,6 +31,8 @@ FILTERS: Pairs = [
 INTERNAL: Pairs = [
     ("FMOD 1", None),
     ("FMOD?", "1"),
+    ("HARM 1", None),
+    ("HARM?", "1"),
     ("FREQ 17.77", None),
     ("FREQ?", "17.77"),
     *FILTERS,

@@ -22,6 +22,8 @@ def test_its_own_reference_and_filters_are_set_and_read_back() -> None:
     pairs: Pairs = [
         ("RSRC 0", None),
         ("RSRC?", "0"),
+        ("HARM 1", None),
+        ("HARM?", "1"),
         ("FREQ 317.123", None),
         ("FREQ?", "317.123"),
         ("HARM 2", None),
@@ -61,7 +63,7 @@ def test_what_latched_and_what_lasts_are_both_told(latched: int, now: int, flags
 
 @pytest.mark.parametrize(
     ("volts", "scale", "input_range"),
-    [(math.inf, 0, 0), (0.1, 2, 1), (30e-3, 4, 2), (10e-3, 5, 3), (5e-3, 6, 4), (3e-9, 26, 4)],
+    [(math.inf, 0, 0), (0.09, 2, 1), (30e-3, 4, 2), (10e-3, 5, 3), (3e-3, 7, 4), (3e-9, 25, 4)],
 )
 def test_the_input_range_holds_the_peaks_of_the_full_scale(
     volts: float, scale: int, input_range: int
