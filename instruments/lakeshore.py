@@ -253,10 +253,11 @@ class _LakeShore(StrictInstrument, Instrument):
     def _send(
         self, before: TemperatureSetpoint, now: Look, kelvin: float, rate: float, *, same_target: bool
     ) -> None:
-        start = now.setpoint
+        # After a cool-down that did not keep up, the ramp begins where the probe is.
+        is_apart = abs(now.kelvin - now.setpoint) > _APART_K
+        start = round(now.kelvin if is_apart else now.setpoint, 3)
         message = f"RAMP {_LOOP},1,{rate:.9g};SETP {_LOOP},{kelvin:.9g}"
-        if abs(now.kelvin - now.setpoint) > _APART_K:  # as after a cool-down that did not keep up
-            start = now.kelvin
+        if is_apart or now.is_ramping:  # a setpoint that goes on meanwhile would begin elsewhere
             message = f"RAMP {_LOOP},0,{rate:.9g};SETP {_LOOP},{start:.3f};{message}"
         self._way = (start, kelvin)
         self._inside_since = None
@@ -279,7 +280,6 @@ class _LakeShore(StrictInstrument, Instrument):
         if now.is_ramping:
             before = self.temperature_setpoint_in_full()
             rate = before.rate_k_per_min
-            # The setpoint goes on while this is sent; told its place of just now, it turns back by mK.
             self._send(before, now, round(now.setpoint, 3), rate, same_target=False)
 
     # --- heater
