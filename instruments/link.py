@@ -30,7 +30,7 @@ _SLICE_S = 0.5  # between two looks whether somebody is in a hurry
 
 # A reply that the instrument gives away once: asked again, it would be another one, or an old one passed off
 # as fresh. The caller triggers anew instead.
-_GIVEN_ONCE = ("FETC", "DATA?", "DATA:", "SYST:ERR", "*ESR", "EVEN")
+_GIVEN_ONCE = ("FETC", "DATA?", "DATA:", "SYST:ERR", "*ESR", "EVEN", "LIAS", "ERRS")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from onnes.instruments.multivu import MultiVu
 from onnes.instruments.open_station import library_of, open_instrument
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import HeliumLevel, Reading
+from onnes.instruments.safe_state import close_all
 from onnes.instruments.station_file import StationFile
 
 _FRESH = "fresh"
@@ -72,29 +73,26 @@ def _surveyed(manager: pyvisa.ResourceManager | None, file: StationFile, name: s
     entry = file.instruments[name]
     identity, problems = "", []
     readings: list[SurveyedReading] = []
+    opened: dict[str, Instrument] = {}
     try:
-        instrument = open_instrument(manager, file, name, clock)
+        for one in filter(None, (entry.via, name)):
+            opened[one] = open_instrument(manager, file, one, clock, opened)
+        identity = opened[name].connect()
+        for quantity, unit, ask in _questions(opened[name]):
+            try:
+                readings.append(SurveyedReading(quantity, unit, *ask()))
+            except OnnesError as error:
+                readings.append(SurveyedReading(quantity, unit, math.nan, type(error).__name__, ""))
+                problems.append(str(error))
     except OnnesError as error:
         problems.append(str(error))
-    else:
-        try:
-            identity = instrument.connect()
-            for quantity, unit, ask in _questions(instrument):
-                try:
-                    readings.append(SurveyedReading(quantity, unit, *ask()))
-                except OnnesError as error:
-                    readings.append(SurveyedReading(quantity, unit, math.nan, type(error).__name__, ""))
-                    problems.append(str(error))
-        except OnnesError as error:
-            problems.append(str(error))
-        finally:
-            if instrument.link is not None:
-                instrument.link.close()
+    finally:
+        close_all(opened)
     return Surveyed(
         instrument=name,
         roles=tuple(_roles(file, name)),
         driver=entry.driver,
-        resource=entry.address or entry.data or "",
+        resource=entry.address or entry.data or (f"via {entry.via}" if entry.via else ""),
         identity=identity,
         readings=tuple(readings),
         problem="; ".join(dict.fromkeys(problems)),

@@ -11,7 +11,14 @@ from typing import ClassVar
 import pandas as pd
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.moments import HandedOver, Magnetometer, MeasureMoment, Moment, MomentProgram
+from onnes.instruments.moments import (
+    AcMoment,
+    HandedOver,
+    Magnetometer,
+    MeasuredRow,
+    MeasureStep,
+    MomentProgram,
+)
 from onnes.instruments.records import Event, Point
 from onnes.procedures.experiment import FloatParameter, JsonParameter, Parameter
 from onnes.procedures.measurement import Measurement, Setpoint
@@ -90,7 +97,7 @@ class MomentMeasurement(Measurement):
 
     handed_over: bool = False
     start: Path | None = None
-    after: MeasureMoment | None = None
+    after: MeasureStep | None = None
 
     # -- what a measurement says
 
@@ -257,8 +264,16 @@ class MomentMeasurement(Measurement):
         return Event("residual_field", passed.message, values)
 
     def _point(
-        self, moment: Moment, curve: MomentCurve, field_oe: float, clock: Clock, began: float, rest_s: float
+        self,
+        moment: MeasuredRow,
+        curve: MomentCurve,
+        field_oe: float,
+        clock: Clock,
+        began: float,
+        rest_s: float,
     ) -> MomentPoint:
+        if isinstance(moment, AcMoment):
+            raise TypeError(f"{self.kind} has no place for an alternating moment")
         residual = self._residual_of(curve)
         planned = moment.planned
         return MomentPoint(

@@ -24,6 +24,7 @@ from onnes.sim.disturbances import (
 )
 from onnes.sim.late_status import LateStatus
 from onnes.sim.noise import Held, stream_key
+from onnes.sim.sources import KEEP_S
 
 STABLE, TRACKING, NEAR, CHASING, FILLING, STANDBY = 1, 2, 5, 6, 7, 10
 FAST_SETTLE, NO_OVERSHOOT = 0, 1
@@ -35,7 +36,6 @@ _NEAR_FRACTION: Final = 0.0036
 _STABLE_K: Final = 5e-3
 _STABLE_FRACTION: Final = 2e-4
 _STABLE_AFTER_S: Final = 60.0
-_KEEP_S: Final = 600.0  # the longest that a meter looks back: ten readings of 50 power line cycles, and more
 
 
 class CryostatSettings(BaseModel):
@@ -111,6 +111,7 @@ class Cryostat:
 
     def __init__(self, settings: CryostatSettings, seed: int) -> None:
         self.settings = settings
+        self.keep_s = KEEP_S  # how far back meters look
         self._tau1 = settings.tau_sensor_s
         # The partial fractions need two different time constants; a millionth apart is enough.
         same = math.isclose(settings.tau_sample_s, self._tau1, rel_tol=1e-6)
@@ -150,7 +151,7 @@ class Cryostat:
         """Lay down the way of the ramped setpoint from ``t`` on."""
         start = self.ramped(t)
         sensor, sample = self._behind(t)
-        self._forget_before(t - _KEEP_S, t)
+        self._forget_before(t - self.keep_s, t)
         step = target_k - start
         for length, slope in self._ramp(start, target_k, rate_k_per_min, approach):
             self._append(t, start, slope, sensor, sample, 0.0)
@@ -203,14 +204,14 @@ class Cryostat:
             known = self._edges if self._edges is not None else self._find_edges()
             self._known_edges = [edge for edge in known if edge[0] <= t]
             self._scan_from = t
-        self._disturbances = [d for d in self._disturbances if not d.is_over(t - _KEEP_S, self._tau1)]
+        self._disturbances = [d for d in self._disturbances if not d.is_over(t - self.keep_s, self._tau1)]
         self._disturbances.append(disturbance)
         self._edges = None
         self._at = math.nan
 
     def _drift(self, t: float, off: ControlOff) -> None:
         start, sample = self._behind(t)
-        self._forget_before(t - _KEEP_S, t)
+        self._forget_before(t - self.keep_s, t)
         slope = 0.0
         if off.to_k is not None and off.k_per_min and off.to_k != start:
             slope = math.copysign(off.k_per_min / 60.0, off.to_k - start)

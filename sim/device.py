@@ -1,6 +1,6 @@
 """One instrument on the wire: what the link asks of it, and nothing of how bytes travel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -25,6 +25,11 @@ class InstrumentSettings(BaseModel):
 
     model: str
     resources: tuple[str, ...] = Field(min_length=1)
+
+    def conflicts(self, others: Mapping[str, "InstrumentSettings"]) -> Iterator[tuple[str, str]]:
+        """Yield (key, what is wrong with it) where it does not fit to the other instruments of the lab."""
+        del others
+        return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Device:
     model: ClassVar[str]
     settings_model: ClassVar[type[InstrumentSettings]] = InstrumentSettings
     terminals: ClassVar[tuple[str, ...]] = ()  # what a lab file may wire, as ``<name>.<terminal>``
+    voltage_terminals: ClassVar[tuple[str, ...]] = ()  # those that give a voltage, not a current
     terminator: ClassVar[bytes] = b"\n"  # the link ends every reply of text with it
     drops_unread: ClassVar[bool] = False  # IEEE 488.2: a new message throws away a reply that nobody read
     has_error_queue: ClassVar[bool] = False
@@ -83,6 +89,11 @@ class Device:
         """Return who takes the bytes of a new connection; None where messages are lines."""
         del link
         return None
+
+    def hears(self, link: "Link") -> bool:
+        """Say whether what comes on ``link`` reaches it: an instrument may listen on one interface only."""
+        del link
+        return True
 
     def accepts(self, t: float) -> bool:
         """Say whether it takes a new connection."""

@@ -1,6 +1,7 @@
 """What the contacts and leads of one loop do wrong, as functions of lab time."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 from onnes.sim.fault_settings import Spell
@@ -24,6 +25,10 @@ class LeadFaults:
         """Take a fault upon it from ``spell.begin`` on."""
         oldest = spell.begin - _KEEP_S
         self.spells = [old for old in self.spells if old.end > oldest] + [spell]
+
+    def heal(self, spell: Spell, t: float) -> None:
+        """Let a fault that was suffered end at ``t``."""
+        self.spells = [replace(old, end=t) if old is spell else old for old in self.spells]
 
     def ohm(self, t: float) -> float:
         """Return what stands in the way of the current beside sample and leads, ohm."""
@@ -64,6 +69,24 @@ class LeadFaults:
                 noise = self._floating(middle) + _FLOATING_WHITE * white(self._white, microseconds(middle))
                 volts += fault.number("volts") * noise
         return volts
+
+    def spurs(self, t: float) -> list[tuple[float, complex]]:
+        """Return (frequency in Hz, V rms relative to ``sin(2 pi hz t)``) of each line spur."""
+        return [
+            (spell.fault.number("hz"), complex(spell.fault.number("volts") / math.sqrt(2.0)))
+            for spell in self.spells
+            if spell.fault.kind == "line_spur" and spell.covers(t)
+        ]
+
+    def density(self, t: float) -> float:
+        """Return the density of the white noise of leads and open contacts, V/sqrt(Hz)."""
+        square = 0.0
+        for spell in self.spells:
+            if spell.covers(t) and (spell.fault.kind == "lead_noise" or _floats(spell)):
+                share = 1.0 if spell.fault.kind == "lead_noise" else _FLOATING_WHITE
+                # A mean over a time T passes white noise of a bandwidth of 1 / 2T.
+                square += 2.0 * _NOISE_IN_S * (share * spell.fault.number("volts")) ** 2
+        return math.sqrt(square)
 
 
 def _floats(spell: Spell) -> bool:

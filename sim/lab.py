@@ -13,6 +13,8 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.device import Device, InstrumentSettings
 from onnes.sim.device_k2182a import K2182A
 from onnes.sim.device_k6221 import K6221
+from onnes.sim.device_sr830 import SR830
+from onnes.sim.device_sr860 import SR860
 from onnes.sim.faults import Faults
 from onnes.sim.journal import JournalEntry
 from onnes.sim.multivu import MultiVuServer
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from onnes.sim.wiring import Wiring
 
 DEVICES: Mapping[str, type[Device]] = {
-    device.model: device for device in (Ppms6000, MultiVuServer, K6221, K2182A)
+    device.model: device for device in (Ppms6000, MultiVuServer, K6221, K2182A, SR830, SR860)
 }
 
 

@@ -138,6 +138,7 @@ class Magnet:
 
     def __init__(self, settings: MagnetSettings, seed: int) -> None:
         self.settings = settings
+        self.keep_s = _KEEP_S
         mode, state = (
             (PERSISTENT, PERSISTENT_STABLE)
             if settings.start_mode == "persistent"
@@ -311,7 +312,7 @@ class Magnet:
 
     def _forget_after(self, t: float) -> None:
         """Drop the pieces that would have begun after ``t``, and those that ended long ago."""
-        first = max(0, bisect_right(self._starts, t - _KEEP_S) - 1)
+        first = max(0, bisect_right(self._starts, t - self.keep_s) - 1)
         last = bisect_right(self._starts, t)
         self._pieces, self._starts = self._pieces[first:last], self._starts[first:last]
 

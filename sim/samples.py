@@ -6,10 +6,13 @@ and ``[geometry]`` of a sample file, into a sample; each refuses a model that la
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from onnes.instruments.errors import ConfigurationError
-from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys
+from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys, resolved
 from onnes.sim.samples_bilayer import BILAYER_PARAMETERS, make_bilayer
 from onnes.sim.samples_bodies import (
     HOLDER_PARAMETERS,
@@ -19,14 +22,29 @@ from onnes.sim.samples_bodies import (
     make_palladium,
     make_type_i,
 )
+from onnes.sim.samples_current_voltage import (
+    BRIDGE_PARAMETERS,
+    JUNCTION_PARAMETERS,
+    TAFF_PARAMETERS,
+    make_bridge,
+    make_junction,
+    make_taff,
+)
 from onnes.sim.samples_generic import METAL_PARAMETERS, make_metal
 from onnes.sim.samples_nanocomposite import NANOCOMPOSITE_PARAMETERS, make_nanocomposite
+from onnes.sim.samples_pointcontact import POINTCONTACT_PARAMETERS, make_pointcontact
+from onnes.sim.samples_thermometers import THERMOMETER_PARAMETERS, make_cernox, make_pt100
 from onnes.sim.samples_twostep import TWOSTEP_PARAMETERS, make_twostep
+from onnes.sim.self_heating import HEATING_PARAMETERS, SelfHeated
+
+Floats = NDArray[np.float64]
 
 __all__ = [
     "PARAMETERS",
+    "AcSample",
     "MagneticSample",
     "Mark",
+    "NonlinearSample",
     "Parameter",
     "Sample",
     "check_sample",
@@ -41,8 +59,22 @@ class Sample(Protocol):
 
     values: Mapping[str, Value]
 
+    @property
+    def is_linear(self) -> bool:
+        """Say whether the voltage is proportional to the current, so that one current tells of them all."""
+
     def voltage(self, current_a: float, temperature_k: float, field_oe: float, time_s: float) -> float:
         """Return the voltage between the voltage contacts in V, at lab time ``time_s`` in s."""
+
+
+@runtime_checkable
+class NonlinearSample(Sample, Protocol):
+    """A body that answers for many currents at once, as one that is not linear has to."""
+
+    def voltages(
+        self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
+    ) -> Floats:
+        """Return :meth:`voltage` in V at each current in A, of the same shape; each may have its own K."""
 
 
 class MagneticSample(Protocol):
@@ -63,22 +95,53 @@ class MagneticSample(Protocol):
         """Return the moment in emu after the last update, 0 before the first."""
 
 
+@runtime_checkable
+class AcSample(Protocol):
+    """A body that answers an alternating field, as a function of the state alone: it keeps no history."""
+
+    def ac_moment_emu(
+        self,
+        amplitude_oe: float,
+        frequency_hz: float,
+        temperature_k: float,
+        dc_field_oe: float,
+        harmonic: int = 1,
+    ) -> complex:
+        """Return the amplitude of the moment in emu: in phase (below 0: screening) plus i times loss.
+
+        For the applied field ``amplitude_oe cos(2 pi f t)`` (peak) on top of ``dc_field_oe`` the moment has
+        ``real cos(2 pi n f t) + imag sin(2 pi n f t)`` at the harmonic n.
+        """
+
+
 PARAMETERS: Final[Mapping[str, tuple[Parameter, ...]]] = {
-    "bilayer": BILAYER_PARAMETERS,
-    "metal": METAL_PARAMETERS,
-    "nanocomposite": NANOCOMPOSITE_PARAMETERS,
-    "twostep": TWOSTEP_PARAMETERS,
+    "bilayer": (*BILAYER_PARAMETERS, *HEATING_PARAMETERS),
+    "metal": (*METAL_PARAMETERS, *HEATING_PARAMETERS),
+    "nanocomposite": (*NANOCOMPOSITE_PARAMETERS, *HEATING_PARAMETERS),
+    "twostep": (*TWOSTEP_PARAMETERS, *HEATING_PARAMETERS),
+    "pointcontact": (*POINTCONTACT_PARAMETERS, *HEATING_PARAMETERS),
+    "bridge": (*BRIDGE_PARAMETERS, *HEATING_PARAMETERS),
+    "junction": (*JUNCTION_PARAMETERS, *HEATING_PARAMETERS),
+    "taff": (*TAFF_PARAMETERS, *HEATING_PARAMETERS),
+    "pt100": (*THERMOMETER_PARAMETERS, *HEATING_PARAMETERS),
+    "cernox": (*THERMOMETER_PARAMETERS, *HEATING_PARAMETERS),
     "type_i": TYPE_I_PARAMETERS,
     "palladium": PALLADIUM_PARAMETERS,
     "holder": HOLDER_PARAMETERS,
 }
 _Made = TypeVar("_Made")
 _Makers = Mapping[str, Callable[[Mapping[str, Any], str], _Made]]
-_WITH_CONTACTS: Final[_Makers[Sample]] = {
+_WITH_CONTACTS: Final[_Makers[NonlinearSample]] = {
     "bilayer": make_bilayer,
     "metal": make_metal,
     "nanocomposite": make_nanocomposite,
     "twostep": make_twostep,
+    "pointcontact": make_pointcontact,
+    "bridge": make_bridge,
+    "junction": make_junction,
+    "taff": make_taff,
+    "pt100": make_pt100,
+    "cernox": make_cernox,
 }
 _WITH_MOMENT: Final[_Makers[MagneticSample]] = {
     "bilayer": make_bilayer,
@@ -93,11 +156,17 @@ _WITH_MOMENT: Final[_Makers[MagneticSample]] = {
 def make_sample(table: Mapping[str, Any], source: str) -> Sample:
     """Return the sample that ``table`` describes; ``source`` (a file, perhaps with a line) opens each error.
 
+    With a ``heating_k_per_w`` it warms by its own current.
+
     Raises:
         ConfigurationError: for an unknown model or key (with the nearest one), a model without contacts, a
             missing key, or a value that is no number or outside its range.
     """
-    return _made(table, source, _WITH_CONTACTS, "contacts")
+    sample = _made(table, source, _WITH_CONTACTS, "contacts")
+    heating = resolved(table, HEATING_PARAMETERS, "", "heating", source)
+    sample.values = {**sample.values, **heating}
+    kelvin_per_watt = heating["heating_k_per_w"]
+    return SelfHeated(sample.voltages, kelvin_per_watt, sample.values) if kelvin_per_watt else sample
 
 
 def make_magnetic_sample(table: Mapping[str, Any], source: str) -> MagneticSample:

@@ -20,6 +20,8 @@ METAL_PARAMETERS: Final = (
 class OhmicSample:
     """A sample whose voltage is proportional to the current. ``values`` has every parameter as used."""
 
+    is_linear = True
+
     def __init__(self, values: Mapping[str, Value]) -> None:
         self.values = values
 
@@ -30,6 +32,16 @@ class OhmicSample:
     def voltage(self, current_a: float, temperature_k: float, field_oe: float, time_s: float) -> float:
         """Return the voltage between the voltage contacts, V."""
         return current_a * self.resistance(temperature_k, field_oe, time_s)
+
+    def voltages(
+        self,
+        currents_a: NDArray[np.float64],
+        temperature_k: NDArray[np.float64] | float,
+        field_oe: float,
+        time_s: float,
+    ) -> NDArray[np.float64]:
+        """Return :meth:`voltage` in V at each current in A, of the same shape; each may have its own K."""
+        return currents_a * self.resistances(temperature_k, field_oe, time_s)
 
     def resistances(
         self,

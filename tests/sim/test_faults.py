@@ -67,6 +67,7 @@ def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
     blocks = re.findall(r'^```toml title="labs/(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
     assert [name for name, _ in blocks] == [
         "other-film.toml",
+        "cracked-paint.toml",
         "goes-on.toml",
         "off-centre.toml",
         "bad-night.toml",
@@ -350,10 +351,10 @@ def test_a_table_that_makes_no_sense_is_refused(table: dict[str, Any], text: str
     [
         (
             lambda f: f.add("timeout", "k2400"),
-            "target = 'k2400' is none of ppms, k6221, k2182a, whom 'timeout'",
+            "target = 'k2400' is none of ppms, k6221, k2182a, sr830, whom 'timeout'",
         ),
         (lambda f: f.add("scpi_error", "ppms"), "target = 'ppms' is none of k6221, k2182a"),
-        (lambda f: f.add("stuck", "k6221"), "target = 'k6221' is none of k2182a"),
+        (lambda f: f.add("stuck", "k6221"), "target = 'k6221' is none of k2182a, sr830"),
         (lambda f: f.add("lead_noise", "k2182a"), "target = 'k2182a' is none of I, whom"),
         (lambda f: f.add("quench", "cryostat"), "target = 'cryostat' is none of magnet"),
         (

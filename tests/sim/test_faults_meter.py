@@ -42,7 +42,7 @@ def plan(bench: Bench, kind: Any, **args: Any) -> None:
 
 def test_a_stuck_meter_repeats_its_last_reading_however_the_sample_changes(bench: Bench) -> None:
     source, meter = ready(bench)
-    plan(bench, "stuck")
+    plan(bench, "stuck", target="k2182a")
     before = volts(bench, meter, 99.0)
     first = volts(bench, meter, 101.0)
     source.write("SOUR:CURR 0")
@@ -61,7 +61,7 @@ def test_a_voltage_is_added_while_the_front_end_is_off(
     kind: str, args: dict[str, float], expected: float, bench: Bench
 ) -> None:
     _, meter = ready(bench)
-    plan(bench, kind, **args)
+    plan(bench, kind, target="k2182a", **args)
     before, amid, after = (volts(bench, meter, t) for t in (99.0, 150.0, 201.0))
     assert amid - before == pytest.approx(expected, abs=QUIET)
     assert after == pytest.approx(before, abs=QUIET)
@@ -70,7 +70,7 @@ def test_a_voltage_is_added_while_the_front_end_is_off(
 
 def test_an_overloaded_meter_says_so(bench: Bench) -> None:
     _, meter = ready(bench)
-    plan(bench, "overload")
+    plan(bench, "overload", target="k2182a")
     before, amid, after = (volts(bench, meter, t) for t in (99.0, 150.0, 201.0))
     assert amid == 9.9e37
     assert after == pytest.approx(before, abs=QUIET)
@@ -79,7 +79,7 @@ def test_an_overloaded_meter_says_so(bench: Bench) -> None:
 
 def test_a_meter_stuck_in_a_range_overflows_beyond_it(bench: Bench) -> None:
     source, meter = ready(bench)
-    plan(bench, "range_stuck", volts=0.01)
+    plan(bench, "range_stuck", target="k2182a", volts=0.01)
     assert volts(bench, meter, 120.0) < 0.01
     source.write("SOUR:CURR 5e-3")
     assert volts(bench, meter, 150.0) == 9.9e37

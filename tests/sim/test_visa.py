@@ -55,7 +55,13 @@ def test_a_lab_file_is_opened_by_its_path(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     manager = pyvisa.ResourceManager("mine.toml@onnes")
     try:
-        assert manager.list_resources() == ("GPIB0::15::INSTR", "GPIB0::3::INSTR", "GPIB0::7::INSTR")
+        assert manager.list_resources() == (
+            "GPIB0::15::INSTR",
+            "GPIB0::3::INSTR",
+            "GPIB0::7::INSTR",
+            "GPIB0::8::INSTR",
+            "ASRL3::INSTR",
+        )
         found = cast(OnnesVisaLibrary, manager.visalib).provenance()
         assert found == {"backend": "simulated", "lab": "mine", "seed": 11, "sha256": found["sha256"]}
         assert find_lab(str(file.resolve())) is find_lab(lab_key("mine.toml"))
@@ -150,6 +156,8 @@ def test_names_are_matched_in_any_case_and_form(bench: Bench) -> None:
         SOURCE,
         "TCPIP0::192.168.0.12::1394::SOCKET",
         METER,
+        "GPIB0::8::INSTR",
+        "ASRL3::INSTR",
     )
     assert bench.manager.list_resources("GPIB?*::7::?*") == (METER,)
 
@@ -189,7 +197,8 @@ def test_a_socket_needs_its_terminator(bench: Bench) -> None:
 
 
 def test_a_serial_line_ends_at_its_terminator_and_takes_its_time(make_bench: MakeBench) -> None:
-    bench = make_bench(under={"instrument": {"k2182a": {"resources": ["ASRL4::INSTR"]}}})
+    serial = {"resources": ["ASRL4::INSTR"], "interface": "rs232", "baud": 9600}
+    bench = make_bench(under={"instrument": {"k2182a": serial}})
     meter = bench.open("ASRL4::INSTR")
     start = bench.clock.now()
     identity = meter.query("*IDN?")
@@ -250,5 +259,6 @@ def test_a_service_request_is_waited_for_in_lab_time(bench: Bench) -> None:
 
 def test_debug_information_names_the_shipped_labs() -> None:
     assert OnnesVisaLibrary.get_debug_info() == {
-        "Labs that come along": "default, contaminated, demo, bad_day, mpms3, mpms5, mpms_xl"
+        "Labs that come along": "default, contaminated, demo, bad_day, delta, mpms3, mpms5, mpms_xl, acms, "
+        "susceptometer, 14t, spcs"
     }
