@@ -18,6 +18,9 @@ from onnes.procedures.transport import ResistancePoint
 
 _READING_S = 0.1  # for estimates alone: one voltage reading
 
+# Three standard errors of few readings are passed by chance; of 60 readings once in 200 checks.
+HEATING_POINTS, HEATING_READINGS = 3, 60
+
 
 class ResistanceMeasurement(SetpointMeasurement):
     """Base of the measurements of resistance."""
@@ -33,10 +36,16 @@ class ResistanceMeasurement(SetpointMeasurement):
     method: str = ListParameter("Method", choices=["", "reversal", "delta", "lock_in", "bridge"], default="")
     lockin: str = JsonParameter("Lock-in", LockInOptions.from_json, default="{}")
 
+    self_heating_check: bool = BooleanParameter("Self-heating check", default=True)
+
     program_unit: ClassVar[str] = ""
     contacts: ContactWatch | None = None  # of the points so far: it outlives a break
     _open_leg: int = 0  # index of the pass of the program that is under way
     _first_curve: int = 1  # number of the curve of its first pass
+
+    def heating_s(self) -> float:
+        """Return about how long self-heating is looked for where the temperature has settled, s."""
+        return HEATING_POINTS * HEATING_READINGS * _READING_S if self.self_heating_check else 0.0
 
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands."""

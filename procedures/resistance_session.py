@@ -13,11 +13,13 @@ from onnes.procedures.bracket import TEMPERATURE_MOVED
 from onnes.procedures.contact_watch import ContactWatch
 from onnes.procedures.options import LockInOptions
 from onnes.procedures.programs import Sweep
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
+from onnes.procedures.resistance_measurement import HEATING_READINGS, ResistanceMeasurement
 from onnes.procedures.setpoint_session import SetpointSession
 from onnes.procedures.transport import FourProbe
 from onnes.procedures.watch import MeasuringStation
 
+SELF_HEATING = "self_heating"
+_SIGMAS = 3.0
 _REPEATS = 2  # of a settled point during which the temperature moved; it settles again before each
 
 
@@ -57,6 +59,8 @@ class Session(SetpointSession):
         self._current_a, self._average = measurement.current_a, measurement.average
         self._bridge = bridge_of(station, measurement.wiring, measurement.method, measurement.lockin)
         self._bridge.current_limits.check("current", self._current_a)
+        if measurement.self_heating_check:
+            self._bridge.current_limits.check("half the current", 0.5 * self._current_a)
         self._is_on = False
         self._probe = FourProbe(
             measurement.wiring, self._bracket, self._measure, self.stop_source, self._contacts(measurement)
@@ -100,6 +104,53 @@ class Session(SetpointSession):
                 has_moved = TEMPERATURE_MOVED in point.flags
             if not has_moved:
                 return
+
+    def check_heating(self, kelvin: float) -> Iterator[Event]:
+        """Compare R at the current with R at half of it, at ``kelvin``, the lowest temperature.
+
+        A sample that its current warms reads another resistance there. If the two differ by more than three
+        standard errors, and what the resistance at half the current has drifted by meanwhile, every point
+        from now on is flagged ``self_heating``: they stay, as only the user knows how much is too much.
+        """
+        yield from self.at_temperature(kelvin)
+        half_a = 0.5 * self._current_a
+        first, whole, last = (self._resistance_at(amps) for amps in (half_a, self._current_a, half_a))
+        half_ohm = 0.5 * (first.resistance + last.resistance)
+        drift = abs(last.resistance - first.resistance)
+        apart = whole.resistance - half_ohm
+        error = math.hypot(whole.resistance_error, first.resistance_error)
+        is_heated = not abs(apart) <= _SIGMAS * error + drift  # NaN: nobody knows
+        if is_heated:
+            self._probe.standing = (SELF_HEATING,)
+        verdict = "differ: every point from now on is flagged self_heating" if is_heated else "agree"
+        yield Event(
+            SELF_HEATING,
+            f"R({self._current_a:.4g} A) = {whole.resistance:.6g} ohm and R({half_a:.4g} A) = {half_ohm:.6g} "
+            f"ohm at {kelvin:.6g} K, {apart:+.2g} ohm apart with a standard error of {error:.2g} ohm and a "
+            f"drift of {drift:.2g} ohm, {verdict}",
+            {
+                "temperature_k": kelvin,
+                "current_a": self._current_a,
+                "resistance_ohm": whole.resistance,
+                "half_ohm": half_ohm,
+                "error_ohm": error,
+                "drift_ohm": drift,
+                "flags": [*first.flags, *whole.flags, *last.flags],
+                "is_heated": is_heated,
+            },
+        )
+
+    def _resistance_at(self, amps: float) -> Resistance:
+        self.stop_source()
+        self._bridge.start(amps)
+        try:
+            return self._bridge.measure(HEATING_READINGS)
+        finally:
+            self.stop_source()
+
+    def go_on_with(self, flags: tuple[str, ...]) -> None:
+        """Give every point ``flags``, which were found before a break."""
+        self._probe.standing = flags
 
     def temperature_sweep(
         self, program: Callable[[], Sweep], curve: int, field_oe: float, last: float = math.nan
