@@ -20,6 +20,7 @@ from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
+_ABOVE_TC_K = 2.0  # where the background of the coils is taken: nothing is left of the transition (a)
 _EXAMPLES = {"temperature": "34..40 K step 50 mK", "amplitude": "[0.1 Oe, 1 Oe]", "frequency": "97 Hz"}
 
 
@@ -102,11 +103,18 @@ class SusceptibilityBuilder(ElectricalBuilder):
         if not isinstance(phase, Phase):
             return {}
         self.asked.temperatures((phase.calibrate_at,))
-        return {"calibrate_at_k": float(phase.calibrate_at)}
+        found = {"calibrate_at_k": float(phase.calibrate_at)}
+        if (tc := self._tc()) is not None:
+            found["background_at_k"] = tc + _ABOVE_TC_K
+        return found
+
+    def _tc(self) -> float | None:
+        """Return the expected Tc of the sample, K."""
+        known = [sample.expected.tc for sample in self.around.samples.values()]
+        return next((float(tc) for tc in known if tc is not None), None)
 
     def _look(self, filled: Filled, temperatures: tuple[Typed, ...] | Sweep) -> None:
         """Say what is unwise, and refuse what the machine does not have."""
-        tc = next((s.expected.tc for s in self.around.samples.values() if s.expected.tc is not None), None)
         values = [temperatures.first, temperatures.last] if isinstance(temperatures, Sweep) else temperatures
         kelvin = [float(value) for value in values]
         self._say(filled, not_rising([float(value) for value in filled.get("amplitude")]))
@@ -115,7 +123,7 @@ class SusceptibilityBuilder(ElectricalBuilder):
             no_phase(
                 kelvin,
                 is_calibrated=bool(self._phase(filled)),
-                tc_k=None if tc is None else float(tc),
+                tc_k=self._tc(),
             ),
         )
         magnetometer = self.around.magnetometer
