@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from onnes.analysis.ac_phase import AcCalibration, AcMoments, calibration
@@ -24,6 +25,7 @@ from onnes.analysis.civale import (
 from onnes.analysis.loss_peak import frequency_shift, loss_peak
 from onnes.analysis.result import Result, refused
 from onnes.runner.moment_body import Body, body_of
+from onnes.runner.moment_measured import THERMOMETER_K
 from onnes.runner.results import Keyed
 from onnes.storage.reader import Run
 
@@ -141,7 +143,15 @@ def _curve(
         dc_field_oe=dc_oe,
         geometry_sigma=body.volume_sigma,
     )
-    return outside if body.n is None else intrinsic(outside, body.n.n)
+    return _with_thermometer(outside if body.n is None else intrinsic(outside, body.n.n))
+
+
+def _with_thermometer(curve: AcCurve) -> AcCurve:
+    """Return a curve whose noise holds that of the thermometer: where chi is steep, some mK count."""
+    if len(curve.temperature) < 3:
+        return curve
+    slope = np.abs(np.gradient(curve.chi, curve.temperature))
+    return replace(curve, sigma=np.hypot(curve.sigma, slope * THERMOMETER_K))
 
 
 # -- what they say

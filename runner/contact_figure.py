@@ -75,6 +75,7 @@ def _susceptibility(found: AcFindings, axes: Axes) -> None:
     upper.tick_params(labelbottom=False)
     for panel in (upper, lower):
         dress(panel)
+        panel.patch.set_alpha(0.0)  # what is written across the whole shines through
     axes.set_title("ac susceptibility")
 
 

@@ -31,6 +31,10 @@ class ContactRuns:
     zero_bias: list[ZeroBiasFindings] = field(default_factory=list)
     current_voltage: list[CurrentVoltageFindings] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        """Say whether there is such a run."""
+        return bool(self.susceptibilities or self.contacts or self.zero_bias or self.current_voltage)
+
     def add(self, run: Run, kind: str) -> Keyed:
         """Analyse a run and return what it says.
 
