@@ -13,7 +13,7 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
 SHIPPED = (
-    *("default", "contaminated", "demo", "bad_day", "delta", "mpms3", "mpms5", "mpms_xl", "acms"),
+    *("default", "contaminated", "demo", "bad_day", "delta", "dip", "mpms3", "mpms5", "mpms_xl", "acms"),
     *("susceptometer", "14t", "spcs"),
 )
 
