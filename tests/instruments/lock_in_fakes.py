@@ -28,6 +28,7 @@ class FakeLockIn:
     SENSITIVITIES = (*(m * 10.0**e for e in range(-9, 0) for m in (1.0, 2.0, 5.0)), 1.0)
     frequency_limits = Limits(1e-3, 102e3, "Hz", "the SR830")
     sine_limits = Limits(4e-3, 5.0, "V", "the SR830")
+    sine_step_v = 2e-3
     name = "SR830"
 
     def __init__(self, clock: VirtualClock) -> None:
