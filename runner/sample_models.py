@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from onnes.sim.sample_parameters import Value
 from onnes.sim.samples import PARAMETERS
 
 
@@ -23,7 +24,7 @@ class SampleModels:
                     {
                         "name": parameter.name,
                         "unit": parameter.unit,
-                        "default": parameter.default,
+                        "default": _plain(parameter.default),
                         "mark": parameter.mark,
                         "meaning": parameter.meaning,
                         "rows": {
@@ -48,7 +49,13 @@ class SampleModels:
             console.print(table)
 
 
-def _shown(default: float | str | None) -> str:
+def _plain(default: Value | None) -> float | str | list[float] | None:
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _shown(default: Value | None) -> str:
+    if isinstance(default, tuple):
+        return "[" + ", ".join(f"{value:g}" for value in default) + "]"
     return f"{default:g}" if isinstance(default, float | int) else default or ""
 
 

@@ -1,6 +1,7 @@
 """What the contacts and leads of one loop do wrong, as functions of lab time."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 from onnes.sim.fault_settings import Spell
@@ -24,6 +25,10 @@ class LeadFaults:
         """Take a fault upon it from ``spell.begin`` on."""
         oldest = spell.begin - _KEEP_S
         self.spells = [old for old in self.spells if old.end > oldest] + [spell]
+
+    def heal(self, spell: Spell, t: float) -> None:
+        """Let a fault that was suffered end at ``t``."""
+        self.spells = [replace(old, end=t) if old is spell else old for old in self.spells]
 
     def ohm(self, t: float) -> float:
         """Return what stands in the way of the current beside sample and leads, ohm."""

@@ -25,6 +25,7 @@ from onnes.sim.lab_layers import Layer, Loc, Problems, is_path, merged, named_la
 from onnes.sim.magnet import Magnet, MagnetSettings
 from onnes.sim.magnetometer import Magnetometer
 from onnes.sim.magnetometer_machines import MagnetometerSettings
+from onnes.sim.opening_contacts import watch_contacts
 from onnes.sim.samples import (
     MagneticSample,
     Sample,
@@ -152,6 +153,7 @@ def load_lab(
         _add_magnetometer(lab, file.magnetometer, _on_magnetometer(file, sample, layers), multivu)
         clock.attend(partial(_let_go_on, lab))
     _plan_faults(lab, file, Problems(layers))
+    watch_contacts(lab, file.read)
     return lab
 
 

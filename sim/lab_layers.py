@@ -12,7 +12,7 @@ from typing import Any
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
-SHIPPED = ("default", "contaminated", "demo", "bad_day", "mpms3", "mpms5", "mpms_xl")
+SHIPPED = ("default", "contaminated", "demo", "bad_day", "mpms3", "mpms5", "mpms_xl", "14t", "spcs")
 
 Loc = tuple[str | int, ...]
 

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 from onnes.instruments.errors import ConfigurationError
 
 Mark = Literal["printed", "assumed"]
-Value = float | str
+Pair = tuple[float, float]
+Value = float | str | Pair
 
 _SMALLEST_MM: Final = 1e-6
 _LARGEST_MM: Final = 1e3
@@ -22,7 +23,8 @@ class Parameter:
     ``mark`` says whether a paper prints the default or we assume it. ``default`` is None where a named row of
     the model fills the key: ``rows`` has {row: (value, mark)}; no row and no default: it must be given.
     ``kinds`` names the kinds of the model that have the key; empty for all. ``low`` and ``high`` are the
-    allowed range, ends included. A parameter with ``choices`` is one of these words instead of a number.
+    allowed range, ends included. A parameter with ``choices`` is one of these words instead of a number; one
+    whose default is a pair is two numbers, each inside the range.
     """
 
     name: str
@@ -35,6 +37,11 @@ class Parameter:
     kinds: tuple[str, ...] = ()
     rows: Mapping[str, tuple[float, Mark]] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """Say whether it is one number, neither a word nor a pair."""
+        return not self.choices and not isinstance(self.default, tuple)
 
     @property
     def range(self) -> str:
@@ -136,12 +143,33 @@ def chosen(table: Mapping[str, Any], parameters: Sequence[Parameter], source: st
     return words
 
 
+def pairs(table: Mapping[str, Any], parameters: Sequence[Parameter], source: str) -> dict[str, Pair]:
+    """Return {name: two numbers} of the parameters that are pairs: from the table, else the default.
+
+    Raises:
+        ConfigurationError: if it is no list of two numbers, or one of them is outside the range.
+    """
+    found: dict[str, Pair] = {}
+    for parameter in parameters:
+        if not isinstance(parameter.default, tuple):
+            continue
+        value = table.get(parameter.name, parameter.default)
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            first, second = parameter.default
+            raise ConfigurationError(
+                f"{source}: {parameter.name} = {value!r} is no pair; give two numbers in {parameter.range}, "
+                f"for example [{first:.9g}, {second:.9g}]"
+            )
+        found[parameter.name] = (checked(parameter, value[0], source), checked(parameter, value[1], source))
+    return found
+
+
 def resolved(
     table: Mapping[str, Any], parameters: Sequence[Parameter], row: str, kind: str, source: str
 ) -> dict[str, float]:
     """Return {name: number} of the parameters of ``kind``: from the table, else its row, else the default.
 
-    Parameters with choices are left to :func:`chosen`.
+    Parameters with choices are left to :func:`chosen`, pairs to :func:`pairs`.
 
     Raises:
         ConfigurationError: for a key of another kind, a missing key, or a bad value.
@@ -149,7 +177,7 @@ def resolved(
     values: dict[str, float] = {}
     missing: list[Parameter] = []
     for parameter in parameters:
-        if parameter.choices:
+        if not parameter.is_number:
             continue
         applies = not parameter.kinds or kind in parameter.kinds
         if parameter.name in table:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnes.instruments.errors import ConfigurationError
-from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys
+from onnes.sim.sample_parameters import Mark, Parameter, Value, check_keys, resolved
 from onnes.sim.samples_bilayer import BILAYER_PARAMETERS, make_bilayer
 from onnes.sim.samples_bodies import (
     HOLDER_PARAMETERS,
@@ -22,9 +22,22 @@ from onnes.sim.samples_bodies import (
     make_palladium,
     make_type_i,
 )
+from onnes.sim.samples_current_voltage import (
+    BRIDGE_PARAMETERS,
+    JUNCTION_PARAMETERS,
+    TAFF_PARAMETERS,
+    make_bridge,
+    make_junction,
+    make_taff,
+)
 from onnes.sim.samples_generic import METAL_PARAMETERS, make_metal
 from onnes.sim.samples_nanocomposite import NANOCOMPOSITE_PARAMETERS, make_nanocomposite
+from onnes.sim.samples_pointcontact import POINTCONTACT_PARAMETERS, make_pointcontact
+from onnes.sim.samples_thermometers import THERMOMETER_PARAMETERS, make_cernox, make_pt100
 from onnes.sim.samples_twostep import TWOSTEP_PARAMETERS, make_twostep
+from onnes.sim.self_heating import HEATING_PARAMETERS, SelfHeated
+
+Floats = NDArray[np.float64]
 
 __all__ = [
     "PARAMETERS",
@@ -55,12 +68,12 @@ class Sample(Protocol):
 
 @runtime_checkable
 class NonlinearSample(Sample, Protocol):
-    """A body whose voltage is no straight line in the current, and which answers for many currents at once."""
+    """A body that answers for many currents at once, as one that is not linear has to."""
 
     def voltages(
-        self, currents_a: NDArray[np.float64], temperature_k: float, field_oe: float, time_s: float
-    ) -> NDArray[np.float64]:
-        """Return :meth:`voltage` in V at each current in A, of the same shape."""
+        self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
+    ) -> Floats:
+        """Return :meth:`voltage` in V at each current in A, of the same shape; each may have its own K."""
 
 
 class MagneticSample(Protocol):
@@ -82,21 +95,33 @@ class MagneticSample(Protocol):
 
 
 PARAMETERS: Final[Mapping[str, tuple[Parameter, ...]]] = {
-    "bilayer": BILAYER_PARAMETERS,
-    "metal": METAL_PARAMETERS,
-    "nanocomposite": NANOCOMPOSITE_PARAMETERS,
-    "twostep": TWOSTEP_PARAMETERS,
+    "bilayer": (*BILAYER_PARAMETERS, *HEATING_PARAMETERS),
+    "metal": (*METAL_PARAMETERS, *HEATING_PARAMETERS),
+    "nanocomposite": (*NANOCOMPOSITE_PARAMETERS, *HEATING_PARAMETERS),
+    "twostep": (*TWOSTEP_PARAMETERS, *HEATING_PARAMETERS),
+    "pointcontact": (*POINTCONTACT_PARAMETERS, *HEATING_PARAMETERS),
+    "bridge": (*BRIDGE_PARAMETERS, *HEATING_PARAMETERS),
+    "junction": (*JUNCTION_PARAMETERS, *HEATING_PARAMETERS),
+    "taff": (*TAFF_PARAMETERS, *HEATING_PARAMETERS),
+    "pt100": (*THERMOMETER_PARAMETERS, *HEATING_PARAMETERS),
+    "cernox": (*THERMOMETER_PARAMETERS, *HEATING_PARAMETERS),
     "type_i": TYPE_I_PARAMETERS,
     "palladium": PALLADIUM_PARAMETERS,
     "holder": HOLDER_PARAMETERS,
 }
 _Made = TypeVar("_Made")
 _Makers = Mapping[str, Callable[[Mapping[str, Any], str], _Made]]
-_WITH_CONTACTS: Final[_Makers[Sample]] = {
+_WITH_CONTACTS: Final[_Makers[NonlinearSample]] = {
     "bilayer": make_bilayer,
     "metal": make_metal,
     "nanocomposite": make_nanocomposite,
     "twostep": make_twostep,
+    "pointcontact": make_pointcontact,
+    "bridge": make_bridge,
+    "junction": make_junction,
+    "taff": make_taff,
+    "pt100": make_pt100,
+    "cernox": make_cernox,
 }
 _WITH_MOMENT: Final[_Makers[MagneticSample]] = {
     "bilayer": make_bilayer,
@@ -111,11 +136,17 @@ _WITH_MOMENT: Final[_Makers[MagneticSample]] = {
 def make_sample(table: Mapping[str, Any], source: str) -> Sample:
     """Return the sample that ``table`` describes; ``source`` (a file, perhaps with a line) opens each error.
 
+    With a ``heating_k_per_w`` it warms by its own current.
+
     Raises:
         ConfigurationError: for an unknown model or key (with the nearest one), a model without contacts, a
             missing key, or a value that is no number or outside its range.
     """
-    return _made(table, source, _WITH_CONTACTS, "contacts")
+    sample = _made(table, source, _WITH_CONTACTS, "contacts")
+    heating = resolved(table, HEATING_PARAMETERS, "", "heating", source)
+    sample.values = {**sample.values, **heating}
+    kelvin_per_watt = heating["heating_k_per_w"]
+    return SelfHeated(sample.voltages, kelvin_per_watt, sample.values) if kelvin_per_watt else sample
 
 
 def make_magnetic_sample(table: Mapping[str, Any], source: str) -> MagneticSample:

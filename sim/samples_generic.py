@@ -33,6 +33,16 @@ class OhmicSample:
         """Return the voltage between the voltage contacts, V."""
         return current_a * self.resistance(temperature_k, field_oe, time_s)
 
+    def voltages(
+        self,
+        currents_a: NDArray[np.float64],
+        temperature_k: NDArray[np.float64] | float,
+        field_oe: float,
+        time_s: float,
+    ) -> NDArray[np.float64]:
+        """Return :meth:`voltage` in V at each current in A, of the same shape; each may have its own K."""
+        return currents_a * self.resistances(temperature_k, field_oe, time_s)
+
     def resistances(
         self,
         temperature_k: NDArray[np.float64] | float,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.cryostat import Cryostat
@@ -50,6 +50,10 @@ class ReadSettings(BaseModel):
     ``emf_noise_nv`` rms with a 1/f spectrum, plus ``emf_nv_per_k_per_min`` times the rate at which the sample
     warms (sizes assumed). ``lead_ohm`` is the resistance of each contact and lead: nothing of it is
     in a four-probe voltage, but the source has to drive its current through two of them.
+
+    The contacts open when the sample cools below ``opens_below_k`` and close again when it warms above
+    ``closes_above_k``, without which they stay open. The current of the loop is then cut and none of its
+    meters sees the sample: one pair of a loop says it for all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,6 +65,24 @@ class ReadSettings(BaseModel):
     emf_noise_nv: float = Field(default=20.0, ge=0)
     emf_nv_per_k_per_min: float = 10.0
     lead_ohm: float = Field(default=12.0, ge=0)
+    opens_below_k: float | None = Field(default=None, gt=0)
+    closes_above_k: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _closes_above(self) -> "ReadSettings":
+        if self.closes_above_k is None:
+            return self
+        if self.opens_below_k is None:
+            raise ValueError(
+                f"closes_above_k = {self.closes_above_k:.9g} K has no opens_below_k; give where the contacts "
+                "open, or leave it out"
+            )
+        if self.closes_above_k < self.opens_below_k:
+            raise ValueError(
+                f"closes_above_k = {self.closes_above_k:.9g} K is below opens_below_k = "
+                f"{self.opens_below_k:.9g} K, where the contacts open"
+            )
+        return self
 
 
 class ReferenceSettings(BaseModel):
@@ -195,6 +217,10 @@ class Wiring:
     def suffer(self, loop: str, spell: Spell) -> None:
         """Let a fault of the leads of ``loop`` begin."""
         self._loops[loop].faults.suffer(spell)
+
+    def heal(self, loop: str, spell: Spell, t: float) -> None:
+        """Let a fault of the leads of ``loop`` end at ``t``."""
+        self._loops[loop].faults.heal(spell, t)
 
     def in_compliance(self, port: str, t: float) -> bool:
         """Say whether the source cannot drive its current: sample and leads ask for more than its limit.

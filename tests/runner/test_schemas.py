@@ -94,3 +94,9 @@ def test_a_result_fits_the_schema_of_a_result_with_and_without_a_value() -> None
     assert output_problems(good.as_json(), "result") == []
     assert output_problems(refused.as_json(), "result") == []
     assert output_problems({**good.as_json(), "sigma": -1.0}, "result") != []
+
+
+def test_the_table_of_samples_shows_a_pair_as_it_is_typed() -> None:
+    shown = CliRunner().invoke(cli, ["sim", "samples"]).stdout
+    row = next(line for line in shown.splitlines() if "delta_mev" in line)
+    assert "[2.3, 7]" in row

@@ -10,12 +10,16 @@ import pytest
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.phonons import phonons
 from onnes.sim.resistivity import smooth_step
+from onnes.sim.sample_parameters import Value
 from onnes.sim.samples import PARAMETERS, check_sample, make_magnetic_sample, make_sample
 from onnes.sim.samples_bilayer import Bilayer, Breakdown, Superconducting
 from onnes.sim.samples_generic import Metal
 
 ROWS: tuple[float | str, ...] = ("pristine", 0.54, 0.30, 0.12, 0.06)
-CONTACTED = ("sc", "qbs", "metal", "nanocomposite", "twostep")
+CONTACTED = (
+    *("sc", "qbs", "metal", "nanocomposite", "twostep"),
+    *("pointcontact", "bridge", "junction", "taff", "pt100", "cernox"),
+)
 FULL_SC: Mapping[str, Any] = {"rho40_ohm_cm": 1e-5, "a": 1.0, "tc_k": 30.0, "w0_k": 1.0}
 FULL_QBS: Mapping[str, Any] = {
     "rho40_ohm_cm": 2e-4,
@@ -256,6 +260,7 @@ def test_every_parameter_has_a_unit_a_mark_a_meaning_and_a_range_around_its_defa
         assert parameter.low < parameter.high
         values = [value for value, _ in parameter.rows.values()]
         values += [parameter.default] if isinstance(parameter.default, float) else []
+        values += parameter.default if isinstance(parameter.default, tuple) else ()
         assert all(parameter.low <= value <= parameter.high for value in values), parameter.name
         suffixes = {"_k": "K", "_oe": "Oe", "_ohm": "ohm", "_mm": "mm", "_nm": "nm", "_cm": "ohm cm"}
         for suffix, unit in suffixes.items():
@@ -267,7 +272,8 @@ def test_the_keys_of_the_bilayer_are_those_of_the_reference() -> None:
     keys = (
         "length_mm width_mm thickness_nm gamma_t rho40_ohm_cm a tc_k w0_k volume_fraction magnetic_width_k "
         "lateral_mm substrate_mm orientation hc_oe z_nu amplitude u0 w h2_oe alpha b "
-        "background_per_k magnetoresistance_per_t2 hc_spread_oe gain_drift_per_h hall_pickup_ohm_per_t"
+        "background_per_k magnetoresistance_per_t2 hc_spread_oe gain_drift_per_h hall_pickup_ohm_per_t "
+        "heating_k_per_w"
     )
     assert {parameter.name for parameter in PARAMETERS["bilayer"]} == set(keys.split())
 
@@ -279,9 +285,7 @@ def test_a_row_of_the_table_fills_the_rest_and_what_is_given_wins(gamma_t: float
     assert isinstance(film(gamma_t), Breakdown if gamma_t in (0.12, 0.06) else Superconducting)
 
 
-@pytest.mark.parametrize(
-    "kind", ["sc", "qbs", "metal", "nanocomposite", "twostep", "type_i", "palladium", "holder"]
-)
+@pytest.mark.parametrize("kind", [*CONTACTED, "type_i", "palladium", "holder"])
 def test_every_key_can_be_set(kind: str) -> None:
     model = "bilayer" if kind in ("sc", "qbs") else kind
     base = {"sc": FULL_SC, "qbs": FULL_QBS, "type_i": {"element": "Sn"}}.get(kind, {})
@@ -291,7 +295,9 @@ def test_every_key_can_be_set(kind: str) -> None:
             continue
         known = parameter.default if isinstance(parameter.default, float) else 20.0
         number = min(max(known * 1.01, parameter.low), parameter.high)
-        value = parameter.choices[-1] if parameter.choices else number
+        value: Value = parameter.choices[-1] if parameter.choices else number
+        if isinstance(parameter.default, tuple):
+            value = parameter.default[::-1]
         sample = make({"model": model, **base, parameter.name: value}, "lab.toml")
         assert sample.values[parameter.name] == value
 
@@ -300,7 +306,7 @@ def test_every_key_can_be_set(kind: str) -> None:
 def test_a_body_without_contacts_is_refused_where_a_voltage_is_wanted(model: str) -> None:
     text = (
         f"^lab.toml: the sample model '{model}' has no contacts; those that have are bilayer, metal, "
-        "nanocomposite, twostep$"
+        "nanocomposite, twostep, pointcontact, bridge, junction, taff, pt100, cernox$"
     )
     with pytest.raises(ConfigurationError, match=text):
         make_sample({"model": model}, "lab.toml")
