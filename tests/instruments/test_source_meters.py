@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitE
 from onnes.instruments.keithley2182a import Keithley2182A
 from onnes.instruments.keithley2400 import Keithley2400
 from onnes.instruments.keithley2450 import Keithley2450
+from onnes.instruments.open_station import open_station
 from onnes.instruments.protocols import CurrentSource
 from onnes.instruments.resistance_bridge import ReversalBridge
+from onnes.instruments.station_file import load_station_file
+from onnes.instruments.survey import survey_station
 from onnes.instruments.visa import open_adapter, open_library
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
 from onnes.sim.lab_file import load_lab
@@ -412,3 +416,73 @@ def test_a_bridge_that_fails_to_start_leaves_the_source_off(
         bridge.start(1e-3)
     assert lab.wiring.terminals(f"{name}.out", lab.now()) == (0.0, 0.0)
     assert not source.source_enabled
+
+
+# --- in a station
+
+STATION = """
+station = 1
+name = "bench"
+backend = "simulated"
+[twin]
+lab = "lab.toml"
+[instruments.ls340]
+driver = "lakeshore340"
+resource = "GPIB0::13::INSTR"
+[instruments.smu]
+driver = "keithley{number}"
+resource = "{resource}"
+[instruments.k2182a]
+driver = "keithley2182a"
+resource = "GPIB0::7::INSTR"
+[roles]
+thermostat = "ls340"
+[wiring.bar]
+measures = "resistance"
+method = "reversal"
+source = "smu"
+meter = "k2182a"
+leads = {{ i_plus = "1", i_minus = "4", v_plus = "2", v_minus = "3" }}
+compliance = "1 V"
+ramp = "10 mA/s"
+"""
+
+
+@BOTH
+def test_a_station_makes_it_safe_like_any_source(
+    name: str, tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "station.toml"
+    path.write_text(STATION.format(number=name[1:], resource=RESOURCES[name]), encoding="utf-8")
+    lab = load_lab(
+        "dip",
+        clock,
+        under={
+            "lab": {"strict": True},
+            "instrument": {name: {"model": name, "resources": [RESOURCES[name]]}},
+        },
+    )
+    key = f"source-meter-{next(_numbers)}"
+    set_lab(key, lab)
+    station = open_station(load_station_file(path), clock, lab_key=key)
+    try:
+        bridge = station.bridge("bar")
+        bridge.start(1e-3)
+        assert station.look().sources_on == {"smu": True}
+        assert bridge.measure(6).current == 1e-3
+        steps = station.safe_state()
+        assert station.look().sources_on == {"smu": False}
+        assert all(step.confirmed for step in steps)
+        assert steps[1].message == "0 A, output off"
+        assert steps[2].message.startswith("temperature setpoint left at 300 K")
+        found = {
+            each.instrument: each for each in survey_station(load_station_file(path), clock, lab_key=key)
+        }
+        assert [reading.quantity for reading in found["smu"].readings] == ["current", "compliance"]
+        assert [reading.quantity for reading in found["ls340"].readings][-1] == "heater output"
+        assert not any(each.problem for each in found.values())
+    finally:
+        station.close()
+        forget_lab(key)
+    assert lab.journal == []
