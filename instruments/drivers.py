@@ -7,7 +7,7 @@ from onnes.instruments.keithley2400 import Keithley2400
 from onnes.instruments.keithley2450 import Keithley2450
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.lakeshore import LakeShore336, LakeShore340
-from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
+from onnes.instruments.mpms import Acms, Mpms, Mpms3, MpmsXl
 from onnes.instruments.multivu import MultiVu
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.sr830 import SR830
@@ -32,6 +32,7 @@ CLASSES: Mapping[str, type[Instrument]] = {
     "multivu": MultiVu,
     "mpms3": Mpms3,
     "mpms_xl": MpmsXl,
+    "acms": Acms,
     "keithley6221": Keithley6221,
     "keithley2182a": Keithley2182A,
     "keithley2400": Keithley2400,

@@ -27,6 +27,7 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
     "multivu": frozenset({"thermostat", "magnet", "chamber"}),
     "mpms3": frozenset({"magnetometer", "thermostat", "magnet", "chamber"}),
     "mpms_xl": frozenset({"magnetometer"}),
+    "acms": frozenset({"magnetometer"}),
     "keithley6221": frozenset({"current_source", "alternating_source"}),
     "keithley2182a": frozenset({"nanovoltmeter"}),
     "sr830": frozenset({"lock_in"}),
@@ -43,7 +44,7 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
 _ROUTE = "multivu_sequence"
 _ROUTES_TO_COME = ("edc", "ole", "multipyvu")
 _OF_MULTIVU = ("route", "host", "template", "data", "sequences")
-_THROUGH_MULTIVU = ("multivu", "mpms3", "mpms_xl")
+_THROUGH_MULTIVU = ("multivu", "mpms3", "mpms_xl", "acms")
 _PORT = 27183  # of the MultiVu server (seen)
 _HOST = re.compile(r"[\w.-]+(:\d{1,5})?")
 

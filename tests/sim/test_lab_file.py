@@ -220,7 +220,7 @@ args = { seconds = 3 }
         "15:1: GPIB0::7::INSTR is given to both 'k6221' and 'k2182a'",
         "20:1: read.2.port = 'bad': ",
         "22:1: read.2.emf_nv is not a finite number; write the number",
-        "23:1: unknown key 'extra'; expected one of cryostat, drive, ",
+        "23:1: unknown key 'extra'; expected one of coil, cryostat, drive, ",
         "26:1: fault.1.kind = 'quenche': should be 'timeout', 'latency', ",
         "27:1: fault.1.at = 'soon': 'soon' is no time; write for example '2h15m'",
         "28:1: fault.2 = {'kind': 'timeout', 'args': {'seconds': 3}}: args of a fault 'timeout' take nothing",
