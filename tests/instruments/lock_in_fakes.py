@@ -15,6 +15,7 @@ class FakeLink:
         self.clock = clock
         self.cleared = 0
         self.reopened = 0
+        self.set_ups = 0
 
     def clear(self) -> None:
         self.cleared += 1
