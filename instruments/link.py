@@ -30,7 +30,7 @@ _SLICE_S = 0.5  # between two looks whether somebody is in a hurry
 
 # A reply that the instrument gives away once: asked again, it would be another one, or an old one passed off
 # as fresh. The caller triggers anew instead.
-_GIVEN_ONCE = ("FETC", "DATA?", "DATA:", "SYST:ERR", "*ESR", "EVEN")
+_GIVEN_ONCE = ("FETC", "DATA?", "DATA:", "SYST:ERR", "*ESR", "EVEN", "LIAS", "ERRS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Link:
     ``silent_since`` is the time of the first failure since the last usable answer, None while it answers;
     ``last_answer`` the time of that answer, at first that of opening; ``failures`` counts what failed and
     ``reopened`` how often the resource was opened anew. Times are of the clock, s.
+
+    ``set_ups`` counts who set the instrument up for measurements of his own: only the last one still can.
 
     ``hurried`` says whether somebody wants the end of what is under way: then nothing is tried again, and an
     instrument that is silent is not asked.
@@ -88,6 +90,7 @@ class Link:
         self.last_answer = clock.now()
         self.failures = 0
         self.reopened = 0
+        self.set_ups = 0
         self.hurried: Callable[[], bool] = bool
         self.farewell: Callable[[], object] | None = None
         self._adapter = adapter

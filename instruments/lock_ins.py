@@ -84,5 +84,8 @@ class LockIn(Protocol):
         settles anew.
         """
 
-    def read(self) -> LockInReading:
-        """Read x and y of one instant with the status since the reading before."""
+    def take(self) -> LockInReading:
+        """Read x and y of one instant and take the status since the reading before, which is over then."""
+
+    def look(self) -> LockInReading:
+        """Read x and y with the status so far, and leave that for the next :meth:`take`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApproach
+from onnes.instruments.susceptometer import AcLimits
 
 ScanMode = Literal["dc", "rso", "vsm"]
 
@@ -97,7 +98,10 @@ class MeasureSusceptibility:
     expected_s: float
 
 
-Step = SetTemperature | SetField | Wait | Remark | MeasureMoment | MeasureSusceptibility
+MeasureStep = MeasureMoment | MeasureSusceptibility
+"""A step that gives a row of the file."""
+
+Step = SetTemperature | SetField | Wait | Remark | MeasureStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,9 @@ class MomentProgram:
     scan: Scan
     point_s: float
 
-    def moments(self) -> list[MeasureMoment]:
+    def moments(self) -> list[MeasureStep]:
         """Return the rows that the file will have, in order."""
-        return [step for step in self.steps if isinstance(step, MeasureMoment)]
+        return [step for step in self.steps if isinstance(step, MeasureStep)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,10 @@ class AcMoment:
     flags: tuple[str, ...] = ()
 
 
+MeasuredRow = Moment | AcMoment
+"""A row of the growing file, of either kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     """A program in the hands of the machine's software: which file a person starts there, and how."""
@@ -188,7 +196,7 @@ class Streamed:
     step, an unknown column. ``size`` is the size of the file, bytes; ``data`` is None until there is one.
     """
 
-    moments: tuple[Moment, ...]
+    moments: tuple[MeasuredRow, ...]
     remarks: tuple[str, ...]
     data: Path | None
     size: int
@@ -199,13 +207,15 @@ class MagnetometerFlags:
     """What the machine can do beside streaming moments.
 
     ``can_set``: temperature and field can be set and read between programs. ``reads_field_setpoint``: the
-    setpoint of the field can be read back. ``largest_emu`` is the end of its range.
+    setpoint of the field can be read back. ``largest_emu`` is the end of its range. ``ac`` is the record of
+    its ac option, None where the machine has none.
     """
 
     modes: tuple[ScanMode, ...]
     can_set: bool
     reads_field_setpoint: bool
     largest_emu: float
+    ac: AcLimits | None = None
 
 
 @runtime_checkable
@@ -226,9 +236,10 @@ class Magnetometer(Protocol):
         """Look at a program before anything is written.
 
         Raises:
-            LimitError: if a setpoint is outside the machine's limits.
-            ConfigurationError: if the machine cannot scan like this, the template lacks a placeholder, or a
-                folder is not there.
+            LimitError: if a setpoint is outside the machine's limits, or an amplitude or frequency outside
+                the record of its ac option.
+            ConfigurationError: if the machine cannot scan like this, the template lacks a placeholder or the
+                lines that measure a susceptibility, or a folder is not there.
         """
 
     def hand_over(self, programs: Sequence[MomentProgram]) -> HandedOver:

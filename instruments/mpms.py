@@ -1,4 +1,4 @@
-"""Quantum Design MPMS3 and MPMS-XL: SQUID magnetometers behind MultiVu.
+"""Quantum Design MPMS3, MPMS-XL and the ACMS of a PPMS: magnetometers behind MultiVu.
 
 No public interface measures a moment: MultiVu runs a sequence and a file grows (:mod:`sequence_route`).
 """
@@ -8,7 +8,7 @@ from typing import ClassVar
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import SequenceMayGoOn
 from onnes.instruments.link import Link
-from onnes.instruments.magnetometer_machines import MPMS3, MPMS_XL, Machine, MachineLimits
+from onnes.instruments.magnetometer_machines import ACMS, MPMS3, MPMS_XL, Machine, MachineLimits
 from onnes.instruments.multivu_files import MultiVuFiles
 from onnes.instruments.sequence_route import SequenceRoute
 from onnes.instruments.sequence_template import load_template
@@ -79,3 +79,9 @@ class Mpms3(Mpms):
     """MPMS3 without a connection to its MultiVu."""
 
     model = MPMS3
+
+
+class Acms(Mpms):
+    """The ACMS option of a PPMS, whose temperature and field are those of its sequence."""
+
+    model = ACMS

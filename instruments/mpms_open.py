@@ -1,13 +1,17 @@
 """A magnetometer as the station file describes it."""
 
+from collections.abc import Mapping
+
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.magnetometer_machines import MachineLimits
-from onnes.instruments.mpms import Mpms, Mpms3, MpmsXl
+from onnes.instruments.mpms import Acms, Mpms, Mpms3, MpmsXl
 from onnes.instruments.mpms_remote import RemoteMpms3
 from onnes.instruments.multivu import MultiVu
 from onnes.instruments.multivu_files import MultiVuFiles
 from onnes.instruments.station_file import StationFile
+
+_KINDS: Mapping[str, type[Mpms]] = {"mpms3": Mpms3, "mpms_xl": MpmsXl, "acms": Acms}
 
 
 def open_mpms(file: StationFile, name: str, remote: MultiVu | None, clock: Clock) -> Mpms:
@@ -35,7 +39,7 @@ def described_mpms(file: StationFile, name: str, remote: MultiVu | None, clock: 
         ConfigurationError: if the template cannot be used.
     """
     files, simulated = _files(file, name), file.backend == "simulated"
-    kind = MpmsXl if file.instruments[name].driver == "mpms_xl" else Mpms3
+    kind = _KINDS[file.instruments[name].driver]
     limits = _narrowed(file, kind.model.limits)
     if remote is not None:
         return RemoteMpms3(remote, name, files, limits, clock, simulated=simulated)

@@ -42,6 +42,7 @@ class RemoteMpms3(Mpms3):
             can_set=True,
             reads_field_setpoint=False,
             largest_emu=self.machine.largest_emu,
+            ac=self.machine.ac,
         )
 
     def connect(self) -> str:

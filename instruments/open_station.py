@@ -1,14 +1,19 @@
 """Open the instruments of a station file: all of them, or none is left open."""
 
+from collections.abc import Mapping
+from typing import cast
+
 import pyvisa
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.drivers import CLASSES, Instrument
 from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.link import DEADLINE_S
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.mpms_open import open_mpms
 from onnes.instruments.multivu import MultiVu
+from onnes.instruments.relay import RelayedKeithley2182A
 from onnes.instruments.safe_state import close_all, made_safe
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile
@@ -31,8 +36,8 @@ def open_station(file: StationFile, clock: Clock, *, lab_key: str | None = None)
     opened: dict[str, Instrument] = {}
     identities: dict[str, str] = {}
     try:
-        for name in file.instruments:
-            opened[name] = open_instrument(manager, file, name, clock)
+        for name in sorted(file.instruments, key=lambda name: file.instruments[name].via is not None):
+            opened[name] = open_instrument(manager, file, name, clock, opened)
             identities[name] = opened[name].connect()
         library = {"backend": file.backend} if manager is None else library_provenance(manager)
         provenance = {**library, "instruments": identities}
@@ -59,9 +64,16 @@ def library_of(file: StationFile, lab_key: str | None) -> pyvisa.ResourceManager
 
 
 def open_instrument(
-    manager: pyvisa.ResourceManager | None, file: StationFile, name: str, clock: Clock
+    manager: pyvisa.ResourceManager | None,
+    file: StationFile,
+    name: str,
+    clock: Clock,
+    opened: Mapping[str, Instrument],
 ) -> Instrument:
     """Open one instrument of a station file; nothing is sent.
+
+    Args:
+        opened: those opened before, of which one may hand messages on to it.
 
     Raises:
         ConfigurationError: if its resource is no VISA name, the interface is not installed, or the template
@@ -70,6 +82,8 @@ def open_instrument(
     """
     entry = file.instruments[name]
     kind = CLASSES[entry.driver]
+    if entry.via is not None:
+        return RelayedKeithley2182A(cast(Keithley6221, opened[entry.via]), name, clock, entry.baud)
     if manager is None or not entry.address:  # which only a magnetometer needs not have
         return open_mpms(file, name, None, clock)
     if issubclass(kind, Mpms | MultiVu):

@@ -77,6 +77,10 @@ KINDS = {
     "electric_field": Kind("an electric field", "uV/cm", ("uV/cm",), "1 uV/cm"),
     "current_density": Kind("a current density", "A/cm2", ("A/cm2",), "1e6 A/cm2"),
     "data_size": Kind("an amount of data", "GB", ("GB", "MB"), "1 GB"),  # decimal, as makers of drives count
+    "field_constant": Kind("a field of a coil per current", "Oe/A", ("Oe/A", "T/A"), "100 Oe/A"),
+    "pickup_constant": Kind(
+        "a voltage of a pick-up coil per frequency and moment", "V/Hz/emu", ("V/Hz/emu",), "2e-4 V/Hz/emu"
+    ),
     "fraction": Kind("a fraction", "fraction", ("%",), "5 %"),
 }
 
@@ -302,4 +306,7 @@ Time = Annotated[Decimal, OfKind("time")]
 Length = Annotated[Decimal, OfKind("length")]
 Fraction = Annotated[Decimal, OfKind("fraction")]
 TemperatureRange = Annotated[tuple[Decimal, Decimal], RangeOfKind("temperature")]
+FieldConstant = Annotated[Decimal, OfKind("field_constant")]
+PickupConstant = Annotated[Decimal, OfKind("pickup_constant")]
 FieldRange = Annotated[tuple[Decimal, Decimal], RangeOfKind("field")]
+FrequencyRange = Annotated[tuple[Decimal, Decimal], RangeOfKind("frequency")]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from onnes.instruments.moments import (
     MeasureMoment,
+    MeasureStep,
+    MeasureSusceptibility,
     MomentProgram,
     Remark,
     Scan,
@@ -61,7 +63,8 @@ def _lines(
     yield f"- the moments appear in {data}; the night goes on by itself when the first one is there"
     for number, program in enumerate(programs, start=1):
         yield from ("", f"{number}. {program.title} ({program.name})")
-        yield f"   {_scan(program.scan)}"
+        if any(isinstance(step, MeasureMoment) for step in program.steps):
+            yield f"   {_scan(program.scan)}"
         yield from (f"   - {line}" for line in _steps(program))
     yield from ("", "If it stops:")
     yield "- leave the file with the moments where it is; nothing that was measured is lost"
@@ -71,11 +74,11 @@ def _lines(
 
 def _steps(program: MomentProgram) -> Iterator[str]:
     """Yield what happens in order; the points of one branch together, without the setpoints between them."""
-    points: list[MeasureMoment] = []
+    points: list[MeasureStep] = []
     before: list[str] = []
     for step in program.steps:
-        if isinstance(step, MeasureMoment):
-            if points and (step.branch, step.curve) != (points[-1].branch, points[-1].curve):
+        if isinstance(step, MeasureStep):
+            if points and _together(step) != _together(points[-1]):
                 yield _measured(points)
                 points = []
             if not points:
@@ -98,12 +101,23 @@ def _told(step: Step) -> str:
     return f"remark: {step.text}" if isinstance(step, Remark) else ""
 
 
-def _measured(points: Sequence[MeasureMoment]) -> str:
+def _together(point: MeasureStep) -> tuple[str, int, bool]:
+    """Return what points that are told together have in common."""
+    return point.branch, point.curve, isinstance(point, MeasureSusceptibility)
+
+
+def _measured(points: Sequence[MeasureStep]) -> str:
     first, last = points[0], points[-1]
-    return (
+    told = (
         f"measure {_count(len(points), 'moment')} ({first.branch}): {first.temperature_k:.6g} K, "
         f"{first.field_oe:.6g} Oe to {last.temperature_k:.6g} K, {last.field_oe:.6g} Oe"
     )
+    drives = [point for point in points if isinstance(point, MeasureSusceptibility)]
+    if not drives:
+        return told
+    amplitudes = ", ".join(f"{value:.6g}" for value in dict.fromkeys(one.amplitude_oe for one in drives))
+    frequencies = ", ".join(f"{value:.6g}" for value in dict.fromkeys(one.frequency_hz for one in drives))
+    return f"{told}, in a drive field of {amplitudes} Oe (peak) at {frequencies} Hz"
 
 
 def _scan(scan: Scan) -> str:

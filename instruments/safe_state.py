@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from onnes.instruments.drivers import Instrument
-from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.lakeshore import LakeShore336, LakeShore340
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.multivu import MultiVu
 from onnes.instruments.ppms import PPMS
+from onnes.instruments.sourced import Source
 from onnes.instruments.station_file import StationFile
 
 
@@ -26,9 +28,9 @@ def made_safe(
 ) -> SafeStep:
     """Bring one instrument into its safe state, or hold it with its temperature; never raises."""
     try:
-        if isinstance(instrument, Keithley6221):
-            done = instrument.safe_state(_rate_to_zero(file, name, abort=abort))
-        elif temperature and isinstance(instrument, PPMS | MultiVu | Mpms):
+        if "current_source" in file.instruments[name].can_be:
+            done = cast(Source, instrument).safe_state(_rate_to_zero(file, name, abort=abort))
+        elif temperature and isinstance(instrument, PPMS | MultiVu | Mpms | LakeShore336 | LakeShore340):
             done = instrument.hold(temperature=True)
         else:
             done = instrument.safe_state()

@@ -16,7 +16,14 @@ from onnes.instruments.moments import (
     Wait,
 )
 from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApproach
-from onnes.instruments.sequence_template import ENCODING, MEASURING, SequenceTemplate, filled
+from onnes.instruments.sequence_template import (
+    ENCODING,
+    END,
+    MEASURE_AC,
+    MEASURING,
+    SequenceTemplate,
+    filled,
+)
 
 # The codes of MultiVu's sequences for PPMS and MPMS3 (seen in public parsers).
 _TEMPERATURE_APPROACHES: tuple[TemperatureApproach, ...] = ("fast_settle", "no_overshoot")
@@ -46,12 +53,19 @@ def check_program(template: SequenceTemplate, program: MomentProgram) -> None:
     program may then want one value only, which :func:`recorded` tells.
 
     Raises:
-        ConfigurationError: if it wants several, a scan lacks a value, or a text does not fit into a sequence.
+        ConfigurationError: if it wants several, a scan lacks a value, a text does not fit into a sequence, or
+            no lines were recorded for what it measures.
     """
+    if not template.measuring_ac and any(isinstance(step, MeasureSusceptibility) for step in program.steps):
+        raise ConfigurationError(
+            f"{template.path}: the template has no lines that measure a susceptibility, and {program.name} "
+            f"needs them; record one in MultiVu, put it between `REM {MEASURE_AC}` and `REM {END}`, and put "
+            "{amplitude}, {frequency} and {averaging} where their numbers stand"
+        )
     for text in (program.title, *(step.text for step in program.steps if isinstance(step, Remark))):
         _check_text(program, text)
-    for placeholder, wanted in _wanted(program).items():
-        if not template.has(placeholder) and len(wanted) > 1:
+    for placeholder, wanted in _left_out(template, program).items():
+        if len(wanted) > 1:
             raise ConfigurationError(
                 f"{template.path}: the template has no {{{placeholder}}}, and {program.name} needs more than "
                 f"one value of it: {', '.join(sorted(wanted))}; put the placeholder where the value stands"
@@ -59,7 +73,7 @@ def check_program(template: SequenceTemplate, program: MomentProgram) -> None:
     missing = [
         key for key in ("frequency", "cycles") if template.has(key) and _of_scan(program.scan, key) is None
     ]
-    if missing and program.scan.mode != "dc":
+    if missing and program.scan.mode != "dc" and _has_moments(program):
         raise ConfigurationError(
             f"{program.name}: a scan in mode {program.scan.mode} needs {' and '.join(missing)}; give them in "
             "the group scan of the sequence"
@@ -69,13 +83,10 @@ def check_program(template: SequenceTemplate, program: MomentProgram) -> None:
 def recorded(template: SequenceTemplate, program: MomentProgram) -> list[str]:
     """Return what the recorded lines must hold already, as ``temperature_approach: fast_settle``."""
     scan = {key: _of_scan(program.scan, key) for key in ("scan_mode", "scan_length_mm", "scans")}
-    wanted = _wanted(program) | {key: {value} for key, value in scan.items() if value is not None}
-    return [
-        f"{placeholder}: {value}"
-        for placeholder, values in wanted.items()
-        if not template.has(placeholder)
-        for value in values
-    ]
+    held = _left_out(template, program)
+    if _has_moments(program):
+        held |= {key: {value} for key, value in scan.items() if value is not None and not template.has(key)}
+    return [f"{placeholder}: {value}" for placeholder, values in held.items() for value in values]
 
 
 def compile_program(
@@ -150,9 +161,8 @@ def _lines(
         }
         yield filled(template.lines["wait"], values)
     elif isinstance(step, MeasureSusceptibility):
-        raise ConfigurationError(
-            f"{template.path}: a susceptibility cannot be measured through a template yet; measure moments"
-        )
+        values = {name: plain(value) for name, value in _of_drive(step).items()}
+        yield from (filled(line, values) for line in template.measuring_ac)
     elif "comment" in template.lines:
         yield filled(template.lines["comment"], {"comment": step.text})
 
@@ -168,6 +178,30 @@ def _of_scan(scan: Scan, placeholder: str) -> str | None:
     if placeholder in ("frequency", "cycles"):
         return _USUAL_VSM[placeholder] if scan.mode == "vsm" else None
     return scan.mode if placeholder == "scan_mode" else str(scan.scans)
+
+
+def _of_drive(step: MeasureSusceptibility) -> dict[str, float]:
+    """Return the numbers of the placeholders of an alternating moment: Oe (peak), Hz, s."""
+    return {
+        "amplitude": step.amplitude_oe,
+        "frequency": step.frequency_hz,
+        "averaging": step.averaging_s,
+    }
+
+
+def _has_moments(program: MomentProgram) -> bool:
+    return any(isinstance(step, MeasureMoment) for step in program.steps)
+
+
+def _left_out(template: SequenceTemplate, program: MomentProgram) -> dict[str, set[str]]:
+    """Return the values that the steps of a program want of the placeholders that the template lacks."""
+    left = {name: values for name, values in _wanted(program).items() if not template.has(name)}
+    for step in program.steps:
+        if isinstance(step, MeasureSusceptibility):
+            for name, value in _of_drive(step).items():
+                if not template.has_ac(name):
+                    left.setdefault(name, set()).add(plain(value))
+    return left
 
 
 def _wanted(program: MomentProgram) -> dict[str, set[str]]:

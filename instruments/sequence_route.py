@@ -10,6 +10,8 @@ from onnes.instruments.magnetometer_machines import Machine, MachineLimits, Timi
 from onnes.instruments.moments import (
     HandedOver,
     MagnetometerFlags,
+    MeasureMoment,
+    MeasureSusceptibility,
     MomentProgram,
     Scan,
     SetField,
@@ -82,6 +84,7 @@ class SequenceRoute:
             can_set=False,
             reads_field_setpoint=False,
             largest_emu=self.machine.largest_emu,
+            ac=self.machine.ac,
         )
 
     @property
@@ -114,9 +117,10 @@ class SequenceRoute:
         """Look at a program before anything is written.
 
         Raises:
-            LimitError: if a setpoint or rate is outside the machine's limits or the station's.
-            ConfigurationError: if the machine cannot scan like this, the template lacks a placeholder, or a
-                folder is not there.
+            LimitError: if a setpoint or rate is outside the machine's limits or the station's, or an
+                amplitude or frequency outside the record of its ac option.
+            ConfigurationError: if the machine cannot scan like this, the template lacks a placeholder or the
+                lines that measure a susceptibility, or a folder is not there.
         """
         self.check_program(program)
         self.check_folders()
@@ -127,7 +131,8 @@ class SequenceRoute:
         Raises:
             LimitError, ConfigurationError: as :meth:`check`, the folders left out.
         """
-        self._timing(program.scan)
+        if any(isinstance(step, MeasureMoment) for step in program.steps):
+            self._timing(program.scan)
         check_program(self._template, program)
         limits = self.limits
         for step in program.steps:
@@ -137,6 +142,9 @@ class SequenceRoute:
             elif isinstance(step, SetField):
                 limits.field.check("field", step.field_oe)
                 self._check_rate(step)
+            elif isinstance(step, MeasureSusceptibility):
+                self.machine.ac.amplitude.check("amplitude of the drive field (peak)", step.amplitude_oe)
+                self.machine.ac.frequency.check("frequency of the drive field", step.frequency_hz)
 
     def check_folders(self) -> None:
         """Look whether MultiVu's folders are there.

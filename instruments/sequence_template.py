@@ -16,11 +16,14 @@ from onnes.instruments.spelling import nearest
 ENCODING = "cp1252"
 """How MultiVu writes its files."""
 
-MEASURE, END = "onnes measure", "onnes end"
-"""The remarks around the lines that measure one point."""
+MEASURE, MEASURE_AC, END = "onnes measure", "onnes measure ac", "onnes end"
+"""The remarks around the lines that measure one point: a moment, or an alternating one."""
 
 MEASURING = frozenset({"scan_mode", "scan_length_mm", "scans", "frequency", "cycles"})
-"""The placeholders that the measuring lines may have."""
+"""The placeholders that the lines that measure a moment may have."""
+
+MEASURING_AC = frozenset({"amplitude", "frequency", "averaging"})
+"""The placeholders that the lines that measure an alternating moment may have."""
 
 # A line by the placeholder that makes it one, and what it may and must have besides.
 _MAY_HAVE: Mapping[str, frozenset[str]] = {
@@ -33,7 +36,8 @@ _MAY_HAVE: Mapping[str, frozenset[str]] = {
 }
 _MUST_HAVE: Mapping[str, tuple[str, ...]] = {"wait": ("wait_temperature", "wait_field")}
 _NEEDED = ("temperature", "field", "wait", "data_file")
-_ALL = frozenset(_MAY_HAVE).union(*_MAY_HAVE.values(), MEASURING)
+_SECTIONS = {MEASURE: MEASURING, MEASURE_AC: MEASURING_AC}
+_ALL = frozenset(_MAY_HAVE).union(*_MAY_HAVE.values(), *_SECTIONS.values())
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _REMARK = re.compile(r"REM\b\s*(?P<text>.*)", re.IGNORECASE)
@@ -41,15 +45,23 @@ _REMARK = re.compile(r"REM\b\s*(?P<text>.*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SequenceTemplate:
-    """The recorded lines: ``lines`` by the placeholder that makes each one, ``measuring`` for one point."""
+    """The recorded lines: ``lines`` by the placeholder that makes each one, ``measuring`` for one point.
+
+    ``measuring_ac`` are those for one alternating moment; empty where none were recorded.
+    """
 
     path: Path
     lines: Mapping[str, str]
     measuring: tuple[str, ...]
+    measuring_ac: tuple[str, ...] = ()
 
     def has(self, placeholder: str) -> bool:
-        """Say whether a placeholder stands anywhere in the template."""
+        """Say whether a placeholder stands anywhere but in the lines for an alternating moment."""
         return any(f"{{{placeholder}}}" in line for line in (*self.lines.values(), *self.measuring))
+
+    def has_ac(self, placeholder: str) -> bool:
+        """Say whether a placeholder stands in the lines for an alternating moment."""
+        return any(f"{{{placeholder}}}" in line for line in self.measuring_ac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +79,34 @@ def load_template(path: Path) -> SequenceTemplate:
     """
     text = _read(path)
     lines: dict[str, tuple[int, str]] = {}
-    measuring: list[str] = []
+    measuring: dict[str, list[str]] = {name: [] for name in _SECTIONS}
     found: list[_Found] = []
-    in_section, sections = 0, 0  # the line that the open section began in, and how many there were
+    began: dict[str, int] = {}  # the line that each section began in
+    section = ""  # the one that is open
     number = 0
     for number, line in enumerate(text.splitlines(), start=1):
         remark = _REMARK.fullmatch(line.strip())
         words = "" if remark is None else " ".join(remark["text"].lower().split())
-        if words == MEASURE:
-            if in_section or sections:
-                found.append(_Found(number, 1, f"a second `REM {MEASURE}`; expected one section"))
-            in_section, sections = number, sections + 1
+        if words in _SECTIONS:
+            if words in began:
+                found.append(_Found(number, 1, f"a second `REM {words}`; expected one section"))
+            elif section:
+                found.append(_Found(number, 1, f"`REM {words}` before the `REM {END}` of `REM {section}`"))
+            section, began[words] = words, number
         elif words == END:
-            if not in_section:
+            if not section:
                 found.append(_Found(number, 1, f"`REM {END}` without `REM {MEASURE}` before it"))
-            in_section = 0
+            section = ""
         elif remark or not line.strip() or line.lstrip().startswith("!"):
             continue  # a remark, or a line that is disabled
-        elif in_section:
-            found += _unknown(number, line, MEASURING, f"between `REM {MEASURE}` and `REM {END}`")
-            measuring.append(line.rstrip())
+        elif section:
+            where = f"between `REM {section}` and `REM {END}`"
+            found += _unknown(number, line, _SECTIONS[section], where)
+            measuring[section].append(line.rstrip())
         else:
             found += _recorded(number, line, lines)
-    if in_section:
-        found.append(_Found(in_section, 1, f"`REM {MEASURE}` without `REM {END}` after it"))
+    if section:
+        found.append(_Found(began[section], 1, f"`REM {section}` without `REM {END}` after it"))
     last = max(number, 1)
     found += [
         _Found(
@@ -101,18 +117,24 @@ def load_template(path: Path) -> SequenceTemplate:
         for name in _NEEDED
         if name not in lines
     ]
-    if not measuring:
-        found.append(
-            _Found(
-                last,
-                1,
-                f"no line measures; put the recorded ones between `REM {MEASURE}` and `REM {END}`",
-            )
+    found += [
+        _Found(
+            began.get(name, last),
+            1,
+            f"no line measures; put the recorded ones between `REM {name}` and `REM {END}`",
         )
+        for name in _SECTIONS
+        if not measuring[name] and (name == MEASURE or name in began)
+    ]
     if found:
         told = sorted(found, key=lambda one: (one.line, one.column))
         raise ConfigurationError("\n".join(f"{path}:{one.line}:{one.column}: {one.problem}" for one in told))
-    return SequenceTemplate(path, {name: line for name, (_, line) in lines.items()}, tuple(measuring))
+    return SequenceTemplate(
+        path,
+        {name: line for name, (_, line) in lines.items()},
+        tuple(measuring[MEASURE]),
+        tuple(measuring[MEASURE_AC]),
+    )
 
 
 def template_problems(path: Path) -> list[str]:
@@ -160,7 +182,8 @@ def _recorded(number: int, line: str, lines: dict[str, tuple[int, str]]) -> Iter
             f"`REM {END}`, and take out any other",
         )
     elif not keys:
-        yield from _unknown(number, line, _ALL - MEASURING, "outside the measuring lines")
+        outside = _ALL.difference(*_SECTIONS.values())
+        yield from _unknown(number, line, outside, "outside the measuring lines")
         if all(name in _ALL for name in names):
             owner = next((key for key, others in _MAY_HAVE.items() if names[0] in others), None)
             if owner is not None:

@@ -10,8 +10,6 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.conductance import ConductanceMeter
 from onnes.instruments.drivers import Instrument
 from onnes.instruments.errors import ConfigurationError, OnnesError, or_error
-from onnes.instruments.keithley2182a import Keithley2182A
-from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
 from onnes.instruments.link import Retry
 from onnes.instruments.moments import Magnetometer
@@ -25,13 +23,16 @@ from onnes.instruments.protocols import (
     HeliumLevel,
     Magnet,
     Reading,
+    ResistanceBridge,
     SealedCryostat,
     Thermostat,
 )
-from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.safe_state import SafeStep, close_all, made_safe
+from onnes.instruments.sourced import Source
+from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
+from onnes.instruments.station_wirings import Wirings
 from onnes.instruments.susceptometer import Susceptometer
 from onnes.instruments.toml_file import one_of
 
@@ -84,63 +85,32 @@ class Station:
             name: instrument for name, instrument in instruments.items() if isinstance(instrument, Mpms)
         }
         self._links = {name: link for name, one in instruments.items() if (link := one.link) is not None}
-        self._bridges: dict[str, ReversalBridge] = {}
+        self._sources = {
+            name: cast(Source, instrument)
+            for name, instrument in instruments.items()
+            if "current_source" in file.instruments[name].can_be
+        }
+        self._lock_ins = {n: one for n, one in instruments.items() if isinstance(one, StanfordLockIn)}
+        self._wirings = Wirings(file, instruments)
         self.last: tuple[Reading, Reading | None] | None = None  # what the last snapshot found
         self._helium: HeliumLevel | OnnesError | None = None
         self._helium_time = math.nan
 
-    def current_voltage(self, wiring: str) -> CurrentVoltageMeter:
-        """Return what measures V(I) of ``wiring``.
+    def bridge(self, wiring: str, method: str = "") -> ResistanceBridge:
+        """Return the resistance bridge of ``wiring``; see :meth:`Wirings.bridge`."""
+        return self._wirings.bridge(wiring, method)
 
-        Raises:
-            ConfigurationError: if the station has no such wiring, or that cannot.
-        """
-        raise ConfigurationError(f"{self.file.path}: wiring {wiring!r} cannot measure V(I)")
+    def current_voltage(self, wiring: str) -> CurrentVoltageMeter:
+        """Return what measures V(I) of ``wiring``; see :meth:`Wirings.current_voltage`."""
+        return self._wirings.current_voltage(wiring)
 
     def conductance_meter(self, wiring: str) -> ConductanceMeter:
-        """Return what measures dI/dV of ``wiring``.
-
-        Raises:
-            ConfigurationError: if the station has no such wiring, or that cannot.
-        """
-        raise ConfigurationError(f"{self.file.path}: wiring {wiring!r} cannot measure a conductance")
+        """Return what measures dI/dV of ``wiring``; see :meth:`Wirings.conductance_meter`."""
+        return self._wirings.conductance_meter(wiring)
 
     def susceptometer(self, wiring: str) -> Susceptometer:
-        """Return what measures the alternating moment of the sample of ``wiring``.
-
-        Raises:
-            ConfigurationError: if the station has no such wiring, or that cannot.
-        """
-        raise ConfigurationError(f"{self.file.path}: wiring {wiring!r} cannot measure a susceptibility")
-
-    def bridge(self, wiring: str, method: str = "") -> ReversalBridge:
-        """Return the resistance bridge of ``wiring``; always the same one.
-
-        Args:
-            method: default the wiring's own.
-
-        Raises:
-            ConfigurationError: if the station has no such wiring, or that cannot measure by this method.
-        """
-        if wiring in self._bridges:
-            return self._bridges[wiring]
-        entry = self.file.wiring.get(wiring)
-        if entry is None:
-            raise ConfigurationError(
-                f"{self.file.path}: no wiring {wiring!r}{one_of(wiring, self.file.wiring)}"
-            )
-        if method not in ("", entry.method):
-            raise ConfigurationError(
-                f"{self.file.path}: wiring {wiring!r} measures by {entry.method!r}, not by {method!r}"
-            )
-        bridge = ReversalBridge(
-            cast(Keithley6221, self._instruments[entry.source]),
-            cast(Keithley2182A, self._instruments[entry.meter]),
-            compliance_v=float(entry.compliance),
-            ramp_a_per_s=float(entry.ramp),
-            abort_ramp_a_per_s=None if entry.abort_ramp is None else float(entry.abort_ramp),
-        )
-        return self._bridges.setdefault(wiring, bridge)
+        """Return what measures the alternating moment of ``wiring``; see :meth:`Wirings.susceptometer`."""
+        return self._wirings.susceptometer(wiring)
 
     @property
     def masters(self) -> tuple[str, ...]:
@@ -235,7 +205,7 @@ class Station:
         """Read everything around the sample, each part guarded by itself; never raises for an instrument.
 
         Costs one transaction for temperature, field and chamber where one instrument is all of them, one for
-        each setpoint and each source, and one a minute for the helium level.
+        each setpoint and each source, two for each lock-in, and one a minute for the helium level.
         """
         temperature, field, chamber = self._look_around()
         thermostat, magnet, now = self.thermostat, self.magnet, self._clock.now()
@@ -250,11 +220,8 @@ class Station:
             chamber=chamber,
             helium=self._helium_level(),
             helium_time=self._helium_time,
-            sources_on={
-                name: or_error(partial(_is_on, instrument))
-                for name, instrument in self._instruments.items()
-                if isinstance(instrument, Keithley6221)
-            },
+            lock_ins={name: or_error(partial(_flags, one)) for name, one in self._lock_ins.items()},
+            sources_on={name: or_error(partial(_is_on, source)) for name, source in self._sources.items()},
             link_ages=self.link_ages(),
             silent={
                 name: self._clock.now() - link.silent_since
@@ -298,9 +265,12 @@ class Station:
             self.magnet.forget_setpoints()
 
     def stop_sources(self, *, abort: bool = False) -> list[SafeStep]:
-        """Ramp every source to 0 and switch it off; never raises."""
-        names = [n for n in self._safe_order() if isinstance(self._instruments[n], Keithley6221)]
-        return [self._made_safe(name, abort=abort) for name in names]
+        """Ramp every source to 0 and switch it off, and take every sine that drives a wiring down.
+
+        Never raises.
+        """
+        driving = {*self._sources, *(wiring.source for wiring in self.file.wiring.values())}
+        return [self._made_safe(name, abort=abort) for name in self._safe_order() if name in driving]
 
     def accept_stopped(self) -> None:
         """Count no sequence of MultiVu as one that may go on: a person has looked there and stopped it."""
@@ -351,9 +321,7 @@ class Station:
         return given + [name for name in reversed(list(self._instruments)) if name not in given]
 
     def _made_safe(self, name: str, *, abort: bool = False, temperature: bool = False) -> SafeStep:
-        for bridge in self._bridges.values():
-            if bridge.source is self._instruments[name]:
-                bridge.forget_start()
+        self._wirings.forget_start(self._instruments[name])
         return made_safe(self.file, name, self._instruments[name], abort=abort, temperature=temperature)
 
     def _look_around(
@@ -389,5 +357,9 @@ class Station:
         return tuple(found)
 
 
-def _is_on(source: Keithley6221) -> bool:
+def _flags(lock_in: StanfordLockIn) -> tuple[str, ...]:
+    return lock_in.look().flags
+
+
+def _is_on(source: Source) -> bool:
     return source.source_enabled

@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from os.path import normpath
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from onnes.instruments import quantities
-from onnes.instruments.instrument_entry import DRIVERS, Capability, InstrumentEntry, instrument_problems
+from onnes.instruments.instrument_entry import (
+    Capability,
+    InstrumentEntry,
+    capability_problems,
+    instrument_problems,
+)
 from onnes.instruments.interlock_table import (
     InterlockEntry,
     InterlockLevel,
@@ -19,11 +24,10 @@ from onnes.instruments.interlock_table import (
 from onnes.instruments.limits import Limits
 from onnes.instruments.multivu_files import MultiVuFiles
 from onnes.instruments.toml_file import Problem, line_of, load_toml, one_of, read_text
+from onnes.instruments.wiring_table import Wiring, wiring_problems
 
-# What a wiring needs of source and meter, by method. The others of the specification are refused by name, so
-# that nobody takes their absence for a typing error.
-_METHODS: Mapping[str, tuple[Capability, Capability]] = {"reversal": ("current_source", "nanovoltmeter")}
-_METHODS_TO_COME = ("delta", "lock_in", "bridge", "differential")
+# How low the sine of a lock-in goes, V rms: Stanford Research's manuals; it cannot be off (SR860 (k)).
+_LOWEST_SINE_V = {"sr830": Decimal("0.004"), "sr860": Decimal("1e-9")}
 
 
 class _Table(BaseModel):
@@ -54,29 +58,6 @@ class LimitsTable(_Table):
     temperature_rate: quantities.TemperatureRate | None = None
     field: quantities.FieldRange | None = None
     field_rate: quantities.FieldRate | None = None
-
-
-class Leads(_Table):
-    """Which pin of the puck each lead is on."""
-
-    i_plus: str
-    i_minus: str
-    v_plus: str
-    v_minus: str
-
-
-class Wiring(_Table):
-    """A source and a meter on one sample."""
-
-    measures: Literal["resistance", "conductance"]
-    method: str
-    source: str
-    meter: str
-    leads: Leads
-    compliance: quantities.Voltage
-    ramp: quantities.CurrentRate
-    abort_ramp: quantities.CurrentRate | None = None
-    filters: str = ""
 
 
 class ResidualField(_Table):
@@ -115,8 +96,9 @@ class Helium(_Table):
 
 
 class SafeStateEntry(_Table):
-    """What an instrument does in the safe state; a source always ramps to 0 first."""
+    """What an instrument does in the safe state; a source always ramps to 0 first, a sine to its lowest."""
 
+    sine: quantities.Voltage | None = None
     output: Literal["off"] | None = None
     field: Literal["hold"] | None = None
     temperature: Literal["hold"] | None = None
@@ -253,13 +235,15 @@ def _across_tables(file: StationFile) -> Iterator[Problem]:
         yield from instrument_problems(file.instruments, name)
     for role, instrument in file.roles:
         if instrument is not None:
-            yield from _can_be(file, ("roles", role), instrument, role)
+            yield from capability_problems(
+                file.instruments, ("roles", role), instrument, cast(Capability, role)
+            )
     if file.roles.thermostat is None and file.roles.magnetometer is None:
         yield Problem(
             ("roles",), "roles names neither a thermostat nor a magnetometer; a station needs one of them"
         )
     for name, wiring in file.wiring.items():
-        yield from _wiring(file, ("wiring", name), wiring)
+        yield from wiring_problems(file.instruments, name, wiring)
     if file.helium is not None and not 0 < file.helium.minimum < 1:
         yield Problem(
             ("helium", "minimum"), f"minimum = {100 * file.helium.minimum:f} % must be between 0 and 100 %"
@@ -269,42 +253,22 @@ def _across_tables(file: StationFile) -> Iterator[Problem]:
         file._helium_minimum,
         has_helium_gauge=file.roles.helium_gauge is not None,
     )
-    for name in file.safe_state:
-        if name not in file.instruments:
-            yield Problem(("safe_state", name), f"no instrument {name!r}{one_of(name, file.instruments)}")
+    for name, safe in file.safe_state.items():
+        yield from _safe_state(file, name, safe)
 
 
-def _can_be(file: StationFile, place: tuple[str, ...], instrument: str, needed: str) -> Iterator[Problem]:
-    entry = file.instruments.get(instrument)
-    if entry is None:
-        yield Problem(place, f"no instrument {instrument!r}{one_of(instrument, file.instruments)}")
-    elif entry.driver in DRIVERS and needed not in entry.can_be:
-        can = ", ".join(sorted(entry.can_be)).replace("_", " ")
-        hint = "; give it a host" if needed in DRIVERS[entry.driver] else ""
-        yield Problem(
-            place,
-            f"{instrument} (driver {entry.driver!r}) cannot be a {needed.replace('_', ' ')}; "
-            f"it is {can}{hint}",
-        )
-
-
-def _wiring(file: StationFile, place: tuple[str, str], wiring: Wiring) -> Iterator[Problem]:
-    if wiring.method in _METHODS_TO_COME or wiring.measures == "conductance":
-        yield Problem(
-            (*place, "method"),
-            f"method = {wiring.method!r} for {wiring.measures} cannot be built yet; "
-            "expected method = 'reversal' for resistance",
-        )
-    elif wiring.method not in _METHODS:
-        yield Problem((*place, "method"), f"no method {wiring.method!r}{one_of(wiring.method, _METHODS)}")
-    else:
-        source, meter = _METHODS[wiring.method]
-        yield from _can_be(file, (*place, "source"), wiring.source, source)
-        yield from _can_be(file, (*place, "meter"), wiring.meter, meter)
-    for key, value, unit in (
-        ("compliance", wiring.compliance, "V"),
-        ("ramp", wiring.ramp, "A/s"),
-        ("abort_ramp", wiring.abort_ramp, "A/s"),
-    ):
-        if value is not None and not value > 0:
-            yield Problem((*place, key), f"{key} = {value} {unit} must be above zero")
+def _safe_state(file: StationFile, name: str, entry: SafeStateEntry) -> Iterator[Problem]:
+    place = ("safe_state", name)
+    if name not in file.instruments:
+        yield Problem(place, f"no instrument {name!r}{one_of(name, file.instruments)}")
+    elif entry.sine is not None:
+        driver = file.instruments[name].driver
+        lowest = _LOWEST_SINE_V.get(driver)
+        if lowest is None:
+            yield Problem(place, f"sine: {name} (driver {driver!r}) is no lock-in; take it out")
+        elif entry.sine != lowest:
+            yield Problem(
+                place,
+                f"sine = {entry.sine} V is not what {name} does: its sine goes to the lowest, "
+                f"{lowest:f} V; expected sine = '{lowest:f} V'",
+            )

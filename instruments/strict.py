@@ -7,7 +7,8 @@ arguments; each inherited property is rebuilt from those: ``class X(StrictInstru
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from pymeasure.adapters import Adapter
 from pymeasure.instruments.common_base import CommonBase, DynamicProperty
 from pymeasure.instruments.validators import strict_range, truncated_range
+from pyvisa.resources import MessageBasedResource
 
 from onnes.instruments.clock import Clock, WallClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
@@ -204,7 +206,8 @@ class StrictInstrument(Strict):
                 f"count = {count}: a binary read needs the number of bytes; it never ends at a timeout"
             )
         try:
-            data = bytes(self.adapter.read_bytes(count, chunk_size=count))
+            with self._without_termination():
+                data = bytes(self.adapter.read_bytes(count, chunk_size=count))
         except (OSError, ValueError) as error:
             raise CommunicationError(
                 f"{self.name} did not send {count} bytes: {error}; {self.hint}"
@@ -212,6 +215,20 @@ class StrictInstrument(Strict):
         if len(data) != count:
             raise CommunicationError(f"{self.name} sent {len(data)} of {count} bytes; {self.hint}")
         return data
+
+    @contextmanager
+    def _without_termination(self) -> Iterator[None]:
+        """Let no byte of a binary reply pass for the end of it."""
+        connection = getattr(self.adapter, "connection", None)
+        if not isinstance(connection, MessageBasedResource):
+            yield  # PyMeasure's adapter for tests of what is on the wire
+            return
+        usual = connection.read_termination
+        connection.read_termination = None
+        try:
+            yield
+        finally:
+            connection.read_termination = usual
 
     def read_binary_values(self, **kwargs: Any) -> npt.NDArray[np.float64]:
         """Refuse PyMeasure's binary read, which does not know its length."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from onnes.instruments.errors import CommunicationError, InstrumentFault, StorageError
 from onnes.instruments.moments import (
     Magnetometer,
-    MeasureMoment,
-    Moment,
+    MeasuredRow,
+    MeasureStep,
     MomentProgram,
     SetField,
     Streamed,
@@ -43,7 +43,7 @@ class MomentStream:
         self._rest_began: dict[int, float] = {}  # number of the field change: since when it is at rest, stamp
         self._at = 0
         self._since = self._now = now
-        self._last: Moment | None = None
+        self._last: MeasuredRow | None = None
 
     @property
     def is_over(self) -> bool:
@@ -73,13 +73,13 @@ class MomentStream:
         back = f"{self._program.name}.dat can be looked at again, after {now - since:.0f} s"
         return replace(seen, remarks=(back, *seen.remarks))
 
-    def came(self, moment: Moment) -> int:
+    def came(self, moment: MeasuredRow) -> int:
         """Note that a row has come and return its number in the program, from 0; it may skip some."""
         number = self._rows.index(moment.planned, self._at)
         self._at, self._since, self._last = number + 1, moment.time, moment
         return number
 
-    def since_field_change_s(self, moment: Moment, number: int) -> float:
+    def since_field_change_s(self, moment: MeasuredRow, number: int) -> float:
         """Return at least how long the field has been at rest, s; NaN without a time stamp."""
         change, waited_s = self._changes[number]
         began = self._rest_began.setdefault(change, moment.stamp_s - waited_s)
@@ -138,7 +138,7 @@ class MomentStream:
         return f"{seen.data} has stopped growing at {seen.size} bytes, {row}"
 
 
-def _where(row: MeasureMoment) -> str:
+def _where(row: MeasureStep) -> str:
     return f"{row.temperature_k:.6g} K, {row.field_oe:.6g} Oe"
 
 
@@ -151,6 +151,6 @@ def _field_changes(program: MomentProgram) -> list[tuple[int, float]]:
             change, waited_s = change + 1, 0.0
         elif isinstance(step, Wait):
             waited_s += step.seconds
-        elif isinstance(step, MeasureMoment):
+        elif isinstance(step, MeasureStep):
             found.append((change, waited_s))
     return found

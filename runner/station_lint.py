@@ -68,7 +68,9 @@ def _compliances(station: StationFile) -> Iterator[tuple[tuple[str, ...], str]]:
     for name, wiring in station.wiring.items():
         source = station.instruments[wiring.source].driver
         allowed = _COMPLIANCE.get(source)
-        if allowed is not None and not allowed.contains(float(wiring.compliance)):
+        if allowed is None or wiring.compliance is None:
+            continue
+        if not allowed.contains(float(wiring.compliance)):
             yield (
                 ("wiring", name, "compliance"),
                 f"compliance = {float(wiring.compliance):.9g} V is outside [{allowed.low:.9g}, "

@@ -11,7 +11,8 @@ from onnes.instruments.clock import AttendedClock, Clock, VirtualClock, WallCloc
 from onnes.instruments.errors import ConfigurationError
 from onnes.runner.plan import Plan
 from onnes.sim.lab import VirtualLab, forget_lab, set_lab
-from onnes.sim.lab_file import MAGNETOMETER, load_lab
+from onnes.sim.lab_file import load_lab
+from onnes.sim.mounting import MAGNETOMETER
 from onnes.sim.sequencer import MultiVuFolders
 
 _numbers = itertools.count(1)

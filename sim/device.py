@@ -1,6 +1,6 @@
 """One instrument on the wire: what the link asks of it, and nothing of how bytes travel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -25,6 +25,11 @@ class InstrumentSettings(BaseModel):
 
     model: str
     resources: tuple[str, ...] = Field(min_length=1)
+
+    def conflicts(self, others: Mapping[str, "InstrumentSettings"]) -> Iterator[tuple[str, str]]:
+        """Yield (key, what is wrong with it) where it does not fit to the other instruments of the lab."""
+        del others
+        return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,11 @@ class Device:
         """Return who takes the bytes of a new connection; None where messages are lines."""
         del link
         return None
+
+    def hears(self, link: "Link") -> bool:
+        """Say whether what comes on ``link`` reaches it: an instrument may listen on one interface only."""
+        del link
+        return True
 
     def accepts(self, t: float) -> bool:
         """Say whether it takes a new connection."""

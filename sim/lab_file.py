@@ -25,16 +25,11 @@ from onnes.sim.lab_layers import Layer, Loc, Problems, is_path, merged, named_la
 from onnes.sim.magnet import Magnet, MagnetSettings
 from onnes.sim.magnetometer import Magnetometer
 from onnes.sim.magnetometer_machines import MagnetometerSettings
+from onnes.sim.mounting import Mounting
 from onnes.sim.opening_contacts import watch_contacts
-from onnes.sim.samples import (
-    MagneticSample,
-    Sample,
-    check_sample,
-    has_moment,
-    make_magnetic_sample,
-    make_sample,
-)
+from onnes.sim.samples import MagneticSample, Sample, check_sample
 from onnes.sim.sequencer import MultiVuFolders, Sequencer
+from onnes.sim.susceptometer import Coil, CoilSettings
 from onnes.sim.virtual_operator import VirtualOperator
 from onnes.sim.wiring import DriveSettings, ReadSettings, ReferenceSettings, Wiring
 
@@ -68,10 +63,9 @@ class LabFile(BaseModel):
     drive: tuple[DriveSettings, ...] = ()
     read: tuple[ReadSettings, ...] = ()
     reference: tuple[ReferenceSettings, ...] = ()
+    coil: tuple[CoilSettings, ...] = ()
     fault: tuple[FaultSettings, ...] = ()
 
-
-MAGNETOMETER = "magnetometer"  # what the sample on it is called beside those of the wiring
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "lab": LabSettings,
@@ -82,6 +76,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "drive": DriveSettings,
     "read": ReadSettings,
     "reference": ReferenceSettings,
+    "coil": CoilSettings,
     "fault": FaultSettings,
 }
 _TABLES_INSIDE: Mapping[str, type[BaseModel]] = {"when": WhenSettings}
@@ -146,11 +141,12 @@ def load_lab(
         layers.append(Layer("the state in which the lab opens", start))
         file, instruments = _checked(merged(data, start), layers)
     file = file.model_copy(update={"fault": tuple(_still_to_come(file.fault, opened_s))})
-    loops = _mounted(file, sample, layers)
-    lab = _built(file, instruments, loops, clock, sha256)
+    mounting = Mounting(file.sample, layers[-1].source, sample, file.lab.name)
+    loops = mounting.on_loops(file.drive, file.coil, has_magnetometer=file.magnetometer is not None)
+    lab = _built(file, instruments, loops, mounting, clock, sha256)
     lab.epoch += timedelta(seconds=opened_s)
     if file.magnetometer is not None:
-        _add_magnetometer(lab, file.magnetometer, _on_magnetometer(file, sample, layers), multivu)
+        _add_magnetometer(lab, file.magnetometer, mounting.on_magnetometer(), multivu)
         clock.attend(partial(_let_go_on, lab))
     _plan_faults(lab, file, Problems(layers))
     watch_contacts(lab, file.read)
@@ -185,12 +181,23 @@ def _checked(
     if file is not None and len(instruments) == len(file.instrument):
         for place, drive in enumerate(file.drive):
             _check_port(drive.port, instruments, ("drive", place, "port"), problems)
-            _check_series(drive, instruments, ("drive", place), problems)
+            _check_series(drive.port, drive.series_ohm, instruments, ("drive", place), problems)
         for place, read in enumerate(file.read):
             _check_port(read.port, instruments, ("read", place, "port"), problems)
+        for place, coil in enumerate(file.coil):
+            _check_port(coil.drive, instruments, ("coil", place, "drive"), problems)
+            _check_port(coil.pickup, instruments, ("coil", place, "pickup"), problems)
+            _check_series(coil.drive, coil.series_ohm, instruments, ("coil", place), problems)
+            if coil.drive in {drive.port for drive in file.drive}:
+                problems.add(
+                    f"{coil.drive!r} drives a loop and a coil; give it one of them", ("coil", place, "drive")
+                )
         for place, reference in enumerate(file.reference):
             _check_port(reference.port, instruments, ("reference", place, "port"), problems)
             _check_port(reference.source, instruments, ("reference", place, "from"), problems)
+    for name, settings in instruments.items():
+        for key, text in settings.conflicts(instruments):
+            problems.add(f"{key} of {name!r} {text}", ("instrument", name, key))
     sample = data.get("sample")
     if isinstance(sample, Mapping):
         _check_sample(sample, problems)
@@ -240,16 +247,20 @@ def _check_port(
 
 
 def _check_series(
-    drive: DriveSettings, instruments: Mapping[str, InstrumentSettings], loc: Loc, problems: Problems
+    port: str,
+    series_ohm: float | None,
+    instruments: Mapping[str, InstrumentSettings],
+    loc: Loc,
+    problems: Problems,
 ) -> None:
-    name, _, terminal = drive.port.partition(".")
+    name, _, terminal = port.partition(".")
     if name not in instruments:
         return  # reported already
     gives_voltage = terminal in DEVICES[instruments[name].model].voltage_terminals
-    if gives_voltage and drive.series_ohm is None:
-        problems.add(f"{drive.port!r} gives a voltage; give series_ohm, which makes a current of it", loc)
-    elif drive.series_ohm is not None and not gives_voltage:
-        problems.add(f"{drive.port!r} gives a current, which no series_ohm changes; leave it out", loc)
+    if gives_voltage and series_ohm is None:
+        problems.add(f"{port!r} gives a voltage; give series_ohm, which makes a current of it", loc)
+    elif series_ohm is not None and not gives_voltage:
+        problems.add(f"{port!r} gives a current, which no series_ohm changes; leave it out", loc)
 
 
 def _validated(model: type[M], data: object, loc: Loc, problems: Problems) -> M | None:
@@ -318,39 +329,6 @@ def _check_sample(table: Mapping[str, Any], problems: Problems) -> None:
 # --- the lab ----------------------------------------------------------------------------------------------
 
 
-def _mounted(file: LabFile, sample: Mapping[str, Any] | None, layers: list[Layer]) -> dict[str, Sample]:
-    """Return {loop: sample}."""
-    loops = {drive.loop: make_sample(file.sample, layers[-1].source) for drive in file.drive}
-    if sample is None:
-        return loops
-    if not all(isinstance(table, Mapping) for table in sample.values()):
-        return {loop: make_sample(sample, "sample") for loop in loops}
-    for source, table in sample.items():
-        if source == MAGNETOMETER and file.magnetometer is not None:
-            continue
-        driven = [drive.loop for drive in file.drive if drive.port.partition(".")[0] == source]
-        if not driven:
-            ports = ", ".join(drive.port for drive in file.drive)
-            raise ConfigurationError(
-                f"a sample is wired to {source!r}, which drives no loop of the lab {file.lab.name!r}; its "
-                f"drives are {ports}; add a [[drive]] to the lab file or correct the source of the wiring"
-            )
-        loops |= {loop: make_sample(table, f"sample at {source}") for loop in driven}
-    return loops
-
-
-def _on_magnetometer(
-    file: LabFile, sample: Mapping[str, Any] | None, layers: list[Layer]
-) -> MagneticSample | None:
-    """Return the sample on the magnetometer, None if that of the lab has no moment: an empty holder."""
-    table, source = file.sample, layers[-1].source
-    if sample is not None and not all(isinstance(value, Mapping) for value in sample.values()):
-        table, source = dict(sample), "sample"
-    elif sample is not None and MAGNETOMETER in sample:
-        return make_magnetic_sample(sample[MAGNETOMETER], f"sample at {MAGNETOMETER}")
-    return make_magnetic_sample(table, source) if has_moment(table) else None
-
-
 def _hash(file: LabFile, sample: Mapping[str, Any] | None) -> str:
     """Return the hash of all that the lab does, without its seed, which is recorded beside it."""
     content = file.model_dump(mode="json")
@@ -363,6 +341,7 @@ def _built(
     file: LabFile,
     instruments: Mapping[str, InstrumentSettings],
     loops: Mapping[str, Sample],
+    mounting: Mounting,
     clock: AttendedClock,
     sha256: str,
 ) -> VirtualLab:
@@ -382,7 +361,9 @@ def _built(
         sha256=sha256,
         epoch=file.lab.epoch,
     )
-    for name, settings in instruments.items():
+    for coil in file.coil:
+        Coil(coil, lab.wiring, mounting.in_coil(coil), cryostat, magnet)
+    for name, settings in instruments.items():  # after the coils, which hear what they give from the start on
         lab.add(name, settings)
     return lab
 

@@ -12,7 +12,10 @@ from typing import Any
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
-SHIPPED = ("default", "contaminated", "demo", "bad_day", "mpms3", "mpms5", "mpms_xl", "14t", "spcs")
+SHIPPED = (
+    *("default", "contaminated", "demo", "bad_day", "14t", "delta", "spcs"),
+    *("dip", "susceptometer", "acms", "mpms3", "mpms5", "mpms_xl"),
+)
 
 Loc = tuple[str | int, ...]
 

@@ -19,6 +19,7 @@ _NEVER = float("inf")
 _BLANKS = "\r\n\0 "
 _POLL_S = 0.01  # how often a wait for a service request looks when nothing is planned
 _SERVICE_REQUEST = 0x40
+_BITS = 10  # of one byte on a serial line: start, eight, stop
 _EPSILON_S = 1e-9  # a sum of latencies may miss the time it should reach by an ulp
 
 
@@ -46,8 +47,8 @@ class Link:
     """One way to an instrument. All sessions on one GPIB address share one; each TCP connection has its own.
 
     ``has_end`` says that the bus marks the last byte of a message (GPIB); a serial line or a socket does not.
-    ``byte_s`` is the time that one byte takes on a serial line, s. ``pace`` is how many s of lab time pass in
-    1 s of whoever is at the other end: the patience of a foreign process does not scale with the lab's clock.
+    ``baud`` is the speed of a serial line; 0 for any other. ``pace`` is how many s of lab time pass in 1 s of
+    whoever is at the other end: the patience of a foreign process does not scale with the lab's clock.
     ``is_lost`` says that the instrument has closed the connection.
     """
 
@@ -55,13 +56,18 @@ class Link:
         self.lab = lab
         self.device = device
         self.has_end = has_end
-        self.byte_s = 0.0
+        self.baud = 0
         self.pace = 1.0
         self.is_lost = False
         self._conversation = device.converse(self)
         self._input = b""
         self._queue: deque[_Pending] = deque()
         self._last_reply = b""
+
+    @property
+    def byte_s(self) -> float:
+        """Return the time that one byte takes, s; 0 where that is too short to count."""
+        return _BITS / self.baud if self.baud else 0.0
 
     @property
     def message_available(self) -> bool:
@@ -83,7 +89,7 @@ class Link:
                 message = data.decode("latin-1").strip(_BLANKS)
                 if "\n" not in message:
                     if message:
-                        self._obey(message, t)
+                        self.obey(message, t)
                     return
             *lines, rest = (self._input + data).split(b"\n")
             if closes:
@@ -93,7 +99,7 @@ class Link:
             for line in lines:
                 message = line.decode("latin-1").strip(_BLANKS)
                 if message:
-                    self._obey(message, t)
+                    self.obey(message, t)
 
     def read(self, count: int, timeout_s: float, terminator: int | None = None) -> tuple[bytes, ReadEnd]:
         """Return up to ``count`` bytes and why it ended.
@@ -111,7 +117,9 @@ class Link:
                 ready_at = _NEVER
             if ready_at == _NEVER and not got and not asked_in_vain:
                 with lab.lock:
-                    self.device.unterminated(lab.tick())
+                    t = lab.tick()
+                    if self.device.hears(self):
+                        self.device.unterminated(t)
                 asked_in_vain = True
             if ready_at == _NEVER and self._conversation is not None:
                 if self.is_lost:
@@ -159,11 +167,14 @@ class Link:
 
     def take_ready(self) -> bytes:
         """Return all bytes that can be read now; none if there are none."""
-        data = b""
         with self.lab.lock:
-            t = self.lab.tick() + _EPSILON_S
-            while self._queue and self._queue[0].ready_at <= t:
-                data += self._queue.popleft().data
+            return self.taken(self.lab.tick())
+
+    def taken(self, t: float) -> bytes:
+        """Take all bytes that can be read at ``t`` from the line; none if there are none. Hold the lock."""
+        data = b""
+        while self._queue and self._queue[0].ready_at <= t + _EPSILON_S:
+            data += self._queue.popleft().data
         return data
 
     def discard_input(self) -> None:
@@ -217,8 +228,11 @@ class Link:
             return data, ReadEnd.TERMINATOR
         return data, ReadEnd.COUNT if size == room else None
 
-    def _obey(self, message: str, t: float) -> None:
+    def obey(self, message: str, t: float) -> None:
+        """Let the instrument obey one whole message that reaches it at ``t``, if it hears this line."""
         device = self.device
+        if not device.hears(self):
+            return
         if self._queue and device.drops_unread:
             self._queue.clear()
             device.interrupted(t)
@@ -269,6 +283,7 @@ class Link:
 
         def fill(due: float) -> None:
             pending.data = self._bytes(value(due), fault)
+            pending.ready_at = max(pending.ready_at, self.device.busy_until)  # as long as its value made it
 
         self._queue.append(pending)
         self.lab.at(t + reply.dt, fill)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from onnes.sim.ac_option import AcOption
 from onnes.sim.magnetometer_machines import (
     FULL_SCALE_V,
     LARGEST_EMU,
@@ -102,6 +103,7 @@ class Magnetometer:
         self, settings: MagnetometerSettings, lab: "VirtualLab", sample: MagneticSample | None
     ) -> None:
         self.settings = settings
+        self.ac = AcOption(settings, lab, sample)
         self._lab = lab
         self._history = None if sample is None else SampleHistory(sample, lab)
         self._common = stream_key(lab.seed, "magnetometer/common")

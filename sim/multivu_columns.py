@@ -1,7 +1,8 @@
 """The column rows of MultiVu's data files, exactly as the machines write them, and the head of each file.
 
 MPMS3: a real file (``mpms3_vsm_MvsH_5K.dat``). MPMS-XL: published lists; which of its columns without ABS
-there are beside the dc moment is concluded from their number (a).
+there are beside the dc moment is concluded from their number, and the order of those of its ac option is
+assumed (a). ACMS: the beginning of a published list; the rest of its 57 columns is left out.
 """
 
 from typing import Final
@@ -65,4 +66,18 @@ XL_RSO_COLUMNS: Final = (
     *("RSO Position (deg)", "Amplitude (cm)", "Frequency", "Cycles to Average", "Scans per Measurement"),
     "Delta Temp (K)",
     *_XL_END,
+)
+XL_AC_COLUMNS: Final = (
+    *_XL_HEAD,
+    *("m' (emu)", 'm" (emu)', "m' Scan Std Dev", 'm" Scan Std Dev'),
+    *("Wave Frequency (Hz)", "Drive Amplitude (Oe)", "Delta Temp (K)"),
+    *_XL_END,
+)
+ACMS_COLUMNS: Final = (
+    *("Comment", "Time Stamp (sec)", "Temperature (K)", "Magnetic Field (Oe)"),
+    *("Frequency (Hz)", "Amplitude (Oe)", "M-DC (emu)", "M-Std.Dev. (emu)"),
+    *("M' (emu)", "M'' (emu)", "Moment (emu)", "Phase (deg)"),
+    *("Calcoil' (emu)", "Calcoil'' (emu)", "Calcoil (emu)", "CC Phase (deg)"),
+    *("Count", "Gain", "Measure Type", "Elapsed (sec)", "Sample Center (cm)", "Max.Signal (V)"),
+    "PPMS Status (code)",
 )

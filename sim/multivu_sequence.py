@@ -1,6 +1,7 @@
 """The lines of a MultiVu sequence, dialect of PPMS and MPMS3: what each asks for, if it is a known one.
 
-``MES MOMENT`` is the virtual machine's own: the argument lists of the real measuring lines are not public.
+``MES MOMENT`` and ``MES AC`` are the virtual machine's own: the argument lists of the real measuring lines
+are not public.
 """
 
 import math
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Final, cast
 
+from onnes.sim.ac_option import AcScan
 from onnes.sim.magnetometer import MomentScan
 from onnes.sim.magnetometer_machines import Mode
 
@@ -63,7 +65,7 @@ class ChainTo:
     name: str
 
 
-Command = GoToTemperature | GoToField | WaitFor | ChangeFile | FileComment | ChainTo | MomentScan
+Command = GoToTemperature | GoToField | WaitFor | ChangeFile | FileComment | ChainTo | MomentScan | AcScan
 
 _QUOTED: Final = re.compile(r'"([^"]*)"')
 _MODES: Final = ("dc", "rso", "vsm")
@@ -118,6 +120,16 @@ def _moment(text: str) -> Command:
     return MomentScan(cast(Mode, mode), length_mm, int(scans), frequency_hz, int(cycles))
 
 
+def _alternating(text: str) -> Command:
+    amplitude_oe, frequency_hz, averaging_s = _numbers(text, "MES AC", 3)
+    if amplitude_oe <= 0 or frequency_hz <= 0 or averaging_s <= 0:
+        raise ValueError(
+            "MES AC wants an amplitude above 0 Oe, a frequency above 0 Hz and an averaging above 0 s, not "
+            f"{text!r}"
+        )
+    return AcScan(amplitude_oe, frequency_hz, averaging_s)
+
+
 def _quoted(kind: Callable[[str], Command], what: str) -> Callable[[str], Command]:
     def make(text: str) -> Command:
         found = _QUOTED.match(text)
@@ -160,4 +172,5 @@ _LINES: Final[Mapping[str, Callable[[str], Command]]] = {
     "DFC": _quoted(FileComment, "DFC"),
     "CHN": lambda path: ChainTo(file_name(path.strip('"'))),
     "MES MOMENT": _moment,
+    "MES AC": _alternating,
 }

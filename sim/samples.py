@@ -41,6 +41,7 @@ Floats = NDArray[np.float64]
 
 __all__ = [
     "PARAMETERS",
+    "AcSample",
     "MagneticSample",
     "Mark",
     "NonlinearSample",
@@ -92,6 +93,25 @@ class MagneticSample(Protocol):
 
     def moment_emu(self) -> float:
         """Return the moment in emu after the last update, 0 before the first."""
+
+
+@runtime_checkable
+class AcSample(Protocol):
+    """A body that answers an alternating field, as a function of the state alone: it keeps no history."""
+
+    def ac_moment_emu(
+        self,
+        amplitude_oe: float,
+        frequency_hz: float,
+        temperature_k: float,
+        dc_field_oe: float,
+        harmonic: int = 1,
+    ) -> complex:
+        """Return the amplitude of the moment in emu: in phase (below 0: screening) plus i times loss.
+
+        For the applied field ``amplitude_oe cos(2 pi f t)`` (peak) on top of ``dc_field_oe`` the moment has
+        ``real cos(2 pi n f t) + imag sin(2 pi n f t)`` at the harmonic n.
+        """
 
 
 PARAMETERS: Final[Mapping[str, tuple[Parameter, ...]]] = {

@@ -37,6 +37,9 @@ _PALLADIUM_K: Final = (2.0, 20.0, 50.0, 85.0, 120.0, 200.0, 298.0, 400.0)
 _PALLADIUM_SHAPE: Final = (1.24, 1.25, 1.31, 1.335, 1.31, 1.17, 1.0, 0.84)
 
 
+_PHASES: Final = 32  # of one cycle of an alternating field
+
+
 class Body:
     """A body whose moment follows temperature and field at once."""
 
@@ -54,6 +57,21 @@ class Body:
     def moment_emu(self) -> float:
         """Return the moment in emu after the last update."""
         return self._moment
+
+    def ac_moment_emu(
+        self,
+        amplitude_oe: float,
+        frequency_hz: float,
+        temperature_k: float,
+        dc_field_oe: float,
+        harmonic: int = 1,
+    ) -> complex:
+        """Return the amplitude of the alternating moment in emu: what follows at once has no loss."""
+        del frequency_hz
+        cosines = np.cos(2.0 * np.pi * (np.arange(_PHASES) + 0.5) / _PHASES)
+        moments = [self._emu(temperature_k, dc_field_oe + amplitude_oe * float(c)) for c in cosines]
+        weights = np.cos(2.0 * np.pi * harmonic * (np.arange(_PHASES) + 0.5) / _PHASES)
+        return complex(2.0 / _PHASES * float(np.dot(weights, moments)), 0.0)
 
     def _emu(self, T: float, H: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} has no moment")

@@ -23,9 +23,12 @@ ERRORS = {  # SCPI 1999, volume 2, chapter 21
     -222: "Parameter data out of range",
     -224: "Illegal parameter value",
     -230: "Data corrupt or stale",
+    -241: "Hardware missing",
     -350: "Queue overflow",
+    -365: "Time out error",
     -410: "Query INTERRUPTED",
     -420: "Query UNTERMINATED",
+    803: "Not permitted with OUTPUT off",  # of a source meter (k); positive codes are the instrument's own
 }
 OVERFLOW = "+9.9E37"  # what a reading out of range and infinity look like on the wire
 
@@ -126,6 +129,20 @@ class Boolean:
         return "1" if value else "0"
 
 
+class Quoted:
+    """Any text in single or double quotes; its value is what stands between them."""
+
+    def parse(self, text: str) -> str:
+        """Return the text without its quotes."""
+        if len(text) < 2 or text[0] not in "'\"" or text[-1] != text[0]:
+            raise ScpiError(-104)
+        return text[1:-1]
+
+    def format(self, value: str) -> str:
+        """Return the reply."""
+        return f'"{value}"'
+
+
 class Choice:
     """One of some words in short or long form, such as ``"SINusoid"``; replies are short.
 
@@ -145,11 +162,7 @@ class Choice:
 
     def parse(self, text: str) -> str:
         """Return the short form of ``text``."""
-        word = text.upper()
-        if self.quoted:
-            if len(word) < 2 or word[0] not in "'\"" or word[-1] != word[0]:
-                raise ScpiError(-104)
-            word = word[1:-1]
+        word = (Quoted().parse(text) if self.quoted else text).upper()
         if word not in self._short:
             raise ScpiError(-224)
         return self._short[word]

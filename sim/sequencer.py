@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from onnes.sim.ac_option import AcScan, AcUnderWay
 from onnes.sim.cryostat import STABLE
 from onnes.sim.fault_settings import Spell
 from onnes.sim.journal import JournalEntry
 from onnes.sim.magnet import DRIVEN_STABLE, PERSISTENT_STABLE
 from onnes.sim.magnetometer import Magnetometer, MomentScan, MomentUnderWay
-from onnes.sim.multivu_dat import ENCODING, DatWriter, append
+from onnes.sim.multivu_dat import ENCODING, DatWriter, Measures, append
 from onnes.sim.multivu_sequence import (
     ChainTo,
     ChangeFile,
@@ -186,19 +187,20 @@ class Sequencer:
 
     # --- moments and the file
 
-    def _measure(self, scan: MomentScan, t: float) -> None:
+    def _measure(self, scan: MomentScan | AcScan, t: float) -> None:
         self._open_writer()
-        moment = self._magnetometer.begin(scan, t)
+        machine = self._magnetometer
+        moment = machine.ac.begin(scan, t) if isinstance(scan, AcScan) else machine.begin(scan, t)
         for edge in moment.edges:
             self._later(edge, moment.look)
         self._later(moment.done, partial(self._report, moment))
 
-    def _report(self, moment: MomentUnderWay, t: float) -> None:
+    def _report(self, moment: MomentUnderWay | AcUnderWay, t: float) -> None:
         lab = self._lab
-        row = self._open_writer().moment(t, moment.result(), lab.cryostat.status(t), lab.magnet.status(t))
+        codes = lab.cryostat.status(t), lab.magnet.status(t)
         try:
-            takes_time = self._write(row, t)
-        except OSError as error:
+            takes_time = self._write(self._open_writer().moment(t, moment.result(), *codes), t)
+        except (OSError, ValueError) as error:
             self.stop(t, f"the data file cannot be written: {error}")
             return
         if not takes_time:
@@ -217,18 +219,22 @@ class Sequencer:
             self._magnetometer.settings.machine,
             lab.epoch,
             f"SIMULATED by the virtual lab {lab.name} with seed {lab.seed}",
-            is_rso=self._measures_rso(),
+            measures=self._what_comes(),
             more_columns=(_FOREIGN_COLUMN,) if unknown else (),
         )
         self._file = self.folders.data / name
         if not self._file.exists():
             append(self._file, self._writer.head(t))
 
-    def _measures_rso(self) -> bool:
-        """Say whether the next moments of the sequence are RSO: an XL has other columns for them."""
+    def _what_comes(self) -> Measures:
+        """Return what the next row of the sequence is of: an XL has other columns for each."""
         running = self._stack[-1]
-        coming = (line.split() for line in running.lines[running.place :])
-        return next((words[2:3] == ["rso"] for words in coming if words[:2] == ["MES", "MOMENT"]), False)
+        for words in map(str.split, running.lines[running.place :]):
+            if words[:2] == ["MES", "AC"]:
+                return "ac"
+            if words[:2] == ["MES", "MOMENT"]:
+                return "rso" if words[2:3] == ["rso"] else "dc"
+        return "dc"
 
     def _write(self, row: bytes, t: float) -> bool:
         """Append a row and say whether that takes time: a fault may cut it in two."""

@@ -54,7 +54,7 @@ class _Session:
         self.terminator = int(values[ResourceAttribute.termchar]) if is_terminated else None
         self.send_end = bool(values.get(ResourceAttribute.send_end_enabled, True))
         if self.interface is InterfaceType.asrl:
-            self.link.byte_s = 10.0 / values[constants.VI_ATTR_ASRL_BAUD]
+            self.link.baud = values[constants.VI_ATTR_ASRL_BAUD]
 
     def note_terminator(self) -> None:
         """Write down, in strict mode, that a driver waits for a terminator which does not come."""

@@ -305,7 +305,7 @@ def _no_signal(values: dict[str, "pd.Series[float]"]) -> None:
 
 
 def _ac_moments(values: dict[str, "pd.Series[float]"]) -> None:
-    for part in ("in_phase", "out_of_phase"):
+    for part in ("in_phase", "out_of_phase", "in_phase_error", "out_of_phase_error"):
         susceptibility = values.get(f"ac_{part}_emu_per_oe")
         if susceptibility is not None and "ac_drive_oe" in values:
             values[f"ac_{part}_emu"] = susceptibility * values["ac_drive_oe"]

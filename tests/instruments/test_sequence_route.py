@@ -12,6 +12,7 @@ from onnes.instruments.magnetometer_machines import MPMS3, MPMS_XL
 from onnes.instruments.moments import (
     Magnetometer,
     MeasureMoment,
+    Moment,
     MomentProgram,
     Scan,
     SetField,
@@ -233,6 +234,7 @@ def test_rows_come_as_they_are_written_and_each_once(
     folder.row(planned.name, 2.001, 5.02, vsm=1e-5)
     clock.sleep(30.0)
     (moment,) = mpms.poll().moments
+    assert isinstance(moment, Moment)
     assert (moment.time, moment.moment_emu, moment.fit_used, moment.flags) == (clock.now(), 1e-5, "vsm", ())
     folder.text(planned.name, ",3900000120,3.0")
     assert mpms.poll().moments == ()
@@ -352,6 +354,7 @@ def test_the_free_fit_is_used_where_the_fixed_is_poor_and_it_is_better(
     mpms.follow(planned)
     folder.row(planned.name, 2.0, 5.0, fixed=1e-5, free=2e-5, fits=fits)
     (moment,) = mpms.poll().moments
+    assert isinstance(moment, Moment)
     assert (moment.fit_used, moment.flags) == (used, flags)
     assert moment.moment_emu == {"fixed": 1e-5, "free": 2e-5}[used]
     assert (moment.moment_fixed_emu, moment.moment_free_emu) == (1e-5, 2e-5)

@@ -7,6 +7,7 @@ import pytest
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.moments import (
     MeasureMoment,
+    MeasureSusceptibility,
     MomentProgram,
     Remark,
     Scan,
@@ -40,7 +41,7 @@ def written(folder: Path, *changes: tuple[str, str]) -> Path:
     text = GOOD
     for old, new in changes:
         assert old in text
-        text = text.replace(old, new)
+        text = text.replace(old, new, 1)
     path = folder / "template.seq"
     path.write_text(text, encoding="cp1252")
     return path
@@ -52,13 +53,14 @@ def test_the_shipped_templates_are_good(path: Path) -> None:
     assert load_template(path).measuring == (
         "MES MOMENT {scan_mode} {scan_length_mm} {scans} {frequency} {cycles}",
     )
+    assert load_template(path).measuring_ac == ("MES AC {amplitude} {frequency} {averaging}",)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("{temperature} {", "5.0 {", "4:14: {temperature_rate} stands without {temperature} in its line"),
-        ("TMP TEMP {temperature} {temperature_rate} {temperature_approach}\n", "", "9:1: no line has {temp"),
+        ("TMP TEMP {temperature} {temperature_rate} {temperature_approach}\n", "", "12:1: no line has {temp"),
         ('CDF "{data_file}"\n', "", "no line has {data_file}; record one in MultiVu"),
         (" {wait_field} ", " 1 ", "6:1: the line with {wait} lacks {wait_field}"),
         ("{field_rate}", "{field_rat}", "5:19: unknown placeholder {field_rat}; did you mean 'field_rate'?"),
@@ -67,7 +69,12 @@ def test_the_shipped_templates_are_good(path: Path) -> None:
         ("CHN {chain}", "CHN {chain} {comment}", "7:13: {chain} and {comment} stand in one line"),
         ("CHN {chain}", "BEP BEEP 1 440", "7:1: 'BEP BEEP 1 440' has no placeholder; put a line that"),
         ("CHN {chain}", "TMP TEMP {temperature}", "7:10: {temperature} stands in line 4 too"),
-        ("REM onnes end\n", "", "8:1: `REM onnes measure` without `REM onnes end` after it"),
+        ("REM onnes end\n", "", "10:1: `REM onnes measure ac` before the `REM onnes end` of `REM onnes mea"),
+        ("{averaging}\nREM onnes end\n", "{averaging}\n", "11:1: `REM onnes measure ac` without `REM onnes"),
+        ("MES AC {amplitude} {frequency} {averaging}\n", "", "11:1: no line measures; put the recorded ones"),
+        ("{amplitude}", "{scans}", "12:8: {scans} does not belong between `REM onnes measure ac` and `REM"),
+        ("{amplitude}", "{amplitud}", "12:8: unknown placeholder {amplitud}; did you mean 'amplitude'?"),
+        ("{comment}", "{averaging}", "3:6: {averaging} does not belong outside the measuring lines"),
         ("REM onnes measure\n", "", "`REM onnes end` without `REM onnes measure` before it"),
         ("MES MOMENT", "!MES MOMENT", "no line measures; put the recorded ones between"),
         ("REM onnes end\n", "REM onnes end\nREM onnes measure\nREM onnes end\n", "11:1: a second"),
@@ -158,3 +165,47 @@ def test_a_text_that_would_break_the_sequence_or_its_file_is_refused(tmp_path: P
     template = load_template(written(tmp_path))
     with pytest.raises(ConfigurationError, match="does not fit into a sequence of MultiVu"):
         check_program(template, program(Remark(text)))
+
+
+# --- alternating moments
+
+
+def driven(amplitude_oe: float = 0.1, frequency_hz: float = 10.0) -> MeasureSusceptibility:
+    return MeasureSusceptibility(37.0, 0.0, amplitude_oe, frequency_hz, 10.0, 1, "curve", 60.0)
+
+
+def test_an_alternating_moment_compiles_to_the_lines_recorded_for_it(tmp_path: Path) -> None:
+    lines = compile_program(
+        load_template(written(tmp_path)),
+        program(driven(), driven(10.0, 1000.0), STEPS[-1]),
+        700.0,
+        simulated=False,
+    )
+    assert lines[2] == "REM moments: 3"
+    assert lines[-3:] == ["MES AC 0.1 10.0 10.0", "MES AC 10.0 1000.0 10.0", "MES MOMENT dc 30.0 3 0 0"]
+
+
+def test_a_template_without_lines_for_it_is_refused_with_what_to_record(tmp_path: Path) -> None:
+    whole = "REM onnes measure ac\nMES AC {amplitude} {frequency} {averaging}\nREM onnes end\n"
+    template = load_template(written(tmp_path, (whole, "")))
+    check_program(template, program())
+    with pytest.raises(
+        ConfigurationError, match=r"no lines that measure a susceptibility, and night_0001"
+    ) as e:
+        check_program(template, program(driven()))
+    assert "between `REM onnes measure ac` and `REM onnes end`, and put {amplitude}, {frequency}" in str(
+        e.value
+    )
+
+
+def test_what_the_lines_for_it_do_not_say_must_be_one_value(tmp_path: Path) -> None:
+    template = load_template(written(tmp_path, ("{amplitude}", "1.0")))
+    with pytest.raises(ConfigurationError, match=r"no \{amplitude\}, .* one value of it: 0.1, 10.0; put"):
+        check_program(template, program(driven(), driven(10.0)))
+    alone = program(driven(1.0), driven(1.0, 100.0))
+    check_program(template, alone)
+    assert recorded(template, alone) == ["amplitude: 1.0"]
+
+
+def test_a_scan_is_not_looked_at_where_no_moment_is_scanned(tmp_path: Path) -> None:
+    check_program(load_template(written(tmp_path)), program(driven(), scan=Scan("rso")))

@@ -28,6 +28,12 @@ def test_the_shipped_magnetometers_are_good(name: str) -> None:
     assert file.not_enforced() == ()
 
 
+def test_the_shipped_acms_is_good() -> None:
+    file = load_station_file(EXAMPLES / "acms-sim.toml")
+    assert (file.name, file.roles.magnetometer) == ("acms-sim", "acms")
+    assert file.not_enforced() == ()
+
+
 def test_its_files_lie_relative_to_the_station_file(tmp_path: Path) -> None:
     path = changed(tmp_path, '"//squid/QdData"', '"../multivu/data"')
     files = load_station_file(path).multivu_files()

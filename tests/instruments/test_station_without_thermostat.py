@@ -9,7 +9,7 @@ import pytest
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError
-from onnes.instruments.moments import Magnetometer, MomentProgram, Scan
+from onnes.instruments.moments import Magnetometer, MeasureMoment, MomentProgram, Scan
 from onnes.instruments.open_station import open_station
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import StationFile, load_station_file
@@ -31,6 +31,18 @@ def bare_file(tmp_path: Path) -> StationFile:
 @pytest.fixture
 def bare(bare_file: StationFile, open_it: Open) -> Station:
     return open_it(bare_file)
+
+
+def test_the_acms_of_a_ppms_is_one_too(tmp_path: Path, open_it: Open) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "stations")
+    station = open_it(load_station_file(tmp_path / "stations" / "acms-sim.toml"))
+    flags = station.magnetometer().flags
+    assert (flags.modes, flags.can_set) == (("dc",), False)
+    assert flags.ac is not None
+    assert flags.ac.frequency.high == 10_000.0
+    field = station.limits().field
+    assert field is not None
+    assert (field.high, field.set_by) == (90_000.0, "acms-sim.toml")
 
 
 def test_a_look_at_it_finds_no_temperature_and_no_error(bare: Station) -> None:
@@ -117,7 +129,8 @@ def test_a_template_that_lacks_a_placeholder_is_found_when_the_station_opens(
 
 
 def test_a_program_for_a_mode_that_the_machine_lacks_is_refused(bare: Station) -> None:
-    program = MomentProgram("p", "t", (), Scan(mode="vsm"), 10.0)
+    step = MeasureMoment(5.0, 5.0, 1, "zfc", 60.0)
+    program = MomentProgram("p", "t", (step,), Scan(mode="vsm"), 10.0)
     with pytest.raises(ConfigurationError, match="cannot scan in mode 'vsm'; expected one of dc, rso"):
         bare.magnetometer().check(program)
 

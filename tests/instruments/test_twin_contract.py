@@ -72,6 +72,15 @@ class Opener:
         ("waveform_duration_time", 2.5),
         ("waveform_duration_cycles", 300),
         ("waveform_ranging", "fixed"),
+        ("waveform_use_phasemarker", True),
+        ("waveform_phasemarker_phase", 30),
+        ("waveform_phasemarker_line", 2),
+        ("conductance_start", -2e-5),
+        ("conductance_stop", 3e-5),
+        ("conductance_step", 1e-7),
+        ("conductance_delta", 2e-7),
+        ("conductance_delay", 0.02),
+        ("conductance_compliance_abort_enabled", True),
     ],
 )
 def test_each_property_of_the_6221_is_got_set_and_got(

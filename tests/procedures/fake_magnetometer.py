@@ -64,7 +64,8 @@ class FakeMagnetometer:
         self._started, self._given = self.clock.now() + self.operator_s, 0
 
     def poll(self) -> Streamed:
-        now, rows = self.clock.now(), self.programs[-1].moments()
+        now = self.clock.now()
+        rows = [row for row in self.programs[-1].moments() if isinstance(row, MeasureMoment)]
         if self.unreadable[0] <= now < self.unreadable[1]:
             raise StorageError("multivu/a.dat cannot be read: the network path was not found")
         found = []

@@ -177,14 +177,16 @@ def test_the_template_for_the_virtual_machine_becomes_a_sequence_that_it_takes(m
     values |= {"temperature": "12", "temperature_rate": "10", "temperature_approach": "1"}
     values |= {"field": "5", "field_rate": "10", "field_approach": "1", "field_mode": "1"}
     values |= {"wait": "60", "wait_temperature": "1", "wait_field": "1"}
-    values |= {"scan_mode": "dc", "scan_length_mm": "30", "scans": "3", "frequency": "0", "cycles": "0"}
+    values |= {"scan_mode": "dc", "scan_length_mm": "30", "scans": "3", "frequency": "14", "cycles": "0"}
+    values |= {"amplitude": "2", "averaging": "10"}
     lines = text.format(**values).splitlines()
     multivu.give(*(line for line in lines if not line.startswith("CHN")))
     multivu.clock.sleep(3600.0)
-    comment, row = multivu.rows()
+    comment, row, alternating = multivu.rows()
     assert comment["Comment"] == "ZFC 5 Oe"
     assert float(row["Temperature (K)"]) == pytest.approx(12.0, abs=0.01)
     assert row["DC Scan Length (mm)"] == "30"
+    assert (alternating["AC Drive (Oe)"], alternating["AC Frequency (Hz)"]) == ("2", "14")
 
 
 @pytest.mark.parametrize(

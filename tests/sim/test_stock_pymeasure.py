@@ -208,11 +208,92 @@ def test_methods_of_the_6221_driver_are_obeyed(source: Any, strict_bench: Bench)
     assert_no_findings(strict_bench, source)
 
 
-@pytest.mark.parametrize("arm", ["delta_arm", "delta_start", "waveform_arm", "waveform_start"])
-def test_arming_is_refused_by_the_instrument(arm: str, source: Any, strict_bench: Bench) -> None:
-    getattr(source, arm)()
-    assert source.next_error == [-221, '"Settings conflict"']
-    assert [entry.kind for entry in strict_bench.lab.journal] == ["refused -221"]
+def test_triggers_of_the_6221_driver_are_obeyed_but_for_a_source_it_does_not_have(
+    source: Any, strict_bench: Bench
+) -> None:
+    twin: Any = strict_bench.lab.instruments["k6221"]
+    source.trigger_immediately()
+    source.set_timed_arm(0.5)
+    source.output_trigger_on_external(line=3)
+    assert (twin.arm_source, twin.arm_timer_s, twin.trigger_output, twin.trigger_output_line) == (
+        "TIM",
+        0.5,
+        "DEL",
+        3,
+    )
+    source.trigger_on_external(line=2)
+    source.disable_output_trigger()
+    source.trigger()
+    assert (twin.arm_source, twin.trigger_source, twin.trigger_input_line) == ("TLIN", "TLIN", 2)
+    assert_no_findings(strict_bench, source)
+    source.trigger_on_bus()
+    assert [(entry.kind, entry.command) for entry in strict_bench.lab.journal] == [
+        ("refused -224", ":ARM:SOUR BUS;:TRIG:SOUR BUS;")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "code"),
+    [("delta_arm", -241), ("delta_start", -221), ("waveform_start", -221)],
+)
+def test_what_is_not_ready_is_refused_by_the_instrument(
+    start: str, code: int, source: Any, strict_bench: Bench
+) -> None:
+    getattr(source, start)()
+    assert source.next_error[0] == code
+    assert [entry.kind for entry in strict_bench.lab.journal] == [f"refused {code}"]
+
+
+def test_the_recipe_of_the_6221_driver_ends_its_wave_with_a_service_request(
+    source: Any, strict_bench: Bench
+) -> None:
+    source.clear()
+    source.waveform_function = "square"
+    source.waveform_amplitude = 0.05
+    source.waveform_offset = 0
+    source.source_compliance = 10
+    source.waveform_dutycycle = 50
+    source.waveform_frequency = 347
+    source.waveform_ranging = "best"
+    source.waveform_duration_cycles = 100
+    source.operation_event_enabled = 128
+    source.srq_event_enabled = 128
+    source.waveform_arm()
+    source.waveform_start()
+    start = strict_bench.clock.now()
+    with virtual_time(strict_bench.clock):
+        source.adapter.wait_for_srq()
+    assert strict_bench.clock.now() - start == pytest.approx(100 / 347, abs=0.01)
+    source.waveform_abort()
+    source.shutdown()
+    assert_no_findings(strict_bench, source)
+
+
+def test_delta_comes_out_of_the_stock_6221_driver(make_bench: MakeBench) -> None:
+    bench = make_bench(lab="delta", under={"lab": {"strict": True}})
+    source: Any = Keithley6221(SOURCE, visa_library=f"{bench.key}@onnes", timeout=10_000)
+    assert source.delta_connected
+    source.write("SYST:COMM:SER:SEND 'SENS:VOLT:NPLC 1'")
+    source.delta_unit = "Ohms"
+    source.delta_high_source = 1e-4
+    source.delta_delay = 5e-3
+    source.delta_cycles = source.delta_buffer_points = 20
+    source.delta_measurement_sets = 1
+    source.delta_compliance_abort_enabled = True
+    source.delta_arm()
+    bench.clock.sleep(5.0)
+    source.delta_start()
+    bench.clock.sleep(1.0)
+    last_ohms, seconds = source.delta_sense
+    ohms = source.delta_values[::2]
+    source.delta_abort()
+    source.shutdown()
+    assert len(ohms) == 20
+    assert (ohms[-1], seconds) == (last_ohms, pytest.approx(22 * 0.025))
+    truth = bench.lab.wiring._pairs["k2182a.ch1"].loop.voltage(1.0, bench.lab.now())
+    assert np.mean(ohms) == pytest.approx(truth, abs=4 * 15e-9 / 1e-4 / np.sqrt(20))
+    assert_no_findings(bench, source)
+    source.adapter.close()
 
 
 def test_the_6221_driver_asks_for_an_enable_register_without_its_star(

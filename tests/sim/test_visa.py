@@ -197,7 +197,8 @@ def test_a_socket_needs_its_terminator(bench: Bench) -> None:
 
 
 def test_a_serial_line_ends_at_its_terminator_and_takes_its_time(make_bench: MakeBench) -> None:
-    bench = make_bench(under={"instrument": {"k2182a": {"resources": ["ASRL4::INSTR"]}}})
+    serial = {"resources": ["ASRL4::INSTR"], "interface": "rs232", "baud": 9600}
+    bench = make_bench(under={"instrument": {"k2182a": serial}})
     meter = bench.open("ASRL4::INSTR")
     start = bench.clock.now()
     identity = meter.query("*IDN?")
@@ -258,5 +259,13 @@ def test_a_service_request_is_waited_for_in_lab_time(bench: Bench) -> None:
 
 def test_debug_information_names_the_shipped_labs() -> None:
     assert OnnesVisaLibrary.get_debug_info() == {
-        "Labs that come along": "default, contaminated, demo, bad_day, mpms3, mpms5, mpms_xl, 14t, spcs"
+<<<<<<< HEAD
+        "Labs that come along": (
+            "default, contaminated, demo, bad_day, 14t, delta, spcs, "
+            "dip, susceptometer, acms, mpms3, mpms5, mpms_xl"
+        )
+=======
+        "Labs that come along": "default, contaminated, demo, bad_day, delta, dip, mpms3, mpms5, mpms_xl, "
+        "14t, spcs"
+>>>>>>> dip
     }
