@@ -23,7 +23,7 @@ class SR830(StanfordLockIn, srs.SR830):
     is, :attr:`sine_voltage` tells.
     """
 
-    model: ClassVar[str] = "SR830"
+    model_name: ClassVar[str] = "SR830"
     units: ClassVar[Mapping[str, str]] = {
         "sine_voltage": "V",
         "sensitivity": "V",

@@ -41,7 +41,7 @@ class SR860(StanfordLockIn, srs.SR860):
     go together: the range is the smallest that holds the peaks of a full scale.
     """
 
-    model: ClassVar[str] = "SR860"
+    model_name: ClassVar[str] = "SR860"
     units: ClassVar[Mapping[str, str]] = {
         "sine_voltage": "V",
         "sine_dc_level": "V",

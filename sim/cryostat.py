@@ -49,7 +49,7 @@ class CryostatSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: Literal["ppms9"] = "ppms9"
+    model: Literal["ppms9", "dip"] = "ppms9"
     start_k: float = Field(default=300.0, ge=1.7, le=402.0)
     start_setpoint_k: float | None = None
     start_rate_k_per_min: float | None = Field(default=None, gt=0)

@@ -54,6 +54,11 @@ class Loop:
         ohms = abs(self.voltage(amps, t) / amps) + self._leads_ohm(t)
         return math.copysign(limit_v / ohms, amps) if abs(amps) * ohms > limit_v else amps
 
+    def terminals(self, amps: float, limit_v: float, t: float) -> tuple[float, float]:
+        """Return (current in A, voltage in V) at the terminals of a source: of sample and leads together."""
+        driven = self.limited(amps, limit_v, t)
+        return driven, self.mean_voltage(t) + driven * self._leads_ohm(t)
+
     def ohms(self, t: float) -> float:
         """Return the resistance of the sample at its present current, ohm."""
         amps = sum(source.at(t).peak_a for source in self.sources) or _PROBE_A

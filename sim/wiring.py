@@ -232,6 +232,17 @@ class Wiring:
         level = self._sources[port].at(t)
         return bool(level.peak_a) and loop.needed_v(level.peak_a, t) > level.limit_v
 
+    def terminals(self, port: str, t: float) -> tuple[float, float]:
+        """Return (current in A, voltage in V) at the terminals of a source, its leads included.
+
+        The terminals of an unwired one are shorted, with no current.
+        """
+        loop = self._driven.get(port)
+        if loop is None:
+            return 0.0, 0.0
+        level = self._sources[port].at(t)
+        return loop.terminals(level.amps, level.limit_v, t)
+
     # --- references
 
     def set_reference(self, port: str, t: float, hz: float, phase: float = 0.0) -> None:
