@@ -54,6 +54,7 @@ def values(count: int) -> Iterator[tuple[float | int | str, ...]]:
             1e-9,
             5e-6,
             1e-9,
+            nan,
             f"{volts!r};{-volts!r};{volts!r}",
             "cooling",
             1,

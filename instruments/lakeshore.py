@@ -10,27 +10,16 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from pymeasure.adapters import Adapter
-from pymeasure.instruments import Instrument
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, InstrumentFault, LimitError
 from onnes.instruments.keithley6221 import identify
-from onnes.instruments.lakeshore_replies import (
-    HeaterLoop,
-    Look,
-    heater_loop,
-    look,
-    numbers,
-    reading_faults,
-    refusals,
-)
+from onnes.instruments.lakeshore_heater import LOOP, LakeShoreHeater
+from onnes.instruments.lakeshore_replies import HeaterLoop, Look, heater_loop, look, numbers, reading_faults
 from onnes.instruments.limits import Limits
 from onnes.instruments.ppms_regulated import Regulated
 from onnes.instruments.ppms_replies import TemperatureSetpoint
 from onnes.instruments.protocols import Reading, TemperatureApproach
-from onnes.instruments.strict import StrictInstrument, confirm
-
-_LOOP = 1  # the one whose heater is strong enough for a cryostat
 
 # What the controller keeps of a setpoint and of a rate, K and K/min (k).
 _STEP_K, _RATE_STEP = 1e-3, 1e-3
@@ -40,17 +29,17 @@ _STEP_K, _RATE_STEP = 1e-3, 1e-3
 # that. Procedures then ask for a slope (a).
 _WITHIN_K, _WITHIN_FRACTION, _STABLE_FOR_S = 0.01, 5e-4, 30.0
 
-# Setpoint and temperature that far apart do not belong together: a ramp begins at the temperature then.
+# Setpoint and temperature that far apart do not belong together, as after a cool-down that did not keep up.
 _APART_K = 2.0
 
-# What a ramp may begin from before the status of the ramp says so (a).
+# How long the status of the ramp may be about the setpoint before (a).
 _LAG_S = 1.0
 
 _ROOM_FOR_SENSORS_K = (1.4, 325.0)  # the curve of a DT-670 diode (k)
 _RAMPING = 1 << 8  # in the status of a reading, above the eight bits of RDGST?
 
 
-class _LakeShore(StrictInstrument, Instrument):
+class _LakeShore(LakeShoreHeater):
     """What both controllers have in common: loop 1, its control input, its heater.
 
     ``SETP?`` tells where a ramping setpoint is, not where it goes (k). While it is on the way that was set
@@ -58,16 +47,11 @@ class _LakeShore(StrictInstrument, Instrument):
     passes it or stops elsewhere.
     """
 
-    # The curve of the sensor may reach farther; TLIMIT, which switches the heater off, narrows it.
     temperature_rate_limits: ClassVar[Limits] = Limits(0.1, 100.0, "K/min", "the Lake Shore")
     hint: ClassVar[str] = "look at cable, power, address and the interface that its front panel has chosen"
     _model: ClassVar[str]
-    _range_question: ClassVar[str]
-    _range_command: ClassVar[str]
     _heater_question: ClassVar[str]
-    _output_question: ClassVar[str]
     _heater_faults: ClassVar[Mapping[int, str]]
-    range_limits: ClassVar[Limits]
 
     def __init__(
         self, adapter: Adapter | str, name: str = "", clock: Clock | None = None, **kwargs: object
@@ -93,12 +77,12 @@ class _LakeShore(StrictInstrument, Instrument):
         loop = self._control()
         if not loop.is_closed or not loop.in_kelvin:
             raise ConfigurationError(
-                f"{self.name}: loop {_LOOP} does not regulate a temperature in kelvin; set it to closed loop "
+                f"{self.name}: loop {LOOP} does not regulate a temperature in kelvin; set it to closed loop "
                 "PID with setpoints in kelvin on the front panel"
             )
         self._input = loop.channel
         (self._tlimit_k,) = self.link.query(f"TLIMIT? {self._input}", lambda reply: numbers(reply, 1))
-        return f"{identity}, loop {_LOOP} by input {self._input}"
+        return f"{identity}, loop {LOOP} by input {self._input}"
 
     @abstractmethod
     def _control(self) -> HeaterLoop:
@@ -151,7 +135,7 @@ class _LakeShore(StrictInstrument, Instrument):
 
     def _look(self) -> Look:
         question = (
-            f"KRDG? {self._input};RDGST? {self._input};SETP? {_LOOP};RAMPST? {_LOOP};"
+            f"KRDG? {self._input};RDGST? {self._input};SETP? {LOOP};RAMPST? {LOOP};"
             f"{self._range_question};{self._heater_question}"
         )
         return self.link.query(question, look)
@@ -178,7 +162,7 @@ class _LakeShore(StrictInstrument, Instrument):
 
     def temperature_setpoint_in_full(self) -> TemperatureSetpoint:
         """Read setpoint and rate; a rate of 0 where the controller does not ramp."""
-        question = f"SETP? {_LOOP};RAMPST? {_LOOP};RAMP? {_LOOP}"
+        question = f"SETP? {LOOP};RAMPST? {LOOP};RAMP? {LOOP}"
 
         setpoint, is_ramping, ramps, rate = self.link.query(
             question, lambda reply: numbers(reply.replace(";", ","), 4)
@@ -253,11 +237,10 @@ class _LakeShore(StrictInstrument, Instrument):
     def _send(
         self, before: TemperatureSetpoint, now: Look, kelvin: float, rate: float, *, same_target: bool
     ) -> None:
-        start = now.setpoint
-        message = f"RAMP {_LOOP},1,{rate:.9g};SETP {_LOOP},{kelvin:.9g}"
-        if abs(now.kelvin - now.setpoint) > _APART_K:  # as after a cool-down that did not keep up
-            start = now.kelvin
-            message = f"RAMP {_LOOP},0,{rate:.9g};SETP {_LOOP},{start:.3f};{message}"
+        start = _here(now)
+        message = f"RAMP {LOOP},1,{rate:.9g};SETP {LOOP},{kelvin:.9g}"
+        if now.is_ramping or start != now.setpoint:  # one that goes on meanwhile would begin elsewhere
+            message = f"RAMP {LOOP},0,{rate:.9g};SETP {LOOP},{start:.3f};{message}"
         self._way = (start, kelvin)
         self._inside_since = None
         got = self._temperature.send(
@@ -274,51 +257,13 @@ class _LakeShore(StrictInstrument, Instrument):
         self._temperature.confirmed = got.kelvin
 
     def hold_temperature(self) -> None:
-        """Stop a ramp where the setpoint is; at rest send nothing."""
+        """Stop a ramp where it is, also of a probe that is far behind; at rest and unheated send nothing."""
         now = self._look()
-        if now.is_ramping:
+        here = _here(now)
+        if now.range and (now.is_ramping or here != now.setpoint):
             before = self.temperature_setpoint_in_full()
-            rate = before.rate_k_per_min
-            # The setpoint goes on while this is sent; told its place of just now, it turns back by mK.
-            self._send(before, now, round(now.setpoint, 3), rate, same_target=False)
-
-    # --- heater
-
-    @property
-    def heater_range(self) -> int:
-        """Control the range of the heater; 0 is off."""
-        return self.link.query(self._range_question, lambda reply: int(numbers(reply, 1)[0]))
-
-    @heater_range.setter
-    def heater_range(self, number: int) -> None:
-        self.range_limits.check("heater_range", number)
-        self.link.write(self._range_command.format(number))
-        confirm("heater_range", number, self.heater_range, 0.0, self.name)
-
-    @property
-    def heater_output(self) -> float:
-        """Read the output of the heater, % of its range."""
-        return self.link.query(self._output_question, lambda reply: numbers(reply, 1)[0])
-
-    gain_limits: ClassVar[tuple[Limits, Limits, Limits]] = (
-        Limits(0.1, 1000.0, "", "the Lake Shore"),
-        Limits(0.0, 1000.0, "", "the Lake Shore"),
-        Limits(0.0, 200.0, "%", "the Lake Shore"),
-    )
-
-    @property
-    def gains(self) -> tuple[float, float, float]:
-        """Control P, I and D of loop 1."""
-        p, i, d = self.link.query(f"PID? {_LOOP}", lambda reply: numbers(reply, 3))
-        return p, i, d
-
-    @gains.setter
-    def gains(self, pid: tuple[float, float, float]) -> None:
-        for letter, limits, value in zip("PID", self.gain_limits, pid, strict=True):
-            limits.check(letter, value)
-        self.link.write(f"PID {_LOOP},{','.join(f'{value:.9g}' for value in pid)}")
-        for letter, told, got in zip("PID", pid, self.gains, strict=True):
-            confirm(letter, told, got, 0.05, self.name)  # one digit after the point (manual)
+            rate = before.rate_k_per_min or self.temperature_rate_limits.high  # it does not ramp
+            self._send(before, now, here, rate, same_target=False)
 
     # --- safe state
 
@@ -350,16 +295,10 @@ class _LakeShore(StrictInstrument, Instrument):
         """
         return self.hold()
 
-    def check_errors(self) -> list[object]:
-        """Read what the controller refused since the last call; an empty list if nothing.
 
-        Raises:
-            InstrumentFault: if it refused something.
-        """
-        events = self.link.query("*ESR?", lambda reply: int(numbers(reply, 1)[0]))
-        if refused := refusals(events):
-            raise InstrumentFault(f"{self.name} reports {refused} (*ESR {events})")
-        return []
+def _here(now: Look) -> float:
+    """Return where a ramp begins or is held, K: at the setpoint, or at a probe that is far from it."""
+    return round(now.kelvin if abs(now.kelvin - now.setpoint) > _APART_K else now.setpoint, 3)
 
 
 class LakeShore336(_LakeShore):
@@ -401,4 +340,4 @@ class LakeShore340(_LakeShore):
     range_limits = Limits(0, 5, "", "the Lake Shore 340")
 
     def _control(self) -> HeaterLoop:
-        return self.link.query(f"CSET? {_LOOP}", heater_loop)
+        return self.link.query(f"CSET? {LOOP}", heater_loop)

@@ -61,6 +61,7 @@ class SR860(StanfordLockIn, srs.SR860):
     }
     frequency_limits: ClassVar[Limits] = Limits(*_FREQUENCY, "Hz", "the SR860")
     sine_limits: ClassVar[Limits] = Limits(1e-9, 2.0, "V", "the SR860")  # (k)
+    sine_step_v: ClassVar[float] = 0.0
     phase_limits: ClassVar[Limits] = Limits(-360.0, 360.0, "deg", "the SR860")
     harmonics: ClassVar[range] = range(1, 100)
     digits: ClassVar[int] = 6  # (k)

@@ -48,6 +48,7 @@ class StanfordLockIn(StrictInstrument):
     TIME_CONSTANTS: ClassVar[list[float]]  # s
     frequency_limits: ClassVar[Limits]
     sine_limits: ClassVar[Limits]
+    sine_step_v: ClassVar[float]  # of the amplitude, V rms; 0 where it comes in digits alone
     phase_limits: ClassVar[Limits]
     harmonics: ClassVar[range]
     digits: ClassVar[int]  # of a frequency

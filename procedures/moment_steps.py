@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from onnes.instruments.moments import MeasureMoment, Remark, SetField, SetTemperature, Step, Wait
+from onnes.instruments.moments import (
+    MeasureMoment,
+    MeasureSusceptibility,
+    Remark,
+    SetField,
+    SetTemperature,
+    Step,
+    Wait,
+)
 from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApproach
 from onnes.procedures.options import MagnetUse
 
@@ -82,8 +90,38 @@ class MomentSteps:
 
     def measure(self, curve: int, branch: str, *, opens: bool) -> None:
         """Measure a moment where temperature and field are; ``opens``: the first of its curve."""
-        self.total_s += self.point_s
+        expected_s = self._expected_s(self.point_s, opens=opens)
+        self.steps.append(MeasureMoment(self.kelvin, self.field_oe or 0.0, curve, branch, expected_s))
+
+    def measure_alternating(
+        self,
+        curve: int,
+        branch: str,
+        *,
+        opens: bool,
+        amplitude_oe: float,
+        frequency_hz: float,
+        averaging_s: float,
+        point_s: float,
+    ) -> None:
+        """Measure an alternating moment where temperature and field are: amplitude (peak) in Oe, Hz, s, s."""
+        expected_s = self._expected_s(point_s, opens=opens)
+        self.steps.append(
+            MeasureSusceptibility(
+                self.kelvin,
+                self.field_oe or 0.0,
+                amplitude_oe,
+                frequency_hz,
+                averaging_s,
+                curve,
+                branch,
+                expected_s,
+            )
+        )
+
+    def _expected_s(self, point_s: float, *, opens: bool) -> float:
+        self.total_s += point_s
         expected_s, self._counted_s = self.total_s - self._counted_s, self.total_s
         if not opens:
             self.longest_point_s = max(self.longest_point_s, expected_s)
-        self.steps.append(MeasureMoment(self.kelvin, self.field_oe or 0.0, curve, branch, expected_s))
+        return expected_s

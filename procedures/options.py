@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self, get_args
 
+from onnes.instruments.lock_ins import SETTLING_TAU, LockInUse, Slope
 from onnes.instruments.protocols import FieldApproach, FieldMode
 from onnes.instruments.spelling import nearest
 
@@ -56,6 +57,17 @@ def positive(what: str, value: object) -> float:
     return found
 
 
+def whole(what: str, value: object) -> int:
+    """Return a whole number above zero.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{what} is {value!r}; expected a whole number from 1")
+    return value
+
+
 def numbers(what: str, value: object) -> tuple[float, ...]:
     """Return a list of finite numbers as a tuple.
 
@@ -67,7 +79,7 @@ def numbers(what: str, value: object) -> tuple[float, ...]:
     return tuple(number(what, item) for item in value)
 
 
-class _Options:
+class Options:
     """Optional keys of a JSON object; a missing one has the default."""
 
     TITLE: ClassVar[str]
@@ -96,7 +108,7 @@ class _Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(_Options):
+class Settle(Options):
     """When a temperature counts as settled; None stands for the default at that temperature.
 
     Over the window ``for_s`` a straight line is fitted: ``within_k`` is judged on its mean,
@@ -122,7 +134,7 @@ class Settle(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class MagnetUse(_Options):
+class MagnetUse(Options):
     """How the field is changed; None stands for the default: the station's rate, and the wait of the mode."""
 
     TITLE: ClassVar[str] = "magnet"
@@ -145,7 +157,7 @@ class MagnetUse(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare(_Options):
+class Prepare(Options):
     """How a known history is made: warm, take the field away, cool; None stands for the default.
 
     The defaults hang on the temperature below which the history counts, and on the station:
@@ -177,7 +189,40 @@ class Prepare(_Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference(_Options):
+class LockInOptions(Options):
+    """How a lock-in listens; None stands for the default of :class:`onnes.instruments.lock_ins.LockInUse`."""
+
+    TITLE: ClassVar[str] = "lockin"
+
+    frequency_hz: float | None = None
+    time_constant_s: float | None = None
+    slope_db: Slope | None = None
+    settle: float | None = None
+    sync: bool | None = None
+    harmonic: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("frequency_hz", "time_constant_s"):
+            if getattr(self, name) is not None:
+                positive(f"{self.TITLE}.{name}", getattr(self, name))
+        for name, choices in (("slope_db", get_args(Slope)), ("settle", tuple(SETTLING_TAU))):
+            if getattr(self, name) not in (None, *choices):
+                raise ValueError(
+                    f"{self.TITLE}.{name} is {getattr(self, name)!r}; "
+                    f"expected one of {', '.join(f'{choice:g}' for choice in choices)}"
+                )
+        if self.sync is not None and not isinstance(self.sync, bool):
+            raise ValueError(f"{self.TITLE}.sync is {self.sync!r}; expected true or false")
+        if self.harmonic is not None:
+            whole(f"{self.TITLE}.harmonic", self.harmonic)
+
+    def use(self) -> LockInUse:
+        """Return what is given, with the defaults for the rest."""
+        return LockInUse(**{key: value for key, value in asdict(self).items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(Options):
     """A point that is measured again and again, so that a drift shows; without both keys there is none."""
 
     TITLE: ClassVar[str] = "reference"

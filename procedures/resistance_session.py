@@ -1,73 +1,70 @@
-"""How a measurement of resistance goes from setpoint to setpoint, and takes points there or on the way."""
+"""How a measurement of resistance takes points at setpoints or on the way between them."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.protocols import Resistance
+from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.lock_ins import LockInUse
+from onnes.instruments.protocols import Resistance, ResistanceBridge
 from onnes.instruments.records import Event, Point
+from onnes.procedures.bracket import TEMPERATURE_MOVED
 from onnes.procedures.contact_watch import ContactWatch
-from onnes.procedures.options import MagnetUse, Prepare, Settle
-from onnes.procedures.preparation import check_recipe, prepare_sample, recipe_of
+from onnes.procedures.options import LockInOptions
 from onnes.procedures.programs import Sweep
-from onnes.procedures.ramping import (
-    Ramp,
-    hold_temperature,
-    magnet_of,
-    regulated_field,
-    regulated_temperature,
-    set_field,
-    set_temperature,
-    settle_field,
-    settle_temperature,
-)
-from onnes.procedures.resistance_measurement import COLD_K, COLD_RATE_OE_PER_S, ResistanceMeasurement
-from onnes.procedures.settling import Regulated, field_criterion, temperature_criterion
-from onnes.procedures.take_up import is_beyond, run_up
-from onnes.procedures.transport import TEMPERATURE_MOVED, FourProbe, ResistancePoint
-from onnes.procedures.watch import MeasuringStation, Watch
+from onnes.procedures.resistance_measurement import HEATING_READINGS, ResistanceMeasurement
+from onnes.procedures.setpoint_session import SetpointSession
+from onnes.procedures.transport import FourProbe
+from onnes.procedures.watch import MeasuringStation
 
+SELF_HEATING = "self_heating"
+_SIGMAS = 3.0
 _REPEATS = 2  # of a settled point during which the temperature moved; it settles again before each
 
 
-class Session:
-    """One call of ``points()``: the station, what has been set so far, and what has been read.
+@runtime_checkable
+class _Listening(Protocol):
+    use: LockInUse
+
+
+def bridge_of(station: MeasuringStation, wiring: str, method: str, lockin: str) -> ResistanceBridge:
+    """Return the bridge of ``wiring`` by ``method``, listening as ``lockin`` says where it has a lock-in.
 
     Raises:
-        ConfigurationError: if the station does not have the wiring.
+        ConfigurationError: if the station does not have the wiring or the method, or ``lockin`` says
+            something and there is no lock-in.
+    """
+    bridge = station.bridge(wiring, method)
+    if isinstance(bridge, _Listening):
+        bridge.use = LockInOptions.from_json(lockin).use()
+    elif lockin != "{}":
+        raise ConfigurationError(
+            f"lockin is {lockin}, but the resistance of wiring {wiring!r} is not measured by a lock-in; "
+            "leave lockin out, or ask for the method lock_in"
+        )
+    return bridge
+
+
+class Session(SetpointSession):
+    """One call of ``points()`` of a measurement of resistance: its bridge, and what has been read.
+
+    Raises:
+        ConfigurationError: if the station does not have the wiring, or no lock-in to listen as asked for.
         LimitError: if the current or the rate between temperatures is not allowed; nothing was sent.
     """
 
     def __init__(self, measurement: ResistanceMeasurement, station: MeasuringStation, clock: Clock) -> None:
-        self._station, self._clock = station, clock
+        super().__init__(measurement, station, clock)
         self._current_a, self._average = measurement.current_a, measurement.average
-        self._settle = Settle.from_json(measurement.settle)
-        self._magnet = MagnetUse.from_json(measurement.magnet)
-        self._rate_k_per_min = measurement.temperature_rate_k_per_min or None
-        self._poll_s = measurement.poll_s
-        limits = station.limits()
-        self._recipe = recipe_of(
-            Prepare.from_json(measurement.prepare),
-            measurement.path_below_k,
-            limits.field,
-        )
-        self._bridge = station.bridge(measurement.wiring)
+        self._bridge = bridge_of(station, measurement.wiring, measurement.method, measurement.lockin)
         self._bridge.current_limits.check("current", self._current_a)
-        if self._rate_k_per_min is not None:
-            limits.temperature_rate.check("temperature rate", self._rate_k_per_min)
+        if measurement.self_heating_check:
+            self._bridge.current_limits.check("half the current", 0.5 * self._current_a)
         self._is_on = False
-        self._watch = measurement.watch = Watch(station)
         self._probe = FourProbe(
-            measurement.wiring,
-            self._watch,
-            self._measure,
-            self.stop_source,
-            self._contacts(measurement),
-            clock,
-            clock.now(),
+            measurement.wiring, self._bracket, self._measure, self.stop_source, self._contacts(measurement)
         )
-        self._kelvin: float | None = None  # where temperature and field were settled last; None on their way
-        self._field_oe: float | None = None
 
     def _contacts(self, measurement: ResistanceMeasurement) -> ContactWatch:
         """Return who judges the contacts; what was usual before a break is still usual after it."""
@@ -77,35 +74,6 @@ class Session:
 
     def _measure(self) -> Resistance:
         return self._bridge.measure(self._average)
-
-    def check(
-        self,
-        temperatures: Iterable[float],
-        fields: Iterable[float],
-        *,
-        rate_k_per_min: float | None = None,
-        rate_oe_per_s: float | None = None,
-        is_prepared: bool = False,
-    ) -> None:
-        """Look at the whole plan before the first command: a limit at its end must not cost a night.
-
-        Raises:
-            ConfigurationError: if a field is asked for and there is no magnet.
-            LimitError: if a setpoint or a rate is outside the station's limits; nothing was sent.
-        """
-        limits = self._station.limits()
-        for kelvin in temperatures:
-            limits.temperature.check("temperature", kelvin)
-        if rate_k_per_min is not None:
-            limits.temperature_rate.check("temperature rate", rate_k_per_min)
-        for field_oe in fields:
-            if self._needs_magnet(field_oe):
-                magnet_of(self._station)[1].check("field", field_oe)
-        for rate in (rate_oe_per_s, self._magnet.rate_oe_per_s):
-            if rate is not None and self._station.magnet is not None:
-                magnet_of(self._station)[2].check("field rate", rate)
-        if is_prepared:
-            check_recipe(self._station, self._recipe)
 
     def start_source(self) -> None:
         """Switch the current on, unless it is; current and range stay until :meth:`stop_source`."""
@@ -118,69 +86,6 @@ class Session:
         self._is_on = False
         self._bridge.stop()
 
-    def prepare(self, kelvin: float) -> Iterator[Event]:
-        """Take the current away and bring the sample to ``kelvin`` in no field, with a known history."""
-        self.stop_source()
-        self._kelvin = self._field_oe = None
-        yield from prepare_sample(
-            self._station,
-            self._clock,
-            self._recipe,
-            kelvin,
-            rate_k_per_min=self._rate_k_per_min,
-            rate_oe_per_s=self._magnet.rate_oe_per_s,
-            settle=self._settle,
-            poll_s=self._poll_s,
-            watch=self._watch,
-        )
-        self._kelvin = kelvin
-
-    # -- settled
-
-    def at_temperature(self, kelvin: float) -> Iterator[Event]:
-        """Settle at ``kelvin``; if that is where it settled before, make sure that it still is."""
-        if kelvin == self._kelvin:
-            criterion = temperature_criterion(kelvin, self._settle)
-            event = hold_temperature(self._station, self._clock, kelvin, criterion, self._poll_s, self._watch)
-            if event is not None:
-                yield event
-            return
-        self._kelvin = None
-        yield settle_temperature(
-            self._station,
-            self._clock,
-            kelvin,
-            rate_k_per_min=self._rate_k_per_min,
-            settle=self._settle,
-            poll_s=self._poll_s,
-            watch=self._watch,
-        )
-        self._kelvin = kelvin
-
-    def at_field(self, field_oe: float) -> Iterator[Event]:
-        """Settle at ``field_oe``, in Oe, unless it is there; a station without magnet is at 0 Oe."""
-        if field_oe == self._field_oe or not self._needs_magnet(field_oe):
-            return
-        self._field_oe = None
-        use = self._magnet
-        rate = use.rate_oe_per_s
-        kelvin = self._watch.snapshot()[0].value if self._kelvin is None else self._kelvin
-        # A thermometer that is settled at the limit scatters to both sides of it.
-        if rate is None and not kelvin >= COLD_K - temperature_criterion(COLD_K, self._settle).within:
-            rate = min(COLD_RATE_OE_PER_S, magnet_of(self._station)[2].high)
-        yield settle_field(
-            self._station,
-            self._clock,
-            field_oe,
-            rate_oe_per_s=rate,
-            approach=use.approach,
-            mode=use.mode,
-            then_wait_s=use.then_wait_s,
-            poll_s=self._poll_s,
-            watch=self._watch,
-        )
-        self._field_oe = field_oe
-
     def settled_point(
         self, direction: str, curve: int, kelvin: float, field_oe: float
     ) -> Iterator[Point | Event]:
@@ -192,107 +97,82 @@ class Session:
                 direction,
                 curve,
                 kelvin=kelvin,
-                field_oe=field_oe if self._station.magnet is not None else math.nan,
-                within_k=temperature_criterion(kelvin, self._settle).within,
+                field_oe=self.field_setpoint_oe(field_oe),
+                within_k=self.within_k(kelvin),
             ):
                 yield point
                 has_moved = TEMPERATURE_MOVED in point.flags
             if not has_moved:
                 return
 
-    # -- swept
+    def check_heating(self, kelvin: float) -> Iterator[Event]:
+        """Compare R at the current with R at half of it, at ``kelvin``, the lowest temperature.
+
+        A sample that its current warms reads another resistance there. If the two differ by more than three
+        standard errors, and what the resistance at half the current has drifted by meanwhile, every point
+        from now on is flagged ``self_heating``: they stay, as only the user knows how much is too much.
+        """
+        yield from self.at_temperature(kelvin)
+        half_a = 0.5 * self._current_a
+        first, whole, last = (self._resistance_at(amps) for amps in (half_a, self._current_a, half_a))
+        half_ohm = 0.5 * (first.resistance + last.resistance)
+        drift = abs(last.resistance - first.resistance)
+        apart = whole.resistance - half_ohm
+        error = math.hypot(whole.resistance_error, first.resistance_error)
+        is_heated = not abs(apart) <= _SIGMAS * error + drift  # NaN: nobody knows
+        if is_heated:
+            self._probe.standing = (SELF_HEATING,)
+        verdict = "differ: every point from now on is flagged self_heating" if is_heated else "agree"
+        yield Event(
+            SELF_HEATING,
+            f"R({self._current_a:.4g} A) = {whole.resistance:.6g} ohm and R({half_a:.4g} A) = {half_ohm:.6g} "
+            f"ohm at {kelvin:.6g} K, {apart:+.2g} ohm apart with a standard error of {error:.2g} ohm and a "
+            f"drift of {drift:.2g} ohm, {verdict}",
+            {
+                "temperature_k": kelvin,
+                "current_a": self._current_a,
+                "resistance_ohm": whole.resistance,
+                "half_ohm": half_ohm,
+                "error_ohm": error,
+                "drift_ohm": drift,
+                "flags": [*first.flags, *whole.flags, *last.flags],
+                "is_heated": is_heated,
+            },
+        )
+
+    def _resistance_at(self, amps: float) -> Resistance:
+        self.stop_source()
+        self._bridge.start(amps)
+        try:
+            return self._bridge.measure(HEATING_READINGS)
+        finally:
+            self.stop_source()
+
+    def go_on_with(self, flags: tuple[str, ...]) -> None:
+        """Give every point ``flags``, which were found before a break."""
+        self._probe.standing = flags
 
     def temperature_sweep(
         self, program: Callable[[], Sweep], curve: int, field_oe: float, last: float = math.nan
     ) -> Iterator[Point | Event]:
-        """Ramp the temperature from where it is to the end of the sweep and take points on the way.
-
-        Args:
-            program: returns the sweep as it stands: its end may be moved meanwhile.
-            last: the last reading stored, K: good points up to there are the run-up, and not yielded.
-        """
-        self._kelvin = None
-        if self._station.magnet is None:
-            field_oe = math.nan
+        """Take points while the temperature ramps; see :meth:`SetpointSession.ramp_temperature`."""
         direction = "warming" if program().rises else "cooling"
-        yield from self._swept(
-            regulated_temperature(self._station, self._watch),
+        field_oe = self.field_setpoint_oe(field_oe)
+        yield from self.ramp_temperature(
             program,
+            lambda: self._probe.take(direction, curve, field_oe=field_oe),
+            lambda point: point.temperature,
             last,
-            "K/min",
-            send=lambda sweep: set_temperature(self._station, sweep.end, sweep.rate),
-            within=lambda kelvin: temperature_criterion(kelvin, self._settle).within,
-            take=lambda: self._probe.take(direction, curve, field_oe=field_oe),
-            value=lambda point: point.temperature,
         )
 
     def field_sweep(
         self, program: Callable[[], Sweep], curve: int, kelvin: float, last: float = math.nan
     ) -> Iterator[Point | Event]:
-        """Ramp the field from where it is to the end of the sweep and take points on the way.
-
-        Args:
-            program: returns the sweep as it stands: its end may be moved meanwhile.
-            last: the last reading stored, Oe: good points up to there are the run-up, and not yielded.
-        """
-        self._field_oe = None
+        """Take points while the field ramps; see :meth:`SetpointSession.ramp_field`."""
         direction = "rising" if program().rises else "falling"
-        yield from self._swept(
-            regulated_field(self._station, self._watch, "driven"),
+        yield from self.ramp_field(
             program,
+            lambda: self._probe.take(direction, curve, kelvin=kelvin),
+            lambda point: point.field,
             last,
-            "Oe/s",
-            send=lambda sweep: set_field(self._station, sweep.end, sweep.rate),
-            within=lambda field_oe: field_criterion(field_oe, 0.0).within,
-            take=lambda: self._probe.take(direction, curve, kelvin=kelvin),
-            value=lambda point: point.field,
         )
-
-    def _swept(
-        self,
-        what: Regulated,
-        program: Callable[[], Sweep],
-        last: float,
-        rate_unit: str,
-        *,
-        send: Callable[[Sweep], float],
-        within: Callable[[float], float],
-        take: Callable[[], Iterator[ResistancePoint]],
-        value: Callable[[ResistancePoint], float],
-    ) -> Iterator[Point | Event]:
-        sweep = program() if math.isnan(last) else run_up(program(), last)
-        send(sweep)
-        yield _sweep_event(what, sweep, rate_unit, last)
-        ramp = Ramp(what, sweep, within(sweep.end), self._clock)
-        for _ in ramp:
-            end = program().end
-            if end != ramp.sweep.end:
-                ramp.go_on_to(end, within(end))
-                send(ramp.sweep)
-                yield _sweep_event(what, ramp.sweep, rate_unit, last)
-            for point in take():
-                if point.rejected or is_beyond(sweep, value(point), last):
-                    yield point
-
-    def _needs_magnet(self, field_oe: float) -> bool:
-        return self._station.magnet is not None or field_oe != 0
-
-
-def _sweep_event(what: Regulated, sweep: Sweep, rate_unit: str, last: float) -> Event:
-    quantity, unit = what.track.name, what.track.unit
-    run_up_to = "" if math.isnan(last) else f"; good points count beyond {last:.9g} {unit}"
-    return Event(
-        "sweep",
-        f"{quantity} sweep from {sweep.start:.9g} {unit} to {sweep.end:.9g} {unit} "
-        f"at {sweep.rate:.9g} {rate_unit}{run_up_to}",
-        {
-            "quantity": quantity,
-            "unit": unit,
-            "start": sweep.start,
-            "end": sweep.end,
-            "rate": sweep.rate,
-            "rate_unit": rate_unit,
-            "every_s": sweep.every_s,
-            "run_up_s": 0.0 if math.isnan(last) else abs(last - sweep.start) / sweep.per_s,
-        },
-    )

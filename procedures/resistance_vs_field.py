@@ -15,10 +15,10 @@ from onnes.procedures.measurement import Setpoint
 from onnes.procedures.options import Reference, numbers
 from onnes.procedures.programs import Pass, Program, Steps, Sweep, extended_field, field_program, passes
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
-from onnes.procedures.resistance_session import Session
+from onnes.procedures.resistance_session import SELF_HEATING, Session
 from onnes.procedures.settling import field_criterion
 from onnes.procedures.symmetrised import symmetrised
-from onnes.procedures.take_up import FIELD, FROM_THE_START, TakeUp, left_at, run_up, side
+from onnes.procedures.take_up import FIELD, FROM_THE_START, TakeUp, left_at, run_up, side, standing_flags
 from onnes.procedures.watch import MeasuringStation
 
 
@@ -81,7 +81,11 @@ class ResistanceVsField(ResistanceMeasurement):
             rate_oe_per_s=program.rate if isinstance(program, Sweep) else None,
             is_prepared=any(self._is_path(kelvin) for kelvin in temperatures),
         )
+        session.go_on_with(start.flags)
         try:
+            if take_up is None and self.self_heating_check:
+                yield from session.at_field(self._leg(0).targets()[0])
+                yield from session.check_heating(min(temperatures))
             for first, kelvin in self._isotherms(start.curve):
                 self._first_curve = first
                 is_open = first <= start.curve
@@ -167,6 +171,10 @@ class ResistanceVsField(ResistanceMeasurement):
 
         Below ``path_below_k`` an isotherm that was begun is prepared and measured again, that one alone.
         """
+        found = self._take_up(stored, history_kept=history_kept)
+        return found and replace(found, flags=standing_flags(stored, (SELF_HEATING,)))
+
+    def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
         count = len(self.legs())
         left = left_at(stored, self.legs(), FIELD, lambda field_oe: field_criterion(field_oe, 0.0).within)
         if left.curve > count * len(self._ordered()):
@@ -239,6 +247,8 @@ class ResistanceVsField(ResistanceMeasurement):
         """Return about how long it takes from ``take_up`` to the end, s."""
         start = take_up or FROM_THE_START
         seconds = self._rest_s(start.curve, start.done, start.last)
+        if take_up is None:
+            seconds += self._heating_s()
         isotherms = self._isotherms(start.curve)
         if take_up is None or not isotherms:
             return seconds
@@ -252,6 +262,14 @@ class ResistanceVsField(ResistanceMeasurement):
         if isinstance(part, Sweep) and start.done:
             return seconds + abs(start.last - from_oe) / part.per_s
         return seconds + self.field_step_s(from_oe, part.targets()[start.done], kelvin)
+
+    def _heating_s(self) -> float:
+        """Return about how long self-heating is looked for before the first isotherm, s."""
+        lowest_k, first_k = min(_temperatures(self.temperatures)), self._ordered()[0]
+        if not self.self_heating_check or lowest_k == first_k:
+            return self.heating_s()
+        way_s = self.temperature_ramp_s(lowest_k, first_k) + self.temperature_settle_s(lowest_k)
+        return way_s + self.heating_s()
 
     def _reference_s(self, kelvin: float) -> float:
         """Return about how long the reference takes on the way to ``kelvin``, there and back, s."""

@@ -14,9 +14,17 @@ from onnes.procedures.measurement import Setpoint
 from onnes.procedures.options import Settle
 from onnes.procedures.programs import Pass, Steps, Sweep, extended_temperature, passes, temperature_program
 from onnes.procedures.resistance_measurement import ResistanceMeasurement
-from onnes.procedures.resistance_session import Session
+from onnes.procedures.resistance_session import SELF_HEATING, Session
 from onnes.procedures.settling import temperature_criterion
-from onnes.procedures.take_up import FROM_THE_START, TEMPERATURE, TakeUp, left_at, run_up, side
+from onnes.procedures.take_up import (
+    FROM_THE_START,
+    TEMPERATURE,
+    TakeUp,
+    left_at,
+    run_up,
+    side,
+    standing_flags,
+)
 from onnes.procedures.watch import MeasuringStation
 
 
@@ -55,17 +63,21 @@ class ResistanceVsTemperature(ResistanceMeasurement):
             is_prepared=is_prepared,
         )
         self._open_leg = start.curve - 1
+        session.go_on_with(start.flags)
         try:
             first = self._first_k(start)
             if is_prepared:
                 yield from session.prepare(first)
             yield from session.at_temperature(first)
             yield from session.at_field(self.field_oe)
+            if take_up is None:
+                yield from self._heating(session, 0)
             session.start_source()
             for leg in range(start.curve - 1, len(self.legs())):
                 self._open_leg = leg
                 done, last = (start.done, start.last) if leg == start.curve - 1 else (0, math.nan)
                 yield from self._curve(session, leg, done, last)
+                yield from self._heating(session, leg + 1)
             self._open_leg += 1
         finally:
             session.stop_source()
@@ -79,6 +91,22 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         while done < len(values := self.legs()[leg].program.targets()):
             yield from session.settled_point("settled", leg + 1, values[done], self.field_oe)
             done += 1
+
+    def _heating(self, session: Session, count: int) -> Iterator[Event]:
+        """Look for self-heating if the curve is at its lowest temperature after ``count`` passes.
+
+        The way there and back for the check alone may take hours.
+        """
+        if self.self_heating_check and count == self._passes_to_lowest():
+            yield from session.check_heating(self._lowest_k())
+            session.start_source()
+
+    def _lowest_k(self) -> float:
+        return min(kelvin for leg in self.legs() for kelvin in leg.program.ends())
+
+    def _passes_to_lowest(self) -> int:
+        ends = [self._start_k(1), *(leg.program.ends()[-1] for leg in self.legs())]
+        return ends.index(self._lowest_k())
 
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands: each is a curve."""
@@ -94,6 +122,10 @@ class ResistanceVsTemperature(ResistanceMeasurement):
 
         At or above ``path_below_k`` nothing hangs on the history, whichever way the curve came there.
         """
+        found = self._take_up(stored, history_kept=history_kept)
+        return found and replace(found, flags=standing_flags(stored, (SELF_HEATING,)))
+
+    def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
         settle = Settle.from_json(self.settle)
         left = left_at(
             stored, self.legs(), TEMPERATURE, lambda kelvin: temperature_criterion(kelvin, settle).within
@@ -151,7 +183,9 @@ class ResistanceVsTemperature(ResistanceMeasurement):
     def remaining_s(self, take_up: TakeUp | None) -> float:
         """Return about how long it takes from ``take_up`` to the end, s."""
         start = take_up or FROM_THE_START
-        return self._approach_s(start) + self._rest_s(start.curve, start.done, start.last)
+        is_ahead = take_up is None or start.curve <= self._passes_to_lowest()
+        heating_s = self.heating_s() if is_ahead else 0.0
+        return self._approach_s(start) + self._rest_s(start.curve, start.done, start.last) + heating_s
 
     def _approach_s(self, start: TakeUp) -> float:
         if self._is_prepared(start.curve, start.done):

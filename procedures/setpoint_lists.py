@@ -23,6 +23,24 @@ def fields_of(text: str) -> tuple[float, ...]:
     return _setpoints("fields_oe", text, "Oe")
 
 
+def biases_of(text: str) -> tuple[float, ...]:
+    """Return the voltages, V, that the JSON text lists.
+
+    Raises:
+        ValueError: if it is anything but a list of numbers.
+    """
+    return _setpoints("biases_v", text, "V")
+
+
+def currents_of(text: str) -> tuple[float, ...]:
+    """Return the currents, A, that the JSON text lists.
+
+    Raises:
+        ValueError: if it is anything but a list of numbers.
+    """
+    return _setpoints("currents_a", text, "A")
+
+
 def spread(values: tuple[float, ...], unit: str) -> str:
     """Return the range of ``values``, for the name of a folder.
 
@@ -46,5 +64,5 @@ def listed(values: tuple[float, ...]) -> str:
 def _setpoints(what: str, text: str, unit: str) -> tuple[float, ...]:
     found = json.loads(text)
     if isinstance(found, dict):
-        raise ValueError(f"{what} is {text}; a moment is measured at setpoints: give a list of them, {unit}")
+        raise ValueError(f"{what} is {text}; measured is at setpoints alone: give a list of them, {unit}")
     return numbers(what, found)

@@ -6,7 +6,7 @@ depends on how the sample came there, so that the open curve is measured again f
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,7 +25,8 @@ class TakeUp:
 
     ``curve`` counts from 1; those before it stay, with rule ``path`` its stored rows do not count any more.
     ``done`` setpoints of it are stored already. ``last`` is the last setpoint stored, K or Oe, in a sweep the
-    last stored reading; NaN where nothing is. ``cost_s`` is the lab time of what is done again.
+    last stored reading; NaN where nothing is. ``cost_s`` is the lab time of what is done again. ``flags`` are
+    those that every point goes on having, because of what was found before the break.
     """
 
     rule: Literal["free", "path"]
@@ -34,6 +35,7 @@ class TakeUp:
     last: float
     cost_s: float
     message: str
+    flags: tuple[str, ...] = ()
 
 
 FROM_THE_START = TakeUp("free", 1, 0, math.nan, 0.0, "from the start")
@@ -97,6 +99,12 @@ def left_at(
         done = program.values.index(last) + min(again, program.values.count(last))
         is_over = done >= len(program.values)
     return Left(curve + 1, 0, math.nan) if is_over else Left(curve, done, last)
+
+
+def standing_flags(stored: pd.DataFrame, flags: Collection[str]) -> tuple[str, ...]:
+    """Return which of ``flags`` the last stored point has."""
+    found = str(stored["Flags"].iloc[-1]).split(";") if len(stored) else []
+    return tuple(flag for flag in flags if flag in found)
 
 
 def run_up(sweep: Sweep, last: float) -> Sweep:

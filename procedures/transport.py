@@ -5,18 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from onnes.instruments.clock import Clock
-from onnes.instruments.errors import CommunicationError, ContactError
-from onnes.instruments.protocols import Reading, Resistance
+from onnes.instruments.errors import ContactError
+from onnes.instruments.protocols import Resistance
 from onnes.instruments.records import Column, Point
+from onnes.procedures.bracket import Bracket
 from onnes.procedures.contact_watch import ContactWatch
-from onnes.procedures.settling import FILLING
-from onnes.procedures.watch import Watch
 
-TEMPERATURE_MOVED = "temperature_moved"
 CONTACT_OPEN = "contact_open"
-LINK = "link"
-_NOISE_SIGMAS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +39,10 @@ class ResistancePoint(Point):
     resistance_error: Annotated[float, Column("Resistance error", "ohm", "standard error of that mean")]
     thermal_emf: Annotated[float, Column("Thermal EMF", "V", "the part that does not reverse")]
     emf_drift: Annotated[float, Column("EMF drift", "V/s", "slope of the part that does not reverse")]
+    quadrature: Annotated[
+        float,
+        Column("Quadrature", "V", "the part out of phase with an alternating current; NaN for a direct one"),
+    ]
     readings: Annotated[str, Column("Reversal readings", "", "raw voltages in V, in the order taken")]
     direction: Annotated[
         str, Column("Direction", "", "warming, cooling, rising, falling, settled or reference")
@@ -53,7 +52,6 @@ class ResistancePoint(Point):
     flags: Annotated[str, Column("Flags", "", "what is odd about the point; empty for a good one")]
 
 
-_NO_READING = Reading(math.nan, math.nan, "", False, 0)
 _NO_RESISTANCE = Resistance(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, ())
 
 
@@ -65,21 +63,20 @@ class FourProbe:
         measure: takes one resistance.
         stop: takes the current away.
         contacts: judges each resistance.
-        began: time on the clock's scale that counts as zero of "Elapsed".
+        standing: flags that every point has, because of what was found before.
     """
 
     def __init__(
         self,
         wiring: str,
-        watch: Watch,
+        bracket: Bracket,
         measure: Callable[[], Resistance],
         stop: Callable[[], None],
         contacts: ContactWatch,
-        clock: Clock,
-        began: float,
     ) -> None:
-        self._wiring, self._watch, self._clock, self._began = wiring, watch, clock, began
+        self._wiring, self._bracket = wiring, bracket
         self._measure, self._stop, self._contacts = measure, stop, contacts
+        self.standing: tuple[str, ...] = ()
 
     def take(
         self,
@@ -108,100 +105,54 @@ class FourProbe:
             CommunicationError: if an instrument does not answer; the point was yielded.
             ContactError: if a contact has opened; the point was yielded, the current is 0.
         """
-        clock, watch = self._clock, self._watch
-        time_utc = clock.datetime().isoformat(timespec="milliseconds")
-        elapsed = clock.now() - self._began
-        before = after = _NO_READING
-        field_before: Reading | None = None
-        field_after: Reading | None = None
-        found = _NO_RESISTANCE
-        noise_k, middle, opened = 0.0, math.nan, ""
-        silent: CommunicationError | None = None
-        try:
-            before, field_before = watch.snapshot()
-            noise_k = 0.0 if within_k is None else self._noise_k()
-            started = clock.now()
-            found = self._measure()
-            middle = 0.5 * (started + clock.now())
-            opened = self._contacts.judge(found, middle)
+        opened = ""
+
+        def judge(resistance: Resistance, time: float) -> None:
+            nonlocal opened
+            opened = self._contacts.judge(resistance, time)
             if opened:
                 self._stop()
-            after, field_after = watch.snapshot()
-        except CommunicationError as error:
-            silent = error
 
-        flags = list(found.flags)
-        reasons = list(found.flags)
+        around = self._bracket.around(self._measure, judge=judge, within_k=within_k)
+        found = around.found or _NO_RESISTANCE
+        flags, reasons = list(found.flags), list(found.flags)
         if opened:
             flags.append(CONTACT_OPEN)
             reasons.append(opened)
-        if silent is not None:
-            flags.append(LINK)
-            reasons.append(str(silent))
-        for what, pair in (("temperature", (before, after)), ("field", (field_before, field_after))):
-            if any(reading is not None and reading.state == "unknown" for reading in pair):
-                flags.append(f"{what}_unknown")
-                reasons.append(f"{what} state unknown")
-        if FILLING in (before.state, after.state):
-            flags.append("helium_fill")
-        if within_k is not None:
-            moved = after.value - before.value
-            if abs(moved) > within_k + noise_k:
-                flags.append(TEMPERATURE_MOVED)
-                reasons.append(
-                    f"temperature moved by {moved:+.3g} K during the point, more than {within_k:.3g} K"
-                )
-        temperature = _between(before, after, middle)
-        if silent is None and not math.isfinite(temperature):
-            reasons.append(f"temperature reads {before.value} K before and {after.value} K after")
-        if silent is None and not math.isfinite(found.resistance):
+        flags += [*around.flags, *self.standing]
+        reasons += around.reasons
+        if around.silent is None and not math.isfinite(found.resistance):
             reasons.append(f"resistance is {found.resistance} ohm")
-        if field_before is None or field_after is None:
-            field = field_rate = math.nan
-        else:
-            field = _between(field_before, field_after, middle)
-            field_rate = watch.field.line().slope_per_s
         yield ResistancePoint(
-            time_utc,
-            elapsed,
-            kelvin,
-            temperature,
-            before.value,
-            after.value,
-            math.nan if after is _NO_READING else watch.temperature.line().slope_per_s * 60.0,
-            field_oe,
-            field,
-            field_rate,
-            found.current,
-            found.voltage,
-            found.resistance,
-            found.resistance_error,
-            found.emf,
-            found.emf_drift,
-            ";".join(map(repr, found.readings)),
-            direction,
-            curve,
-            "" if after is _NO_READING else f"0x{after.status:04X}",
-            ";".join(flags),
+            time_utc=around.time_utc,
+            elapsed=around.elapsed,
+            temperature_setpoint=kelvin,
+            temperature=around.temperature,
+            temperature_before=around.temperature_before,
+            temperature_after=around.temperature_after,
+            temperature_rate=around.temperature_rate,
+            field_setpoint=field_oe,
+            field=around.field,
+            field_rate=around.field_rate,
+            current=found.current,
+            voltage=found.voltage,
+            resistance=found.resistance,
+            resistance_error=found.resistance_error,
+            thermal_emf=found.emf,
+            emf_drift=found.emf_drift,
+            quadrature=found.quadrature,
+            readings=";".join(map(repr, found.readings)),
+            direction=direction,
+            curve=curve,
+            status=around.status,
+            flags=";".join(flags),
             rejected="; ".join(reasons),
         )
-        if silent is not None:
-            raise silent
+        if around.silent is not None:
+            raise around.silent
         if opened:
             raise ContactError(
                 f"a contact of wiring {self._wiring!r} has opened: {opened}; V = {found.voltage:.4g} V, "
-                f"I = {found.current:.4g} A, T = {before.value:.5g} K; the source is at 0 A; "
+                f"I = {found.current:.4g} A, T = {around.temperature_before:.5g} K; the source is at 0 A; "
                 "check the contacts before going on with this wiring"
             )
-
-    def _noise_k(self) -> float:
-        # One reading scatters by 1.8 mK rms at 3 K (seen): two differ by more than 5 mK one time in twenty.
-        rms = self._watch.temperature.line().rms
-        return 0.0 if math.isnan(rms) else _NOISE_SIGMAS * math.sqrt(2.0) * rms
-
-
-def _between(before: Reading, after: Reading, time: float) -> float:
-    """Return the value at ``time`` on the straight line through two readings, K or Oe."""
-    passed = after.time - before.time
-    part = (time - before.time) / passed if passed > 0 else 0.5
-    return before.value + part * (after.value - before.value)

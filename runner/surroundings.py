@@ -6,7 +6,7 @@ from pathlib import Path
 
 from onnes.instruments.station_file import StationFile
 from onnes.procedures.ramping import USUAL_RATE_K_PER_MIN
-from onnes.procedures.resistance_measurement import COLD_K, COLD_RATE_OE_PER_S
+from onnes.procedures.setpoint_measurement import COLD_K, COLD_RATE_OE_PER_S
 from onnes.runner.plan_limits import Demand, PlanLimits
 from onnes.runner.problems import Place, Problem
 from onnes.runner.sample_file import SampleFile

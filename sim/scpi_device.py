@@ -130,14 +130,15 @@ class ScpiDevice(Device):
         """Set event bits, which stay until they are read."""
         self._events[register] |= bits
 
-    def watch(self, register: str, t: float) -> None:
-        """Latch the bits of the condition that became true since the last look.
+    def watch(self, register: str, t: float) -> int:
+        """Latch the bits of the condition that became true since the last look, and return the condition.
 
         A device calls it around whatever may change its condition; one that lasts is latched once.
         """
         now = self.condition(register, t)
         self.latch(register, now & ~self._seen[register])
         self._seen[register] = now
+        return now
 
     def status_byte(self, t: float, message_available: bool) -> int:
         """Return the status byte; bit 6 says that an enabled bit is set."""

@@ -52,7 +52,8 @@ class ReadSettings(BaseModel):
     in a four-probe voltage, but the source has to drive its current through two of them.
 
     The contacts open when the sample cools below ``opens_below_k`` and close again when it warms above
-    ``closes_above_k``, without which they stay open.
+    ``closes_above_k``, without which they stay open. The current of the loop is then cut and none of its
+    meters sees the sample: one pair of a loop says it for all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

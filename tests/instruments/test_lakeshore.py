@@ -237,6 +237,32 @@ def test_hold_stops_a_ramp_where_it_is_and_sends_nothing_at_rest(
     assert sent == []
 
 
+@pytest.mark.parametrize("ramp", [1, 0])
+def test_hold_stops_a_probe_that_did_not_keep_up_where_it_is(
+    ramp: int, open_it: Callable[..., Opened], clock: VirtualClock
+) -> None:
+    controller, lab = open_it()
+    controller.link.write(f"RAMP 1,{ramp},100;SETP 1,100")
+    clock.sleep(600.0)
+    here = controller.temperature().value
+    assert here > 200.0
+    controller.hold_temperature()
+    assert controller.confirmed_temperature() == pytest.approx(here, abs=0.2)
+    clock.sleep(600.0)
+    assert lab.cryostat.sensor(lab.now()) == pytest.approx(here, abs=0.5)
+
+
+def test_hold_sends_nothing_to_a_controller_whose_heater_is_off(
+    open_it: Callable[..., Opened], clock: VirtualClock
+) -> None:
+    controller, _ = open_it()
+    controller.heater_range = 0
+    clock.sleep(600.0)
+    controller.hold_temperature()
+    assert controller.temperature_setpoint() == 300.0
+    assert controller.temperature().state == "heater off"
+
+
 def test_a_setpoint_that_somebody_else_set_is_not_taken_for_ours(
     open_it: Callable[..., Opened], clock: VirtualClock
 ) -> None:

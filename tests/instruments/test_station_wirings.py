@@ -262,6 +262,18 @@ def test_whoever_makes_a_source_safe_takes_its_currents_for_off(opened: _Opened)
         bridge.measure(6)
 
 
+def test_a_source_that_another_measurement_has_set_up_gives_no_point_to_the_first(opened: _Opened) -> None:
+    station = opened()
+    bridge, curve = station.bridge("film"), station.current_voltage("film")
+    bridge.start(CURRENT)
+    curve.start_curve(CURRENT)
+    with pytest.raises(ConfigurationError, match="k6221 was set up for another measurement since; start the"):
+        bridge.measure(6)
+    curve.stop()
+    bridge.start(CURRENT)
+    assert bridge.measure(6).flags == ()
+
+
 def test_every_way_out_leaves_a_contact_without_current(opened: _Opened) -> None:
     station = opened(on_the_line=True)
     meter = station.conductance_meter("contact")

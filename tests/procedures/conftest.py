@@ -13,6 +13,7 @@ import pytest
 from onnes.instruments.clock import VirtualClock, virtual_time
 from onnes.instruments.errors import ConfigurationError, InstrumentFault
 from onnes.instruments.limits import Limits
+from onnes.instruments.lock_ins import LockInUse
 from onnes.instruments.open_station import open_station
 from onnes.instruments.protocols import Reading, Resistance
 from onnes.instruments.records import Event, Point
@@ -167,6 +168,11 @@ class FakeBridge:
         self.diary.append(("stop",))
 
 
+@dataclass
+class FakeLockInBridge(FakeBridge):
+    use: LockInUse = field(default_factory=LockInUse)
+
+
 @dataclass(frozen=True)
 class FakeLimits:
     temperature: Limits
@@ -190,14 +196,30 @@ class FakeStation:
             clock, Ramp(kelvin, target=kelvin, start=kelvin), Ramp(oersted, target=oersted, start=oersted)
         )
         self.the_bridge = FakeBridge(self, ohms)
+        self.bridges = {"": self.the_bridge}
+        self.meters: dict[str, Any] = {}  # what measures contacts, V(I) and alternating moments
         self.thermostat: FakeCryostat = self.cryostat
         self.magnet: FakeCryostat | None = self.cryostat
         self.calls: list[str] = []
 
     def bridge(self, wiring: str, method: str = "") -> FakeBridge:
-        if wiring != "film" or method:
+        if wiring != "film" or method not in self.bridges:
             raise ConfigurationError(f"no wiring {wiring!r}")
-        return self.the_bridge
+        return self.bridges[method]
+
+    def _meter(self, kind: str, wiring: str) -> Any:
+        if wiring != "film" or kind not in self.meters:
+            raise ConfigurationError(f"no wiring {wiring!r}")
+        return self.meters[kind]
+
+    def conductance_meter(self, wiring: str) -> Any:
+        return self._meter("conductance", wiring)
+
+    def current_voltage(self, wiring: str) -> Any:
+        return self._meter("current_voltage", wiring)
+
+    def susceptometer(self, wiring: str) -> Any:
+        return self._meter("susceptometer", wiring)
 
     def snapshot(self) -> tuple[Reading, Reading | None]:
         kelvin, oersted = self.cryostat.snapshot()

@@ -18,6 +18,7 @@ from onnes.procedures.transport import ResistancePoint
 
 MakeStation = Callable[..., Any]
 SWEEP = {"sweep_k": [20.0, 26.0], "rate_k_per_min": 2.0, "every_s": 1.0}
+CALM = {"self_heating_check": False}  # it is tried in test_self_heating.py
 
 
 def points_of(items: list[Point | Event]) -> list[ResistancePoint]:
@@ -29,7 +30,7 @@ def events_of(items: list[Point | Event], kind: str) -> list[Event]:
 
 
 def sweep(**more: Any) -> ResistanceVsTemperature:
-    given: dict[str, Any] = {"wiring": "film", "average": 4, "temperature_program": SWEEP}
+    given: dict[str, Any] = {"wiring": "film", "average": 4, "temperature_program": SWEEP} | CALM
     return ResistanceVsTemperature(**(given | more))
 
 
@@ -39,7 +40,7 @@ def isotherms(**more: Any) -> ResistanceVsField:
         "average": 4,
         "temperatures": [5.0, 6.0, 7.0],
         "field_program": {"setpoints_oe": [-500.0, 0.0, 500.0]},
-    }
+    } | CALM
     return ResistanceVsField(**(given | more))
 
 

@@ -232,7 +232,7 @@ def test_no_text_of_a_program_has_what_a_line_of_multivu_does_not_take(
     [
         (zfc_fc, {"temperatures": [2.0, 45.0, 20.0]}, r"temperatures has 20 K after 45 K; list them upward"),
         (zfc_fc, {"temperatures": [2.0, 2.0]}, r"temperatures has 2 K after 2 K"),
-        (zfc_fc, {"temperatures": {"sweep_k": [2, 45]}}, r"a moment is measured at setpoints: give a list"),
+        (zfc_fc, {"temperatures": {"sweep_k": [2, 45]}}, r"measured is at setpoints alone: give a list"),
         (zfc_fc, {"temperatures": []}, r"temperatures is \[\]; expected a list of at least one number"),
         (zfc_fc, {"curves": ["fcc", "zfc"]}, r"expected some of zfc, fcc, fcw, each once, in this order"),
         (zfc_fc, {"curves": ["fc"]}, r"expected some of zfc, fcc, fcw"),
@@ -256,7 +256,7 @@ def test_no_text_of_a_program_has_what_a_line_of_multivu_does_not_take(
         ),
         (virgin, {"fields_oe": [0.0]}, r"fields_oe has 1 fields from 0 Oe; list at least two"),
         (virgin, {"fields_oe": [0.0, 20.0, 10.0]}, r"fields_oe has 10 Oe after 20 Oe; list them upward"),
-        (virgin, {"fields_oe": {"sweep_oe": [0, 9]}}, r"fields_oe is .*; a moment is measured at setpoints"),
+        (virgin, {"fields_oe": {"sweep_oe": [0, 9]}}, r"fields_oe is .*; measured is at setpoints alone"),
         (
             virgin,
             {"fields_oe": [0.0, 3.0, 9e3]},

@@ -24,6 +24,7 @@ def isotherm(**more: Any) -> ResistanceVsField:
         "temperatures": [5.0],
         "field_program": {"setpoints_oe": [0.0, 500.0]},
         "path_below_k": 40.0,
+        "self_heating_check": False,  # it is tried in test_self_heating.py
     }
     return ResistanceVsField(**(given | more))
 
