@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from onnes.instruments.moments import MeasureMoment, Remark, SetField, SetTemperature, Step, Wait
+from onnes.instruments.magnetometer_machines import ac_point_s
+from onnes.instruments.moments import (
+    MeasureMoment,
+    MeasureSusceptibility,
+    Remark,
+    SetField,
+    SetTemperature,
+    Step,
+    Wait,
+)
 from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApproach
 from onnes.procedures.options import MagnetUse
+from onnes.procedures.susceptibility_drives import Drive
 
 # For estimates alone: the last approach of the controllers, and the rate where the machine chooses it.
 _TEMPERATURE_APPROACH_S = 240.0  # a fast settle was still near at 154 s (seen), and stable after that (a)
@@ -82,8 +92,29 @@ class MomentSteps:
 
     def measure(self, curve: int, branch: str, *, opens: bool) -> None:
         """Measure a moment where temperature and field are; ``opens``: the first of its curve."""
-        self.total_s += self.point_s
+        expected_s = self._row_s(self.point_s, opens=opens)
+        self.steps.append(MeasureMoment(self.kelvin, self.field_oe or 0.0, curve, branch, expected_s))
+
+    def measure_ac(self, curve: int, drive: Drive, averaging_s: float, *, opens: bool) -> None:
+        """Measure an alternating moment where temperature and field are."""
+        expected_s = self._row_s(ac_point_s(drive.frequency_hz, averaging_s), opens=opens)
+        self.steps.append(
+            MeasureSusceptibility(
+                self.kelvin,
+                self.field_oe or 0.0,
+                drive.amplitude_oe,
+                drive.frequency_hz,
+                averaging_s,
+                curve,
+                drive.branch,
+                expected_s,
+            )
+        )
+
+    def _row_s(self, point_s: float, *, opens: bool) -> float:
+        """Return about how long after the row before it the next comes, s."""
+        self.total_s += point_s
         expected_s, self._counted_s = self.total_s - self._counted_s, self.total_s
         if not opens:
             self.longest_point_s = max(self.longest_point_s, expected_s)
-        self.steps.append(MeasureMoment(self.kelvin, self.field_oe or 0.0, curve, branch, expected_s))
+        return expected_s
