@@ -17,7 +17,7 @@ from onnes.analysis.result import Result, refused
 
 Complexes = npt.NDArray[np.complex128]
 
-_CONSISTENT_CHI2 = 4.0  # of the phases of single points about their mean; above it they are not one phase
+_CONSISTENT_CHI2 = 4.0  # of the phases of single points; above it they are not one phase
 _SEEN = 10.0  # sigma: a moment below this has no phase worth the name
 
 
@@ -89,6 +89,9 @@ class AcCalibration:
 def calibration(screening: AcMoments, above: AcMoments) -> AcCalibration:
     """Return phase and background at one frequency.
 
+    What little a critical state loses there grows with the amplitude (chi'' = 2 h/(3 pi h*)): where there are
+    several amplitudes, the angle is extended to none by a straight line.
+
     Args:
         screening: points deep in the screening state, where there is no loss
         above: points above the transition; may be empty
@@ -110,11 +113,18 @@ def calibration(screening: AcMoments, above: AcMoments) -> AcCalibration:
         )
     angle = np.angle(-bare[seen])  # from the negative axis, where screening lies
     sigma = np.maximum(screening.sigma[seen] / np.abs(bare[seen]), 1e-9)
-    weight = sigma**-2
-    mean = float(np.sum(weight * angle) / np.sum(weight))
-    dof = int(seen.sum()) - 1
-    chi2 = float(np.sum(weight * (angle - mean) ** 2)) / dof if dof else 0.0
-    noise = math.sqrt(max(chi2, 1.0) / float(np.sum(weight)))
+    amplitude = screening.amplitude_oe[seen]
+    columns = [np.ones(len(angle))]
+    if len(np.unique(np.round(amplitude, 6))) > 1:
+        columns.append(amplitude)
+        criterion += ", extended to no amplitude"
+    design = np.column_stack(columns) / sigma[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    best = covariance @ design.T @ (angle / sigma)
+    mean, dof = float(best[0]), len(angle) - len(columns)
+    rest = angle / sigma - design @ best
+    chi2 = float(rest @ rest) / dof if dof else 0.0
+    noise = math.sqrt(max(chi2, 1.0) * float(covariance[0, 0]))
     total = math.hypot(noise, float(np.median(shared[seen])))  # one background for all of them
     goodness = {"chi2_per_dof": chi2, "background_emu_per_oe": abs(background)}
     if chi2 > _CONSISTENT_CHI2:

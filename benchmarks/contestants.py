@@ -138,7 +138,8 @@ class DummyStation(SimpleNamespace):
 
     def look(self) -> StationReadings:
         reading, field = self.snapshot()
-        return StationReadings(0.0, reading, 4.2, field, None, "purged and sealed", None, 0.0, {}, {}, {}, ())
+        chamber = "purged and sealed"
+        return StationReadings(0.0, reading, 4.2, field, None, chamber, None, 0.0, {}, {}, {}, {}, ())
 
     def stop_sources(self, *, abort: bool = False, only: Any = None) -> list[Any]:  # noqa: ARG002
         return []

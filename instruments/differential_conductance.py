@@ -241,10 +241,8 @@ def _stretches(biases: Sequence[float]) -> Iterator[tuple[float, ...]]:
     """
     stretch: list[float] = []
     for bias in biases:
-        if len(stretch) > 1 and (bias - stretch[-1]) * (stretch[-1] - stretch[-2]) <= 0:
-            yield tuple(stretch)
-            stretch = []
-        elif stretch and bias == stretch[-1]:
+        way = bias - stretch[-1] if stretch else 1.0
+        if way == 0.0 or (len(stretch) > 1 and way * (stretch[-1] - stretch[-2]) < 0.0):
             yield tuple(stretch)
             stretch = []
         stretch.append(bias)

@@ -30,6 +30,12 @@ DRIVERS: Mapping[str, frozenset[Capability]] = {
     "acms": frozenset({"magnetometer"}),
     "keithley6221": frozenset({"current_source", "alternating_source"}),
     "keithley2182a": frozenset({"nanovoltmeter"}),
+    "sr830": frozenset({"lock_in"}),
+    "sr860": frozenset({"lock_in"}),
+    "keithley2400": frozenset({"current_source"}),
+    "keithley2450": frozenset({"current_source"}),
+    "lakeshore336": frozenset({"thermostat"}),
+    "lakeshore340": frozenset({"thermostat"}),
 }
 """The names that ``driver`` may have, and what each driver can be; ``drivers.py`` has the classes."""
 

@@ -30,8 +30,9 @@ class Limits:
             LimitError: if ``value`` is not finite or lies outside the range.
         """
         if not self.contains(value):
+            unit = f" {self.unit}" if self.unit else ""
             raise LimitError(
-                f"{what} = {value:.9g} {self.unit} is outside [{self.low:.9g}, {self.high:.9g}] {self.unit}, "
+                f"{what} = {value:.9g}{unit} is outside [{self.low:.9g}, {self.high:.9g}]{unit}, "
                 f"the range set by {self.set_by}; nothing was sent"
             )
         return value

@@ -58,6 +58,8 @@ class Link:
     ``last_answer`` the time of that answer, at first that of opening; ``failures`` counts what failed and
     ``reopened`` how often the resource was opened anew. Times are of the clock, s.
 
+    ``set_ups`` counts who set the instrument up for measurements of his own: only the last one still can.
+
     ``hurried`` says whether somebody wants the end of what is under way: then nothing is tried again, and an
     instrument that is silent is not asked.
 
@@ -88,6 +90,7 @@ class Link:
         self.last_answer = clock.now()
         self.failures = 0
         self.reopened = 0
+        self.set_ups = 0
         self.hurried: Callable[[], bool] = bool
         self.farewell: Callable[[], object] | None = None
         self._adapter = adapter

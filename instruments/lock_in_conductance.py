@@ -127,8 +127,8 @@ class LockInConductance(Sourced):
     def curve(self, biases_v: Sequence[float]) -> Iterator[Conductance]:
         """Yield dI/dV at each bias in order; the current goes from one to the next without going to 0.
 
-        While the wave restarts, for a few milliseconds, only 0 A flows. A point that cannot be vouched for is
-        flagged; with ``overload`` and ``power`` it has no values.
+        While the wave restarts, for a few milliseconds, the direct current flows alone. A point that cannot
+        be vouched for is flagged; with ``overload`` and ``power`` it has no values.
 
         Raises:
             ConfigurationError: if nothing was started.
@@ -284,13 +284,18 @@ class LockInConductance(Sourced):
             )
 
     def _drive(self, direct_a: float, rms_a: float) -> None:
-        """Send a direct and an alternating current; a range that is too small for both is changed first."""
+        """Send a direct and an alternating current; a range that is too small for both is changed first.
+
+        The direct one is set beside the offset of the wave, so that it stays when the wave ends: there is
+        something to ramp down then.
+        """
         peak = abs(direct_a) + _PEAK * rms_a
         self._wave.current_limits.check("peak of the current", peak)
+        self._wave.stop_wave()  # the direct current of before flows on
         if peak > self._full_a:
-            self._wave.stop_wave()
             self._wave.source_range = peak
             self._full_a = self._wave.source_range
+        self._wave.set_current(direct_a)
         self._wave.set_wave(_PEAK * rms_a, direct_a)
         self._direct_a, self._rms_a = direct_a, rms_a
         modulation = self._modulation

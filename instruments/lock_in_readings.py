@@ -65,14 +65,14 @@ class LockInReadings:
         wait_s = self._use.settle_s if settle_s is None else settle_s
         self._settled_at = max(self._settled_at, self._clock.now() + wait_s)
 
-    def find_range(self) -> None:
-        """Choose the full scale from the largest one down, each settled.
+    def find_range(self, expected_v: float = math.inf) -> None:
+        """Choose the full scale from that of ``expected_v`` on, V rms, each settled; default the largest.
 
         Raises:
             InstrumentFault: if the signal overloads the largest, or none is found that keeps fitting.
         """
-        self._least = self._fitted_for = 0.0
-        if self._lock_in.fit_range(math.inf):
+        self._least, self._fitted_for = 0.0, expected_v if math.isfinite(expected_v) else 0.0
+        if self._lock_in.fit_range(expected_v):
             self.unsettle()
         self._settle_range()
 
@@ -135,6 +135,8 @@ class LockInReadings:
                     f"{self._lock_in.name} overloads on its largest range, {self._lock_in.sensitivity:g} V; "
                     "lower the excitation, or look for an open lead or a hum at its input"
                 )
+        elif any("unlock" in reading.flags for reading in taken):
+            return False  # what is read without a reference says nothing of the signal
         else:
             wider = max(signal, self._least)
             changed = self._lock_in.fit_range(wider)

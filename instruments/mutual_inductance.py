@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from onnes.instruments.errors import ConfigurationError, LimitError
+from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.limits import Limits
 from onnes.instruments.lock_in_readings import LockInReadings
 from onnes.instruments.lock_ins import LockInUse
@@ -19,7 +19,7 @@ _SLOPE_DB: Final = 24
 # chi'' is a hundredth of chi' and less below the peak: what is left of a step must be smaller by far (a).
 _SETTLE = 0.9999
 
-# The sine output comes in steps; a drive further from the one asked for is refused (a).
+# The sine output comes in steps; where half of one is a larger part of it, it is no drive (a).
 _STEP = 0.01
 
 
@@ -57,16 +57,23 @@ class MutualInductance:
         self._readings = LockInReadings(lock_in)
         self._detected_hz = 0.0  # 0: not started
         self._harmonic = 1
+        self._seen: dict[int, float] = {}  # the last signal of a harmonic, V rms per Oe and Hz
 
     @property
     def ac_limits(self) -> AcLimits:
         """Return what coil and lock-in can do together; amplitudes are peak.
 
+        The lowest are those that the steps of the sine output meet within 1 %; which amplitude it is,
+        :attr:`amplitude_oe` tells.
+
         Raises:
             LimitError: if no amplitude or frequency is within both.
         """
         sine = self.lock_in.sine_limits
-        drive = Limits(sine.low * self._oe_per_volt, sine.high * self._oe_per_volt, "Oe", sine.set_by)
+        low = max(sine.low, 0.5 * self.lock_in.sine_step_v / _STEP)
+        drive = Limits(
+            low * self._oe_per_volt, sine.high * self._oe_per_volt, "Oe", f"the sine of {sine.set_by}"
+        )
         return AcLimits(
             self._limits.amplitude.narrowed(drive),
             self._limits.frequency.narrowed(self.lock_in.frequency_limits),
@@ -80,9 +87,10 @@ class MutualInductance:
     def start(self, amplitude_oe: float, frequency_hz: float, harmonic: int = 1) -> None:
         """Drive with ``amplitude_oe`` (peak) at ``frequency_hz``, find the full scale and settle.
 
+        The search for the full scale starts at the one that fitted the harmonic last, scaled to the drive.
+
         Raises:
-            LimitError: if any is beyond the record; nothing was sent. Also if the sine has no step within
-                1 % of the amplitude; the drive is at its minimum then.
+            LimitError: if any is beyond the record; nothing was sent.
             InstrumentFault: if the lock-in does not do as told, or overloads on its largest range.
             CommunicationError: if it gives no usable answer.
         """
@@ -93,9 +101,10 @@ class MutualInductance:
         try:
             self._readings.listen(use, reference="internal")
             self.lock_in.set_sine(amplitude_oe / self._oe_per_volt)
-            self._refuse_a_coarse_step(amplitude_oe)
             self._readings.unsettle()
-            self._readings.find_range()
+            self._readings.find_range(
+                self._seen.get(harmonic, math.inf) * amplitude_oe * harmonic * frequency_hz
+            )
         except BaseException:  # a Ctrl-C, too, must not leave a drive on; it is raised again
             self.stop()
             raise
@@ -116,6 +125,9 @@ class MutualInductance:
                 "the susceptometer is not started; start() sets amplitude and frequency first"
             )
         found = self._readings.average(readings)
+        if "overload" not in found.flags:
+            drive = self.amplitude_oe * self._detected_hz
+            self._seen[self._harmonic] = math.hypot(found.x, found.y) / drive
         emu_per_volt = _PEAK / (self._pickup * self._detected_hz)
         moment = emu_per_volt * complex(found.x, found.y) * (-1j) ** (2 - self._harmonic)
         errors = (found.y_error, found.x_error) if self._harmonic % 2 else (found.x_error, found.y_error)
@@ -141,12 +153,3 @@ class MutualInductance:
         # 0.3 s is among the entries of both models; below 0.1 mHz no frequency is left that needs more.
         tau = next(tau for tau in self.lock_in.TIME_CONSTANTS if tau >= least)
         return LockInUse(frequency_hz, tau, _SLOPE_DB, _SETTLE, harmonic=harmonic)
-
-    def _refuse_a_coarse_step(self, amplitude_oe: float) -> None:
-        driven = self.amplitude_oe
-        if abs(driven - amplitude_oe) > _STEP * amplitude_oe:
-            raise LimitError(
-                f"amplitude of the drive = {amplitude_oe:.6g} Oe is not one that the sine of "
-                f"{self.lock_in.name} has; the nearest is {driven:.6g} Oe; take that, or a larger resistance "
-                "in series"
-            )

@@ -1,4 +1,4 @@
-"""What a driver of a PPMS knows of temperature or field beyond its reading: setpoints and when to believe."""
+"""What a driver of a cryostat knows of a quantity beyond its reading: setpoints and when to believe."""
 
 import math
 from collections.abc import Callable

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from onnes.instruments.drivers import Instrument
+from onnes.instruments.lakeshore import LakeShore336, LakeShore340
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.multivu import MultiVu
 from onnes.instruments.ppms import PPMS
@@ -29,7 +30,7 @@ def made_safe(
     try:
         if "current_source" in file.instruments[name].can_be:
             done = cast(Source, instrument).safe_state(_rate_to_zero(file, name, abort=abort))
-        elif temperature and isinstance(instrument, PPMS | MultiVu | Mpms):
+        elif temperature and isinstance(instrument, PPMS | MultiVu | Mpms | LakeShore336 | LakeShore340):
             done = instrument.hold(temperature=True)
         else:
             done = instrument.safe_state()

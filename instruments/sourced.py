@@ -42,7 +42,7 @@ class Sourced:
 
     ``is_running`` says whether a current is on as it was set up. Once the connection to source or meter was
     opened anew it is not: the instrument may have been without power and have lost compliance, range and
-    output.
+    output. Nor is it once the source was set up for another measurement.
 
     Args:
         meters: what reads the voltage.
@@ -67,15 +67,21 @@ class Sourced:
         self._clock = source.link.clock
         self._is_on = False
         self._set_up_on: tuple[int, ...] = ()  # which connections the setup used
+        self._set_up = -1  # which set-up of the source was ours
 
     @property
     def is_running(self) -> bool:
         """Say whether a current is on as it was set up."""
-        return self._is_on and self._set_up_on == self._connections
+        return self._is_on and self._has_source and self._set_up_on == self._connections
 
     @property
     def _connections(self) -> tuple[int, ...]:
         return tuple(instrument.link.reopened for instrument in self._instruments)
+
+    @property
+    def _has_source(self) -> bool:
+        """Say whether nobody else has set the source up since."""
+        return self._set_up == self.source.link.set_ups
 
     def forget_start(self) -> None:
         """Take the current for off: somebody else made the source safe."""
@@ -96,6 +102,8 @@ class Sourced:
         """Forget errors of before, take the source to 0 A, and set compliance and range for ``largest_a``."""
         source = self.source
         self._set_up_on = self._connections
+        source.link.set_ups += 1
+        self._set_up = source.link.set_ups
         for instrument in self._instruments:
             # What an outage before left in the queue, as replies that nobody read, is over now.
             with suppress(CommunicationError):
@@ -120,7 +128,7 @@ class Sourced:
         """Refuse to measure without a current, or with instruments that may have lost their setup.
 
         Raises:
-            ConfigurationError: if nothing was started.
+            ConfigurationError: if nothing was started, or the source was set up for something else since.
             CommunicationError: if a connection was opened anew since.
         """
         if not self._is_on:
@@ -131,8 +139,13 @@ class Sourced:
         """Refuse to measure with instruments that may have lost their setup.
 
         Raises:
+            ConfigurationError: if the source was set up for another measurement since.
             CommunicationError: if a connection was opened anew since.
         """
+        if not self._has_source:
+            raise ConfigurationError(
+                f"{self.source.name} was set up for another measurement since; start the {what} again"
+            )
         if not self.is_running:
             names = " or ".join(instrument.name for instrument in self._instruments)
             raise CommunicationError(

@@ -23,7 +23,7 @@ class SR830(StanfordLockIn, srs.SR830):
     is, :attr:`sine_voltage` tells.
     """
 
-    model: ClassVar[str] = "SR830"
+    model_name: ClassVar[str] = "SR830"
     units: ClassVar[Mapping[str, str]] = {
         "sine_voltage": "V",
         "sensitivity": "V",
@@ -42,6 +42,7 @@ class SR830(StanfordLockIn, srs.SR830):
     }
     frequency_limits: ClassVar[Limits] = Limits(1e-3, 102e3, "Hz", "the SR830")
     sine_limits: ClassVar[Limits] = Limits(4e-3, 5.0, "V", "the SR830")
+    sine_step_v: ClassVar[float] = 2e-3
     phase_limits: ClassVar[Limits] = Limits(-360.0, 729.99, "deg", "the SR830")
     harmonics: ClassVar[range] = range(1, 20_000)
     digits: ClassVar[int] = 5

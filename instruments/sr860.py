@@ -41,7 +41,7 @@ class SR860(StanfordLockIn, srs.SR860):
     go together: the range is the smallest that holds the peaks of a full scale.
     """
 
-    model: ClassVar[str] = "SR860"
+    model_name: ClassVar[str] = "SR860"
     units: ClassVar[Mapping[str, str]] = {
         "sine_voltage": "V",
         "sine_dc_level": "V",
@@ -61,6 +61,7 @@ class SR860(StanfordLockIn, srs.SR860):
     }
     frequency_limits: ClassVar[Limits] = Limits(*_FREQUENCY, "Hz", "the SR860")
     sine_limits: ClassVar[Limits] = Limits(1e-9, 2.0, "V", "the SR860")  # (k)
+    sine_step_v: ClassVar[float] = 0.0
     phase_limits: ClassVar[Limits] = Limits(-360.0, 360.0, "deg", "the SR860")
     harmonics: ClassVar[range] = range(1, 100)
     digits: ClassVar[int] = 6  # (k)

@@ -43,11 +43,12 @@ class StanfordLockIn(StrictInstrument):
     )
 
     # What a model says of itself.
-    model: ClassVar[str]
+    model_name: ClassVar[str]
     SENSITIVITIES: ClassVar[list[float]]  # full scales, V rms
     TIME_CONSTANTS: ClassVar[list[float]]  # s
     frequency_limits: ClassVar[Limits]
     sine_limits: ClassVar[Limits]
+    sine_step_v: ClassVar[float]  # of the amplitude, V rms; 0 where it comes in digits alone
     phase_limits: ClassVar[Limits]
     harmonics: ClassVar[range]
     digits: ClassVar[int]  # of a frequency
@@ -70,7 +71,7 @@ class StanfordLockIn(StrictInstrument):
     ) -> None:
         self._latched = 0
         self._use: LockInUse | None = None
-        super().__init__(adapter, name or f"Stanford Research {self.model}", clock, **kwargs)
+        super().__init__(adapter, name or f"Stanford Research {self.model_name}", clock, **kwargs)
 
     def connect(self) -> str:
         """Clear the line, forget old events and return the identification; nothing is set.
@@ -79,13 +80,13 @@ class StanfordLockIn(StrictInstrument):
             CommunicationError: if another instrument answers.
         """
         self.link.clear()
-        identity = identify(self, self.model)
+        identity = identify(self, self.model_name)
         self.link.query("*ESR?", int)  # the event of its power-on, for one
         return identity
 
     def answer(self) -> None:
         """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
-        identify(self, self.model)
+        identify(self, self.model_name)
 
     def listen(self, use: LockInUse, *, reference: Literal["internal", "external"]) -> None:
         """Set reference, frequency (internal alone), harmonic and filters, and forget the status so far.

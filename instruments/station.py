@@ -29,6 +29,7 @@ from onnes.instruments.protocols import (
 )
 from onnes.instruments.safe_state import SafeStep, close_all, made_safe
 from onnes.instruments.sourced import Source
+from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import StationFile
 from onnes.instruments.station_readings import ForeignSetpoint, StationReadings
 from onnes.instruments.station_wirings import Wirings
@@ -89,6 +90,7 @@ class Station:
             for name, instrument in instruments.items()
             if "current_source" in file.instruments[name].can_be
         }
+        self._lock_ins = {n: one for n, one in instruments.items() if isinstance(one, StanfordLockIn)}
         self._wirings = Wirings(file, instruments)
         self.last: tuple[Reading, Reading | None] | None = None  # what the last snapshot found
         self._helium: HeliumLevel | OnnesError | None = None
@@ -203,7 +205,7 @@ class Station:
         """Read everything around the sample, each part guarded by itself; never raises for an instrument.
 
         Costs one transaction for temperature, field and chamber where one instrument is all of them, one for
-        each setpoint and each source, and one a minute for the helium level.
+        each setpoint and each source, two for each lock-in, and one a minute for the helium level.
         """
         temperature, field, chamber = self._look_around()
         thermostat, magnet, now = self.thermostat, self.magnet, self._clock.now()
@@ -218,6 +220,7 @@ class Station:
             chamber=chamber,
             helium=self._helium_level(),
             helium_time=self._helium_time,
+            lock_ins={name: or_error(partial(_flags, one)) for name, one in self._lock_ins.items()},
             sources_on={name: or_error(partial(_is_on, source)) for name, source in self._sources.items()},
             link_ages=self.link_ages(),
             silent={
@@ -352,6 +355,10 @@ class Station:
         if isinstance(field, float) and ours is not None and field != ours:
             found.append(ForeignSetpoint("field", "Oe", ours, field))
         return tuple(found)
+
+
+def _flags(lock_in: StanfordLockIn) -> tuple[str, ...]:
+    return lock_in.look().flags
 
 
 def _is_on(source: Source) -> bool:

@@ -24,7 +24,8 @@ class StationReadings:
     """One look at everything around the sample; None where the station has no such part.
 
     A reading that failed is the error it raised, never the value before. ``time`` is of the clock, s, as is
-    ``helium_time``, when the level was asked for (NaN: never). ``sources_on`` says of each source whether its
+    ``helium_time``, when the level was asked for (NaN: never). ``lock_ins`` has what spoilt the input of each
+    lock-in since its last reading, which still finds it; ``sources_on`` says of each source whether its
     output is on, ``link_ages`` of each instrument how long ago it last answered, ``silent`` only of those
     that failed since for how long already, s.
     """
@@ -37,6 +38,7 @@ class StationReadings:
     chamber: str | OnnesError | None
     helium: HeliumLevel | OnnesError | None
     helium_time: float
+    lock_ins: Mapping[str, tuple[str, ...] | OnnesError]
     sources_on: Mapping[str, bool | OnnesError]
     link_ages: Mapping[str, float]
     silent: Mapping[str, float]
@@ -46,7 +48,8 @@ class StationReadings:
         """Return one row of the slow stream; NaN and the error's kind where a reading failed.
 
         Columns: temperature (K), field (Oe), their setpoints and states, status word, chamber, helium level
-        (%) and age, for each source whether its output is on, for each instrument the age of its link (s).
+        (%) and age, for each lock-in what spoils its input, for each source whether its output is on, for
+        each instrument the age of its link (s).
         """
         helium = self.helium
         readings = (self.temperature, self.field)
@@ -63,6 +66,10 @@ class StationReadings:
             "Helium (%)": helium.percent if isinstance(helium, HeliumLevel) else math.nan,
             "Helium age": helium.age if isinstance(helium, HeliumLevel) else _state(helium),
         }
+        for name, flags in self.lock_ins.items():
+            row[f"Lock-in {name}"] = (
+                _state(flags) if isinstance(flags, OnnesError) else ", ".join(flags) or "good"
+            )
         for name, is_on in self.sources_on.items():
             row[f"Output {name}"] = (
                 _state(is_on) if isinstance(is_on, OnnesError) else "on" if is_on else "off"

@@ -1,18 +1,27 @@
 """The composites of a station, built from what its file says of each wiring."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 from onnes.instruments.conductance import ConductanceMeter
 from onnes.instruments.current_voltage import ReversalCurve
+from onnes.instruments.delta_bridge import DeltaBridge
+from onnes.instruments.differential_conductance import DifferentialConductance
 from onnes.instruments.drivers import Instrument
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.keithley2182a import Keithley2182A
+from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.limits import Limits
+from onnes.instruments.lock_in_bridge import LockInBridge
+from onnes.instruments.lock_in_conductance import LockInConductance
+from onnes.instruments.mutual_inductance import MutualInductance
 from onnes.instruments.protocols import CurrentVoltageMeter, ResistanceBridge
+from onnes.instruments.relay import RelayedKeithley2182A
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.sourced import Source
+from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import StationFile
-from onnes.instruments.susceptometer import Susceptometer
+from onnes.instruments.susceptometer import AcLimits, Susceptometer
 from onnes.instruments.toml_file import one_of
 from onnes.instruments.wiring_table import Wiring
 
@@ -106,20 +115,62 @@ class Wirings:
         )
 
     def _bridge(self, entry: Wiring) -> ResistanceBridge:
+        if entry.method == "delta":
+            return DeltaBridge(self._k6221(entry), self._relayed(entry), **_driven(entry))
+        if entry.method == "lock_in":
+            source = cast(Keithley6221 | StanfordLockIn, self._instruments[entry.source])
+            series_ohm = None if entry.series is None else float(entry.series)
+            return LockInBridge(source, self._lock_in(entry), **_driven(entry), series_ohm=series_ohm)
         return self._reversal(ReversalBridge, entry, entry.meter)
 
-    def _reversal(self, kind: Callable[..., Composite], entry: Wiring, meter: str) -> Composite:
-        drive = entry.drive
-        return kind(
-            cast(Source, self._instruments[entry.source]),
-            cast(Keithley2182A, self._instruments[meter]),
-            compliance_v=drive.compliance_v,
-            ramp_a_per_s=drive.ramp_a_per_s,
-            abort_ramp_a_per_s=drive.abort_ramp_a_per_s,
+    def _conductance(self, entry: Wiring) -> ConductanceMeter:
+        if entry.method == "differential":
+            return DifferentialConductance(self._k6221(entry), self._relayed(entry), **_driven(entry))
+        bias_meter = None if entry.bias_meter is None else self._instruments[entry.bias_meter]
+        return LockInConductance(
+            self._k6221(entry),
+            self._lock_in(entry),
+            cast(Keithley2182A | None, bias_meter),
+            **_driven(entry),
         )
 
-    def _conductance(self, entry: Wiring) -> ConductanceMeter:
-        raise ConfigurationError(f"method = {entry.method!r} for a conductance cannot be built yet")
-
     def _susceptometer(self, entry: Wiring) -> Susceptometer:
-        raise ConfigurationError(f"method = {entry.method!r} for a susceptibility cannot be built yet")
+        coil = entry.coil
+        return MutualInductance(
+            self._lock_in(entry),
+            series_ohm=coil.series_ohm,
+            field_oe_per_a=coil.field_oe_per_a,
+            pickup_v_per_hz_emu=coil.pickup_v_per_hz_emu,
+            limits=AcLimits(
+                Limits(*coil.amplitude_oe, "Oe", self._file.path.name),
+                Limits(*coil.frequency_hz, "Hz", self._file.path.name),
+            ),
+        )
+
+    def _reversal(self, kind: Callable[..., Composite], entry: Wiring, meter: str) -> Composite:
+        source = cast(Source, self._instruments[entry.source])
+        return kind(source, cast(Keithley2182A, self._instruments[meter]), **_driven(entry))
+
+    def _k6221(self, entry: Wiring) -> Keithley6221:
+        return cast(Keithley6221, self._instruments[entry.source])
+
+    def _relayed(self, entry: Wiring) -> RelayedKeithley2182A:
+        return cast(RelayedKeithley2182A, self._instruments[entry.meter])
+
+    def _lock_in(self, entry: Wiring) -> StanfordLockIn:
+        return cast(StanfordLockIn, self._instruments[entry.meter])
+
+
+class _Driven(TypedDict):
+    compliance_v: float
+    ramp_a_per_s: float
+    abort_ramp_a_per_s: float | None
+
+
+def _driven(entry: Wiring) -> _Driven:
+    drive = entry.drive
+    return _Driven(
+        compliance_v=drive.compliance_v,
+        ramp_a_per_s=drive.ramp_a_per_s,
+        abort_ramp_a_per_s=drive.abort_ramp_a_per_s,
+    )

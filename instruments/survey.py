@@ -6,6 +6,7 @@ For a look before a night: one instrument that is missing does not hide the othe
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import pyvisa
 
@@ -14,6 +15,7 @@ from onnes.instruments.drivers import Instrument
 from onnes.instruments.errors import OnnesError
 from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
+from onnes.instruments.lakeshore import LakeShore336, LakeShore340
 from onnes.instruments.mpms import Mpms
 from onnes.instruments.mpms_remote import RemoteMpms3
 from onnes.instruments.multivu import MultiVu
@@ -21,6 +23,8 @@ from onnes.instruments.open_station import library_of, open_instrument
 from onnes.instruments.ppms import PPMS
 from onnes.instruments.protocols import HeliumLevel, Reading
 from onnes.instruments.safe_state import close_all
+from onnes.instruments.source_meter import SourceMeterCurrent
+from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import StationFile
 
 _FRESH = "fresh"
@@ -121,7 +125,13 @@ def _questions(instrument: Instrument) -> list[_Question]:
         return _of_cryostat(instrument)
     if isinstance(instrument, Mpms):
         return []
-    return _of_source(instrument) if isinstance(instrument, Keithley6221) else _of_meter(instrument)
+    if isinstance(instrument, StanfordLockIn):
+        return _of_lock_in(instrument)
+    if isinstance(instrument, LakeShore336 | LakeShore340):
+        return _of_controller(instrument)
+    if isinstance(instrument, Keithley6221 | SourceMeterCurrent):
+        return _of_source(instrument)
+    return _of_meter(instrument)
 
 
 def _of_cryostat(cryostat: PPMS | MultiVu | RemoteMpms3) -> list[_Question]:
@@ -137,6 +147,21 @@ def _of_cryostat(cryostat: PPMS | MultiVu | RemoteMpms3) -> list[_Question]:
     ]
 
 
+def _of_controller(controller: LakeShore336 | LakeShore340) -> list[_Question]:
+    def temperature() -> _Asked:
+        reading = controller.temperature()
+        return reading.value, reading.state, _FRESH
+
+    def heater() -> _Asked:
+        return controller.heater_output, f"range {controller.heater_range}", _FRESH
+
+    return [
+        ("temperature", "K", temperature),
+        ("temperature setpoint", "K", lambda: (controller.temperature_setpoint(), "", _FRESH)),
+        ("heater output", "%", heater),
+    ]
+
+
 def _of_helium(ppms: PPMS) -> list[_Question]:
     def helium(level: HeliumLevel) -> _Asked:
         return level.percent, "", level.age
@@ -144,7 +169,19 @@ def _of_helium(ppms: PPMS) -> list[_Question]:
     return [("helium", "%", lambda: helium(ppms.helium_level()))]
 
 
-def _of_source(source: Keithley6221) -> list[_Question]:
+def _of_lock_in(lock_in: StanfordLockIn) -> list[_Question]:
+    def part(name: Literal["x", "y"]) -> _Asked:
+        reading = lock_in.look()
+        return getattr(reading, name), ", ".join(reading.flags), _FRESH
+
+    return [
+        ("in phase", "V", lambda: part("x")),
+        ("in quadrature", "V", lambda: part("y")),
+        ("sine", "V", lambda: (lock_in.sine_voltage, "", _FRESH)),
+    ]
+
+
+def _of_source(source: Keithley6221 | SourceMeterCurrent) -> list[_Question]:
     def current() -> _Asked:
         return source.source_current, f"output {'on' if source.source_enabled else 'off'}", _FRESH
 

@@ -69,6 +69,17 @@ class Drive:
     abort_ramp_a_per_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Coil:
+    """A drive coil in series with a resistance, its pick-up, and its record: lowest and highest of each."""
+
+    series_ohm: float
+    field_oe_per_a: float
+    pickup_v_per_hz_emu: float
+    amplitude_oe: tuple[float, float]
+    frequency_hz: tuple[float, float]
+
+
 class Wiring(BaseModel):
     """A source and a meter on one sample; which keys there are depends on what it measures, and how.
 
@@ -106,6 +117,25 @@ class Wiring(BaseModel):
             raise ConfigurationError(f"a wiring by {self.method!r} has no compliance and no ramp")
         abort = None if self.abort_ramp is None else float(self.abort_ramp)
         return Drive(float(self.compliance), float(self.ramp), abort)
+
+    @property
+    def coil(self) -> Coil:
+        """Return the coil of a susceptometer.
+
+        Raises:
+            ConfigurationError: if the wiring does not say all of it.
+        """
+        series, field, pickup = self.series, self.field_constant, self.pickup_constant
+        if series is None or field is None or pickup is None or not self.amplitude or not self.frequency:
+            raise ConfigurationError(f"a wiring by {self.method!r} has no coil")
+        (low_oe, high_oe), (low_hz, high_hz) = self.amplitude, self.frequency
+        return Coil(
+            float(series),
+            float(field),
+            float(pickup),
+            (float(low_oe), float(high_oe)),
+            (float(low_hz), float(high_hz)),
+        )
 
 
 def wiring_problems(

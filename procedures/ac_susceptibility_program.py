@@ -1,19 +1,21 @@
-"""Alternating moment against temperature, through the sequence of a magnetometer's own software."""
+"""Alternating moment against temperature, as a program that a magnetometer's own software runs."""
 
-import math
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import ClassVar
 
 import pandas as pd
 
 from onnes.instruments.clock import Clock
+from onnes.instruments.magnetometer_machines import ac_point_s
 from onnes.instruments.moments import AcMoment, MeasuredRow
 from onnes.instruments.records import Point
 from onnes.procedures.experiment import BooleanParameter, FloatParameter, JsonParameter
-from onnes.procedures.moment_measurement import SPOILING, MomentCurve, MomentMeasurement
-from onnes.procedures.moment_preparation import cool, take_field_away
+from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement
+from onnes.procedures.moment_preparation import cool, take_field_away, warm
 from onnes.procedures.moment_steps import MomentSteps
-from onnes.procedures.residual_field import Gate, gate
+from onnes.procedures.residual_field import Gate
 from onnes.procedures.setpoint_lists import fields_of, listed, spread, temperatures_of
 from onnes.procedures.susceptibility_drives import (
     BACKGROUND,
@@ -26,16 +28,22 @@ from onnes.procedures.susceptibility_drives import (
 )
 from onnes.procedures.susceptibility_point import SusceptibilityPoint
 
-_FREQUENCY_TOLERANCE = 0.01  # the machine reports what its synthesiser makes of a frequency (a)
+_CURVE = "curve"
+_AFTER_FIELD_S = 60.0  # without overshoot the field creeps in for about a minute (a)
+# A row off its setpoint or drive is another point, one at the end of the range is no reading.
+_SPOILING = ("off_setpoint", "off_drive", "range")
 
 
 class AcSusceptibilityProgram(MomentMeasurement):
-    """Alternating moment at each of several temperatures, in one dc field after the other.
+    """Alternating moment against temperature, in one dc field after the other.
 
-    Before each dc field the sample is warmed above the transition, the magnet degaussed and the sample cooled
-    in no field. Amplitudes are peaks. At each temperature and frequency they go from the smallest to the
-    largest and back to the first. Where ``phase`` asks for it, rows deep in the screening state are taken
-    before the dc field is set, and rows above the transition after its curve; nothing is corrected here.
+    For each dc field the sample is warmed above the transition, degaussed and cooled in no field; rows deep
+    in the screening state follow where ``phase`` asks for them, then the field is set and the temperatures
+    are measured upward, and at last rows above the transition. Amplitudes are peaks. At each temperature and
+    frequency they go from the smallest to the largest and back to the first.
+
+    No dc field is too small for the residual field here: it moves Jc by its size over some kOe, and the drive
+    is known whatever the magnet has left.
     """
 
     kind: ClassVar[str] = "susceptibility-temperature"
@@ -47,27 +55,50 @@ class AcSusceptibilityProgram(MomentMeasurement):
     frequencies_hz: str = JsonParameter("Frequencies", frequencies_of, default=[97.0])
     heating_check: bool = BooleanParameter("Heating check", default=True)
     phase: str = JsonParameter("Phase", PhaseCalibration.from_json, default="{}")
-    # with 10 s the noise is 5e-3, 1e-3 and 5e-4 of the moment at 0.1, 1 and 10 Oe (physics.md 6 (a))
-    averaging_s: float = FloatParameter("Averaging", units="s", minimum=0.1, maximum=3600.0, default=10.0)
+    averaging_s: float = FloatParameter("Averaging", units="s", minimum=0.01, maximum=10000.0, default=10.0)
 
     def check(self) -> None:
         """Look at what single parameters cannot tell.
 
         Raises:
-            ValueError: if phase or background are measured on the wrong side of the transition, or as
-                :meth:`MomentMeasurement.check`.
+            ValueError: if the temperatures do not rise, phase or background are measured on the wrong side of
+                the transition, or as :meth:`MomentMeasurement.check`.
         """
+        for before, kelvin in pairwise(temperatures_of(self.temperatures)):
+            if not kelvin > before:
+                raise ValueError(
+                    f"temperatures has {kelvin:.9g} K after {before:.9g} K; list them upward: the sample is "
+                    "cooled in no field and warmed"
+                )
         PhaseCalibration.from_json(self.phase).check(self.path_below_k)
         super().check()
 
     def gates(self) -> list[Gate]:
-        """Return the dc fields that the residual field lets through; no field has no fraction to keep.
+        """Return none: the residual field spoils no dc field of a susceptibility."""
+        return []
 
-        Raises:
-            ValueError: if it does not let one through.
-        """
-        fields = [field_oe for field_oe in fields_of(self.fields_oe) if field_oe]
-        return [gate(self.known_residual(), field_oe) for field_oe in fields]
+    def planned(self) -> list[MomentCurve]:
+        """Return all curves in the order measured: those of the first dc field, then those of the next."""
+        calibration = PhaseCalibration.from_json(self.phase)
+        rising = temperatures_of(self.temperatures)
+        found: list[MomentCurve] = []
+        for field_oe in fields_of(self.fields_oe):
+            first = len(found) + 1
+            prepared = f"prepared from {self.recipe().warm_to_k:.9g} K and measured from the start"
+            if calibration.calibrate_at_k is not None:
+                found.append(self._planned(PHASE, (calibration.calibrate_at_k,), 0.0, first, prepared))
+            found.append(self._planned(_CURVE, rising, field_oe, first, prepared))
+            if calibration.background_at_k is not None:
+                again = len(found) + 1
+                how = f"measured at {calibration.background_at_k:.9g} K"
+                found.append(self._planned(BACKGROUND, (calibration.background_at_k,), field_oe, again, how))
+        return found
+
+    def _planned(
+        self, branch: str, kelvins: Sequence[float], field_oe: float, again: int, how: str
+    ) -> MomentCurve:
+        at = tuple((kelvin, field_oe) for kelvin in kelvins for _ in self.drives_of(branch))
+        return MomentCurve(branch, "warming", f"AC {branch} {field_oe:.9g} Oe", at, again, how)
 
     def drives_of(self, branch: str) -> tuple[Drive, ...]:
         """Return what is done at each temperature of a curve."""
@@ -76,70 +107,60 @@ class AcSusceptibilityProgram(MomentMeasurement):
             frequencies_of(self.frequencies_hz),
             (1,),
             branch,
-            heating_check=self.heating_check and branch == "curve",
+            heating_check=self.heating_check and branch == _CURVE,
         )
-
-    def planned(self) -> list[MomentCurve]:
-        """Return all curves in the order measured: phase, curve and background of each dc field."""
-        calibration = PhaseCalibration.from_json(self.phase)
-        how = f"prepared from {self.recipe().warm_to_k:.9g} K and measured from the start"
-        found: list[MomentCurve] = []
-        for field_oe in fields_of(self.fields_oe):
-            first = len(found) + 1
-            parts: list[tuple[str, tuple[float, ...], float]] = []
-            if calibration.calibrate_at_k is not None:
-                parts.append((PHASE, (calibration.calibrate_at_k,), 0.0))
-            parts.append(("curve", temperatures_of(self.temperatures), field_oe))
-            if calibration.background_at_k is not None:
-                parts.append((BACKGROUND, (calibration.background_at_k,), field_oe))
-            for branch, kelvins, at_oe in parts:
-                rows = len(self.drives_of(branch))
-                at = tuple((kelvin, at_oe) for kelvin in kelvins for _ in range(rows))
-                name = f"AC {branch.upper()} {at_oe:.9g} Oe"
-                found.append(MomentCurve(branch, "settled", name, at, first, how))
-        return found
 
     def _come_to(self, steps: MomentSteps, curve: MomentCurve) -> None:
         residual, recipe = self.known_residual(), self.recipe()
-        start_k = curve.at[0][0]
-        if curve.branch == PHASE or (curve.branch == "curve" and self._begins_with_curve()):
+        if curve.branch == BACKGROUND:
+            warm(steps, recipe)
+            return
+        calibration = PhaseCalibration.from_json(self.phase)
+        if curve.branch == PHASE or calibration.calibrate_at_k is None:
+            coldest = (temperatures_of(self.temperatures)[0], calibration.calibrate_at_k)
             take_field_away(steps, recipe, residual.setpoint_oe(0.0))
-            cool(steps, recipe, start_k)
-        else:  # the temperature comes before the dc field, so that the curve has its own history alone
-            steps.to_temperature(start_k, self.wait_s)
-
-    def _begins_with_curve(self) -> bool:
-        return PhaseCalibration.from_json(self.phase).calibrate_at_k is None
-
-    def _drive_at(self, curve: MomentCurve, place: int) -> Drive:
-        driven = self.drives_of(curve.branch)
-        return driven[place % len(driven)]
+            cool(steps, recipe, min(kelvin for kelvin in coldest if kelvin is not None))
+        if curve.branch == _CURVE:
+            kelvin, field_oe = curve.at[0]
+            # The phase was taken where nothing enters: cooling from there to the coldest point is harmless.
+            steps.to_temperature(kelvin, self.wait_s)
+            steps.to_field(residual.setpoint_oe(field_oe), self.field_wait_s(field_oe, _AFTER_FIELD_S))
 
     def _measure(self, steps: MomentSteps, number: int, curve: MomentCurve, place: int) -> None:
-        steps.measure_ac(number, self._drive_at(curve, place), self.averaging_s, opens=place == 0)
+        each = self.drives_of(curve.branch)
+        drive = each[place % len(each)]
+        steps.measure_alternating(
+            number,
+            drive.branch,
+            opens=place == 0,
+            amplitude_oe=drive.amplitude_oe,
+            frequency_hz=drive.frequency_hz,
+            averaging_s=self.averaging_s,
+            point_s=ac_point_s(drive.frequency_hz, self.averaging_s),
+        )
 
     def _point(
         self,
         moment: MeasuredRow,
         curve: MomentCurve,
-        field_oe: float,
+        field_oe: float,  # noqa: ARG002 - the setpoint of a row is that of the machine
         clock: Clock,
         began: float,
-        rest_s: float,  # noqa: ARG002 - of no use to an alternating moment
-    ) -> Point:
+        rest_s: float,  # noqa: ARG002 - no column of an alternating moment
+    ) -> SusceptibilityPoint:
         if not isinstance(moment, AcMoment):
-            raise TypeError(f"{self.kind} has no place for a moment that does not alternate")
+            raise TypeError(f"{self.kind} has no place for a moment without a drive")
         planned = moment.planned
         return SusceptibilityPoint(
             time_utc=(clock.datetime() - timedelta(seconds=clock.now() - moment.time)).isoformat(),
             elapsed=moment.time - began,
             temperature_setpoint=planned.temperature_k,
             temperature=moment.temperature_k,
-            field_setpoint=field_oe,
+            field_setpoint=planned.field_oe,
             field=moment.field_oe,
             amplitude_setpoint=planned.amplitude_oe,
             amplitude=moment.amplitude_oe,
-            frequency=moment.frequency_hz,
+            frequency=planned.frequency_hz,
             harmonic=1,
             in_phase=moment.in_phase_emu,
             in_phase_error=moment.in_phase_error_emu,
@@ -150,34 +171,39 @@ class AcSusceptibilityProgram(MomentMeasurement):
             direction=curve.direction,
             time_stamp=moment.stamp_s,
             flags=",".join(moment.flags),
-            rejected=", ".join(flag for flag in moment.flags if flag in SPOILING),
+            rejected=", ".join(flag for flag in moment.flags if flag in _SPOILING),
         )
 
-    def _left_at(self, row: pd.Series, curves: list[MomentCurve]) -> tuple[int, int]:
+    def _left_at(self, stored: pd.DataFrame, curves: list[MomentCurve]) -> tuple[int, int]:
+        """Return the number of the open curve and how many of its rows are stored or passed over.
+
+        Raises:
+            ValueError: if the last stored row belongs to none of the curves.
+        """
+        if stored.empty:
+            return 1, 0
+        row = stored.iloc[-1]
         number, kelvin = int(row["Curve"]), float(row["Temperature setpoint (K)"])
-        branch, amplitude = str(row["Branch"]), float(row["Amplitude setpoint (Oe)"])
-        curve = curves[number - 1] if 1 <= number <= len(curves) else None
-        if curve is not None:
-            for place in reversed(range(len(curve.at))):
-                drive = self._drive_at(curve, place)
-                is_driven_so = (drive.branch, drive.amplitude_oe) == (branch, amplitude) and math.isclose(
-                    drive.frequency_hz, float(row["Frequency (Hz)"]), rel_tol=_FREQUENCY_TOLERANCE
-                )
-                if curve.at[place][0] == kelvin and is_driven_so:
+        drive = (float(row["Amplitude setpoint (Oe)"]), float(row["Frequency (Hz)"]), str(row["Branch"]))
+        if 1 <= number <= len(curves):
+            curve = curves[number - 1]
+            each = self.drives_of(curve.branch)
+            for place, (at_k, _) in enumerate(curve.at):
+                planned = each[place % len(each)]
+                if at_k == kelvin and drive == (planned.amplitude_oe, planned.frequency_hz, planned.branch):
                     done = place + 1
                     return (number + 1, 0) if done == len(curve.at) else (number, done)
         raise ValueError(
-            f"the last stored point, at {kelvin:.9g} K and {amplitude:.9g} Oe in curve {number}, is none of "
-            "the program; the rows belong to another program"
+            f"the last stored point, at {kelvin:.9g} K, {drive[0]:.9g} Oe, {drive[1]:.9g} Hz in curve "
+            f"{number}, is none of the program; the rows belong to another program"
         )
 
     def title(self) -> str:
         """Return what is measured, in words for a person, without a comma."""
-        kelvins = temperatures_of(self.temperatures)
-        amplitudes, frequencies = amplitudes_of(self.amplitudes_oe), frequencies_of(self.frequencies_hz)
+        rising = temperatures_of(self.temperatures)
         return (
-            f"AC moment at {listed(amplitudes)} Oe and {listed(frequencies)} Hz "
-            f"from {kelvins[0]:.9g} to {kelvins[-1]:.9g} K"
+            f"ac susceptibility at {listed(amplitudes_of(self.amplitudes_oe))} Oe peak "
+            f"{listed(frequencies_of(self.frequencies_hz))} Hz from {rising[0]:.9g} to {rising[-1]:.9g} K"
         )
 
     def label(self) -> str:

@@ -38,15 +38,15 @@ from onnes.procedures.watch import MeasuringStation
 _BIG_CHANGE_OE, _AFTER_BIG_S = 1e3 * (1.0 + 1e-9), 300.0
 # A row off its setpoint is another point, one at the end of the range is no reading. A poor fit still counts:
 # above the transition there is nothing to fit.
-SPOILING = ("off_setpoint", "off_drive", "range")
+_SPOILING = ("off_setpoint", "range")
 
 
 @dataclass(frozen=True, slots=True)
 class MomentCurve:
     """Moments that share a history.
 
-    ``at`` has the temperature, K, and the wanted field, Oe, of each row. ``again`` is the number of the
-    curve, from 1, from which all is done again when this one is broken off, and ``how`` says what that is.
+    ``at`` has the temperature, K, and the wanted field, Oe, of each. ``again`` is the number of the curve,
+    from 1, from which all is done again when this one is broken off, and ``how`` says what that is.
     """
 
     branch: str
@@ -196,7 +196,7 @@ class MomentMeasurement(Measurement):
         return steps
 
     def _measure(self, steps: MomentSteps, number: int, curve: MomentCurve, place: int) -> None:
-        """Add the row of a curve at ``place``, from 0, where temperature and field are."""
+        """Add the row that is the ``place``-th of a curve, from 0."""
         steps.measure(number, curve.branch, opens=place == 0)
 
     # -- the rows
@@ -303,7 +303,7 @@ class MomentMeasurement(Measurement):
             curve=planned.curve,
             direction=curve.direction,
             flags=",".join(moment.flags),
-            rejected=", ".join(flag for flag in moment.flags if flag in SPOILING),
+            rejected=", ".join(flag for flag in moment.flags if flag in _SPOILING),
         )
 
     # -- where it goes on
@@ -314,7 +314,7 @@ class MomentMeasurement(Measurement):
         An open curve is measured again, with those before it that its history hangs on.
         """
         curves = self.planned()
-        open_curve, done = (1, 0) if stored.empty else self._left_at(stored.iloc[-1], curves)
+        open_curve, done = self._left_at(stored, curves)
         if open_curve > len(curves):
             return None
         again = curves[open_curve - 1].again
@@ -328,15 +328,15 @@ class MomentMeasurement(Measurement):
         rest_s -= sum(row.expected_s for row in [row for row in rows if row.curve == open_curve][:done])
         return replace(found, cost_s=self.remaining_s(found) - rest_s)
 
-    def _left_at(self, row: pd.Series, curves: list[MomentCurve]) -> tuple[int, int]:
+    def _left_at(self, stored: pd.DataFrame, curves: list[MomentCurve]) -> tuple[int, int]:
         """Return the number of the open curve and how many of its rows are stored or passed over.
 
-        Args:
-            row: the last that is stored.
-
         Raises:
-            ValueError: if it belongs to none of the curves.
+            ValueError: if the last stored row belongs to none of the curves.
         """
+        if stored.empty:
+            return 1, 0
+        row = stored.iloc[-1]
         number = int(row["Curve"])
         place = float(row["Temperature setpoint (K)"]), float(row["Measuring field (Oe)"])
         if not 1 <= number <= len(curves) or place not in curves[number - 1].at:

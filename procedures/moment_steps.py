@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from onnes.instruments.magnetometer_machines import ac_point_s
 from onnes.instruments.moments import (
     MeasureMoment,
     MeasureSusceptibility,
@@ -14,7 +13,6 @@ from onnes.instruments.moments import (
 )
 from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApproach
 from onnes.procedures.options import MagnetUse
-from onnes.procedures.susceptibility_drives import Drive
 
 # For estimates alone: the last approach of the controllers, and the rate where the machine chooses it.
 _TEMPERATURE_APPROACH_S = 240.0  # a fast settle was still near at 154 s (seen), and stable after that (a)
@@ -92,27 +90,36 @@ class MomentSteps:
 
     def measure(self, curve: int, branch: str, *, opens: bool) -> None:
         """Measure a moment where temperature and field are; ``opens``: the first of its curve."""
-        expected_s = self._row_s(self.point_s, opens=opens)
+        expected_s = self._expected_s(self.point_s, opens=opens)
         self.steps.append(MeasureMoment(self.kelvin, self.field_oe or 0.0, curve, branch, expected_s))
 
-    def measure_ac(self, curve: int, drive: Drive, averaging_s: float, *, opens: bool) -> None:
-        """Measure an alternating moment where temperature and field are."""
-        expected_s = self._row_s(ac_point_s(drive.frequency_hz, averaging_s), opens=opens)
+    def measure_alternating(
+        self,
+        curve: int,
+        branch: str,
+        *,
+        opens: bool,
+        amplitude_oe: float,
+        frequency_hz: float,
+        averaging_s: float,
+        point_s: float,
+    ) -> None:
+        """Measure an alternating moment where temperature and field are: amplitude (peak) in Oe, Hz, s, s."""
+        expected_s = self._expected_s(point_s, opens=opens)
         self.steps.append(
             MeasureSusceptibility(
                 self.kelvin,
                 self.field_oe or 0.0,
-                drive.amplitude_oe,
-                drive.frequency_hz,
+                amplitude_oe,
+                frequency_hz,
                 averaging_s,
                 curve,
-                drive.branch,
+                branch,
                 expected_s,
             )
         )
 
-    def _row_s(self, point_s: float, *, opens: bool) -> float:
-        """Return about how long after the row before it the next comes, s."""
+    def _expected_s(self, point_s: float, *, opens: bool) -> float:
         self.total_s += point_s
         expected_s, self._counted_s = self.total_s - self._counted_s, self.total_s
         if not opens:

@@ -66,7 +66,7 @@ def analyse(
         compared = against(findings.moments, find(_opened(reference)).moments, reference.name)
         results = [night_result(key, result, (), frozenset()) for key, result in compared]
         findings = replace(findings, results=(*findings.results, *results))
-    if not (findings.temperature_runs or findings.field_runs or findings.moments):
+    if not (findings.temperature_runs or findings.field_runs or findings.moments or findings.contacts):
         messages.append(f"{path.name} has no run that can be analysed yet")
     if calibration is not None:
         messages.append(write_calibration(calibration, findings.moments.standards))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from onnes.runner import blocks
+from onnes.runner import block_parts
 from onnes.runner.plan_limits import Demand, extremes
 from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
@@ -43,7 +43,7 @@ class AskedValues:
             place, f"the station {self.around.station.name} has no magnet; leave the field out"
         )
 
-    def field_rates(self, *layers: blocks.Magnet) -> None:
+    def field_rates(self, *layers: block_parts.Magnet) -> None:
         """Note the rates of the magnet that somebody typed."""
         for layer in layers:
             if layer.rate is not None:

@@ -7,15 +7,16 @@ from typing import Any
 from onnes.instruments.errors import ConfigurationError
 from onnes.instruments.moments import Scan
 from onnes.instruments.quantities import show
+from onnes.procedures.ac_susceptibility_program import AcSusceptibilityProgram
 from onnes.procedures.hysteresis_loop import HysteresisLoop
 from onnes.procedures.moment_measurement import MomentMeasurement
 from onnes.procedures.options import Prepare, compact
 from onnes.procedures.residual_field import Residual, gate
 from onnes.procedures.virgin_curve import VirginCurve
 from onnes.procedures.zfc_fc import ZfcFc
-from onnes.runner import blocks
+from onnes.runner import block_parts, blocks
 from onnes.runner.asked_values import AskedValues, lacks
-from onnes.runner.build_measurements import magnet_options
+from onnes.runner.build_electrical import magnet_options
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.known_residual import known_residual, usual_source
@@ -69,11 +70,7 @@ class MomentBuilder:
         if mount is None or temperatures is None or fields is None:
             return
         if isinstance(temperatures, Sweep) or isinstance(fields, Sweep):
-            self.ledger.refuse(
-                place,
-                f"{name} with a sweep; MultiVu's sequence measures a moment at a setpoint; "
-                "e.g. '2..45 K step 0.5 K'",
-            )
+            self._refuse_sweep(filled)
             return
         common = self._common(filled, mount, fields)
         if common is None:
@@ -139,6 +136,45 @@ class MomentBuilder:
             VirginCurve if curve == "virgin" else HysteresisLoop, mount, filled, common | given
         )
 
+    def susceptibilities(
+        self, filled: Filled, temperatures: Any, fields: tuple[Typed, ...], drives: dict[str, Any]
+    ) -> Iterator[Measure]:
+        """Yield the run of an alternating moment that MultiVu's sequence measures.
+
+        Args:
+            drives: amplitudes, frequencies and phase as the procedure takes them.
+        """
+        mount = self._mount(filled)
+        if mount is None:
+            return
+        if isinstance(temperatures, Sweep):
+            self._refuse_sweep(filled)
+            return
+        if tuple(filled.get("harmonics") or (1,)) != (1,):
+            self.ledger.refuse(
+                filled.place, f"L005: {mount} gives the first harmonic alone; leave 'harmonics' out"
+            )
+            return
+        history = self.history.preparation(filled, mount)
+        residual = self._residual(filled, mount, history["prepare"]) if history else None
+        if residual is None:
+            return
+        given = self._shared(filled, mount, residual, self._magnet(filled)) | history | drives
+        if (averaging := filled.get("averaging")) is not None:
+            given["averaging_s"] = float(averaging)
+        given |= {
+            "temperatures": compact([float(kelvin) for kelvin in temperatures]),
+            "fields_oe": compact([float(field) for field in fields]),
+        }
+        yield from self._built(AcSusceptibilityProgram, mount, filled, given)
+
+    def _refuse_sweep(self, filled: Filled) -> None:
+        self.ledger.refuse(
+            filled.place,
+            f"{filled.name} with a sweep; MultiVu's sequence measures a moment at a setpoint; "
+            "e.g. '2..45 K step 0.5 K'",
+        )
+
     def _built(
         self, build: type[MomentMeasurement], mount: str, filled: Filled, parameters: dict[str, Any]
     ) -> Iterator[Measure]:
@@ -155,26 +191,35 @@ class MomentBuilder:
     def _common(self, filled: Filled, mount: str, fields: tuple[Typed, ...]) -> dict[str, Any] | None:
         """Return what all of them take; None where something is wrong with it."""
         history = self.history.preparation(filled, mount)
-        magnet = {"approach": "no_overshoot"} | magnet_options(self.defaults.magnet, *filled.layers("magnet"))
-        if self.around.field_rate_oe_per_s is not None:
-            magnet.setdefault("rate_oe_per_s", self.around.field_rate_oe_per_s)
+        magnet = self._magnet(filled)
         self._look_at_the_approach(filled, magnet, fields)
-        self._look_at_the_mounting(filled, mount)
         self._look_at_the_range(filled, mount, fields)
         if not history:
             return None
         residual = self._residual(filled, mount, history["prepare"])
         if residual is None or not self._gated(filled, residual, fields):
             return None
-        given = {
+        given = self._shared(filled, mount, residual, magnet)
+        return given | history | {"scan": compact(self._scan(filled, mount))}
+
+    def _magnet(self, filled: Filled) -> dict[str, Any]:
+        magnet = {"approach": "no_overshoot"} | magnet_options(self.defaults.magnet, *filled.layers("magnet"))
+        if self.around.field_rate_oe_per_s is not None:
+            magnet.setdefault("rate_oe_per_s", self.around.field_rate_oe_per_s)
+        return magnet
+
+    def _shared(
+        self, filled: Filled, mount: str, residual: Residual, magnet: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return what direct and alternating moments take."""
+        self._look_at_the_mounting(filled, mount)
+        return {
             "station_file": str(self.around.station_path),
             "magnetometer": mount,
-            "scan": compact(self._scan(filled, mount)),
             "magnet": compact(magnet),
             "residual": residual.to_json(),
             "temperature_rate_k_per_min": self.around.usual_rate_k_per_min(),
         }
-        return given | history
 
     # -- where, how, and in which field
 
@@ -217,7 +262,7 @@ class MomentBuilder:
     def _residual(self, filled: Filled, mount: str, prepare: str) -> Residual | None:
         told: dict[str, Any] = {}
         for layer in (self.defaults.prepare, *filled.layers("prepare")):
-            for key in blocks.Residual.model_fields:
+            for key in block_parts.Residual.model_fields:
                 if (value := getattr(layer.residual, key)) is not None:
                     told[key] = value
         station = self.around.station

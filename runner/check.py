@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from onnes.instruments.errors import OnnesError
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
+from onnes.procedures.setpoint_measurement import SetpointMeasurement
 from onnes.runner.estimate import estimates_s
 from onnes.runner.plan import Measure, Plan, PlanStep, make_plan
 from onnes.runner.virtual_night import LabChoice, make_lab
@@ -84,7 +84,7 @@ def _step(step: PlanStep, duration_s: float) -> dict[str, Any]:
         "where": step.where,
         "points": len(measurement.setpoints()) if measurement else 0,
         "duration_s": duration_s,
-        "path_below_k": measurement.path_below_k if isinstance(measurement, ResistanceMeasurement) else 0.0,
+        "path_below_k": measurement.path_below_k if isinstance(measurement, SetpointMeasurement) else 0.0,
     }
 
 

@@ -1,9 +1,11 @@
 """About how long each step of a plan takes, with the ramps between the steps; needs no hardware."""
 
+import math
+
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.options import Settle
 from onnes.procedures.ramping import FIELD_WAIT_S, USUAL_RATE_K_PER_MIN
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
+from onnes.procedures.setpoint_measurement import SetpointMeasurement
 from onnes.procedures.settling import temperature_criterion
 from onnes.runner.plan import Measure, Plan, PlanStep, SetField, SetTemperature, Wait
 
@@ -47,7 +49,9 @@ class _Walk:
         points = measurement.setpoints()
         first, last = points[0], points[-1]
         seconds = measurement.duration_s()
-        if isinstance(measurement, ResistanceMeasurement):
+        if math.isnan(first.temperature_k):  # it is measured where temperature and field are
+            return seconds
+        if isinstance(measurement, SetpointMeasurement):
             if self._kelvin is not None:
                 seconds += measurement.temperature_ramp_s(self._kelvin, first.temperature_k)
             if self._field_oe is not None:

@@ -13,10 +13,13 @@ from pydantic import ValidationError
 
 from onnes.instruments.quantities import show
 from onnes.procedures.options import Settle
-from onnes.runner import blocks
+from onnes.runner import block_parts, blocks, control_blocks
 from onnes.runner.asked_values import AskedValues
-from onnes.runner.build_measurements import MeasurementBuilder, magnet_options, settle_options
+from onnes.runner.build_contacts import ContactBuilder
+from onnes.runner.build_electrical import magnet_options, settle_options
+from onnes.runner.build_measurements import MeasurementBuilder
 from onnes.runner.build_moments import MomentBuilder
+from onnes.runner.build_susceptibility import SusceptibilityBuilder
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.on_error import USUAL, OnError, policy
 from onnes.runner.plan_limits import Demand
@@ -86,7 +89,9 @@ class Expansion:
         self._defaults = sequence.model.defaults
         self._history = HistoryRules(around, self._defaults.prepare, ledger)
         asked = AskedValues(around, ledger)
-        self._builder = MeasurementBuilder(around, self._defaults, ledger, self._history, asked)
+        self._resistances = MeasurementBuilder(around, self._defaults, ledger, self._history, asked)
+        self._contacts = ContactBuilder(around, self._defaults, ledger, self._history, asked)
+        self._susceptibilities = SusceptibilityBuilder(around, self._defaults, ledger, self._history, asked)
         self._moments = MomentBuilder(around, self._defaults, ledger, self._history, asked)
 
     def steps(self) -> tuple[PlanStep, ...]:
@@ -153,8 +158,12 @@ class Expansion:
     ) -> Iterator[Action]:
         if block in blocks.BLOCKS:
             filled = self._filled(getattr(step, block), table[block], bound)
-            if isinstance(filled, blocks.ElectricalBlock):
-                yield from self._builder.measures(block, filled, place)
+            if isinstance(filled, blocks.ResistanceBlock):
+                yield from self._resistances.measures(block, filled, place)
+            elif isinstance(filled, blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck):
+                yield from self._contacts.measures(block, filled, place)
+            elif isinstance(filled, blocks.AcSusceptibility):
+                yield from self._susceptibilities.measures(block, filled, place)
             elif isinstance(filled, blocks.MomentBlock):
                 yield from self._moments.measures(block, filled, place)
         elif not self._around.can_be_set and not (isinstance(step, WaitStep) and not step.wait.stable):
@@ -172,7 +181,7 @@ class Expansion:
 
     def _filled(self, block: blocks.Block, table: Any, bound: tuple[_Bound, ...]) -> blocks.Block | None:
         """Return the block with what the loops around it fill in; None if that is wrong."""
-        keys = blocks.keys_of(type(block))
+        keys = block_parts.keys_of(type(block))
         update: dict[str, Any] = {}
         for one in bound:
             key = one.loop.key
@@ -183,7 +192,8 @@ class Expansion:
                 self._ledger.refuse(table.key_places[key], text)
                 return None
             if isinstance(one.value, Typed):
-                update[key] = one.value if key == "current" else (one.value,)
+                is_single = key == "current" and not isinstance(block, blocks.CurrentVoltage)
+                update[key] = one.value if is_single else (one.value,)
                 continue
             given = Table(one.value.place)
             given[key], given.key_places[key] = one.value, one.value.place
@@ -194,7 +204,7 @@ class Expansion:
                 return None
         return block.model_copy(update=update)
 
-    def _set_temperature(self, block: blocks.SetTemperature) -> SetTemperature:
+    def _set_temperature(self, block: control_blocks.SetTemperature) -> SetTemperature:
         self._ledger.demands.append(Demand.of("temperature", block.to))
         if block.rate is not None:
             self._ledger.demands.append(Demand.of("temperature_rate", block.rate))
@@ -208,7 +218,7 @@ class Expansion:
             wait=block.wait,
         )
 
-    def _set_field(self, block: blocks.SetField, place: Place) -> Iterator[SetField]:
+    def _set_field(self, block: control_blocks.SetField, place: Place) -> Iterator[SetField]:
         if not self._around.has_magnet:
             self._ledger.refuse(place, f"the station {self._around.station.name} has no magnet")
             return
@@ -217,7 +227,7 @@ class Expansion:
         for rate in (block.rate, self._defaults.magnet.rate):
             if rate is not None:
                 self._ledger.demands.append(Demand.of("field_rate", rate))
-        own = blocks.Magnet.model_construct(rate=block.rate, approach=block.approach, mode=block.mode)
+        own = block_parts.Magnet.model_construct(rate=block.rate, approach=block.approach, mode=block.mode)
         usual = self._around.field_rate_oe_per_s
         use = {"rate_oe_per_s": usual, "approach": "linear", "mode": "driven", "then_wait_s": None}
         yield SetField(
@@ -256,18 +266,18 @@ class Expansion:
 
 
 def _block(step: Step) -> str:
-    beside = blocks.keys_of(Step)
-    return next(key for key in blocks.keys_of(type(step)) if key not in beside)
+    beside = block_parts.keys_of(Step)
+    return next(key for key in block_parts.keys_of(type(step)) if key not in beside)
 
 
 def _takes(step: Step, key: str) -> bool:
     if isinstance(step, ForStep | RepeatStep):
         return any(_takes(inner, key) for inner in step.do)
     block = blocks.BLOCKS.get(_block(step))
-    return block is not None and key in blocks.keys_of(block)
+    return block is not None and key in block_parts.keys_of(block)
 
 
-def _wait(block: blocks.Wait) -> Wait:
+def _wait(block: control_blocks.Wait) -> Wait:
     return Wait(
         for_s=None if block.for_ is None else float(block.for_),
         until=block.until,

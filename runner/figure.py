@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from onnes.analysis.isotherm import Floats
 from onnes.instruments.clock import WallClock
+from onnes.runner.contact_figure import contact_panels
 from onnes.runner.figure_style import (
     AMBER,
     GREY,
@@ -61,6 +62,7 @@ def draw(findings: Findings, path: Path) -> bool:
         richest = max(sets, key=lambda found: sum(len(one.field) for one in found.measured.isotherms))
         panels.append(lambda axes: _crossing(axes, richest))
         panels.append(lambda axes: _collapse(axes, richest))
+    panels += contact_panels(findings.contacts, findings.upper_fields)
     panels += moment_panels(findings.moments)
     if not panels:
         return False

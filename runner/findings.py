@@ -6,7 +6,7 @@ of keys of ``paper_values.toml``. A quantity that is not among them gets a plain
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,19 @@ from onnes.analysis.resistivity import resistivity, sheet_resistance
 from onnes.analysis.result import Result, refused
 from onnes.analysis.scaling import Collapse, collapse
 from onnes.analysis.transition import transition
+from onnes.analysis.two_step_transition import resistance_at, two_step_transition
 from onnes.instruments.errors import OnnesError
+from onnes.runner.contact_runs import CONTACT_KINDS, ContactRuns
 from onnes.runner.hysteresis import hysteresis
 from onnes.runner.measured import FieldRun, TemperatureRun, field_run, temperature_run
 from onnes.runner.moment_findings import MOMENT_KINDS, MomentFindings
 from onnes.runner.results import Keyed, NightResult, night_result
+from onnes.runner.transport_together import (
+    InField,
+    LevelPoints,
+    activation_energies,
+    upper_critical_fields,
+)
 from onnes.storage.manifest import read_manifest
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
@@ -67,6 +75,8 @@ class Findings:
     temperature_runs: tuple[TemperatureFindings, ...]
     field_runs: tuple[FieldFindings, ...]
     moments: MomentFindings
+    contacts: ContactRuns = field(default_factory=ContactRuns)
+    upper_fields: tuple[LevelPoints, ...] = ()
 
 
 def find(folder: Night | Run) -> Findings:
@@ -80,6 +90,7 @@ def find(folder: Night | Run) -> Findings:
     field_runs: list[FieldFindings] = []
     lags_s: dict[str, float] = {}
     moments = MomentFindings()
+    contacts = ContactRuns()
     for run in folder.runs if isinstance(folder, Night) else [folder]:
         keyed: Keyed = []
         try:
@@ -96,6 +107,8 @@ def find(folder: Night | Run) -> Findings:
                 field_runs.append(over_field)
             elif _kind(run) in MOMENT_KINDS:
                 keyed = moments.add(run, _kind(run), compare_with)
+            elif _kind(run) in CONTACT_KINDS:
+                keyed = contacts.add(run, _kind(run))
         except Exception as error:  # noqa: BLE001 - a run that cannot be analysed must not hide the others
             _log.debug("%s cannot be analysed", run.path, exc_info=True)
             reason = str(error) if isinstance(error, OnnesError) else f"{type(error).__name__}: {error}"
@@ -113,11 +126,46 @@ def find(folder: Night | Run) -> Findings:
             if any(made.id == other.id for other in results):
                 made = _again(made, key, run)
             results.append(made)
-    results += [night_result(key, result, (), compare_with) for key, result in moments.together(compare_with)]
+    together = moments.together(compare_with)
+    upper_fields, of_fields = _in_several_fields(temperature_runs)
+    together += of_fields
+    results += [night_result(key, result, (), compare_with) for key, result in together]
     origin: dict[str, Any] = {
         key: folder.manifest[key] for key in ("backend", "lab", "seed") if key in folder.manifest
     }
-    return Findings(folder.path, origin, tuple(results), tuple(temperature_runs), tuple(field_runs), moments)
+    return Findings(
+        folder.path,
+        origin,
+        tuple(results),
+        tuple(temperature_runs),
+        tuple(field_runs),
+        moments,
+        contacts,
+        tuple(upper_fields),
+    )
+
+
+def _in_several_fields(runs: list[TemperatureFindings]) -> tuple[list[LevelPoints], Keyed]:
+    """Return Hc2(T) and activation energies of each sample that was measured in several fields."""
+    samples: dict[str, list[InField]] = {}
+    for found in runs:
+        branches = found.measured.branches
+        if not branches:
+            continue
+        curve = InField(
+            found.measured.field_oe,
+            np.concatenate(found.temperatures()),
+            np.concatenate([branch.resistance for branch in branches]),
+            np.concatenate([branch.sigma for branch in branches]),
+        )
+        samples.setdefault(str(found.measured.run.manifest.get("sample")), []).append(curve)
+    points: list[LevelPoints] = []
+    keyed: Keyed = []
+    for curves in samples.values():
+        of_levels, results = upper_critical_fields(curves)
+        points += of_levels
+        keyed += [*results, *activation_energies(curves)]
+    return points, keyed
 
 
 def _kind_of_reason(result: NightResult) -> str:
@@ -176,6 +224,8 @@ def _over_temperature(
         minimum = resistance_minimum(temperature[order], resistance[order], sigma[order])
         if minimum.value is not None or "000-rho-minimum" in compare_with:
             keyed.append(("rho-minimum", replace(minimum, flags=(*minimum.flags, *lagging))))
+        keyed += _at_300_k(measured, temperature, resistance, sigma)
+        keyed += _two_steps(temperature, resistance, sigma, lagging)
     metrics = transition(temperature, resistance, sigma)
     if metrics["t50"].value is not None:
         for name, metric in metrics.items():
@@ -188,6 +238,31 @@ def _over_temperature(
     if lag is not None:
         keyed.insert(0, ("sample-lag", lag))
     return findings, _in_field(keyed, measured.field_oe) if in_field else keyed
+
+
+def _at_300_k(measured: TemperatureRun, temperature: Floats, resistance: Floats, sigma: Floats) -> Keyed:
+    """Return rho(300 K) where the run was there and the size is known."""
+    ohms = resistance_at(temperature, resistance, sigma, 300.0)
+    size = measured.geometry
+    if ohms.value is None or size is None:
+        return []
+    found = resistivity(
+        ohms.value,
+        ohms.sigma or 0.0,
+        length_cm=size.length_cm,
+        width_cm=size.width_cm,
+        thickness_cm=size.thickness_cm,
+        geometry_sigma=size.bulk_sigma,
+    )
+    return [("resistivity-300K", replace(found, quantity="resistivity at 300 K"))]
+
+
+def _two_steps(temperature: Floats, resistance: Floats, sigma: Floats, flags: tuple[str, ...]) -> Keyed:
+    """Return both Tc of a transition in two steps; nothing where there is one step."""
+    lower, upper = two_step_transition(temperature, resistance, sigma)
+    if lower.value is None or upper.value is None:
+        return []
+    return [(key, replace(one, flags=(*one.flags, *flags))) for key, one in (("tc2", lower), ("tc1", upper))]
 
 
 def _halves(temperature: Floats, resistance: Floats, sigma: Floats) -> bool:

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from onnes.instruments.quantities import show
+from onnes.procedures.grid_measurement import GridMeasurement
 from onnes.procedures.options import Prepare, compact
 from onnes.procedures.preparation import recipe_of
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
-from onnes.runner import blocks
+from onnes.procedures.setpoint_measurement import SetpointMeasurement
+from onnes.runner import block_parts
 from onnes.runner.field_history import FieldHistory
 from onnes.runner.filled import Filled
 from onnes.runner.plan_limits import Demand
@@ -38,7 +39,7 @@ _EVERYWHERE_K = 1000.0
 class HistoryRules:
     """Decides for each measurement of one plan, in the order in which they will be taken."""
 
-    def __init__(self, around: Surroundings, prepare: blocks.Prepare, ledger: Ledger) -> None:
+    def __init__(self, around: Surroundings, prepare: block_parts.Prepare, ledger: Ledger) -> None:
         self._around = around
         self._prepare = prepare
         self._ledger = ledger
@@ -59,13 +60,13 @@ class HistoryRules:
         for history in self._histories.values():
             history.at_field(field_oe)
 
-    def parameters(self, filled: Filled, wiring: str, measurement: ResistanceMeasurement) -> dict[str, Any]:
+    def parameters(self, filled: Filled, wiring: str, measurement: SetpointMeasurement) -> dict[str, Any]:
         """Return ``path_below_k`` and ``prepare`` of a measurement; nothing where its history is free.
 
         What is wrong with the preparation goes to the ledger.
         """
         points = measurement.setpoints()
-        is_field_first = isinstance(measurement, ResistanceVsField)
+        is_field_first = isinstance(measurement, ResistanceVsField | GridMeasurement)
         followed = {
             name: history.follow(points, is_field_first=is_field_first)
             for name, history in self._histories.items()
@@ -83,7 +84,7 @@ class HistoryRules:
             )
         if asked == "auto" and expected.tc is None and expected.hysteretic is not False:
             self._say_once(filled, wiring)
-        if filled.block.prepare != blocks.Prepare():
+        if filled.block.prepare != block_parts.Prepare():
             self._say(filled, "prepare is given and not used: the history is free here")
         return {}
 

@@ -25,7 +25,7 @@ _SAME_FIELD = 0.02  # relative; a holder was measured in the same field within t
 _SAME_K = 0.5
 _MAD = 1.4826  # of a Gaussian: sigma over the median distance from the median
 # Two readings of one thermometer of a settled machine differ by so much, K (a): 0.02 % at 25 K.
-_THERMOMETER_K = 0.005
+THERMOMETER_K = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,11 +159,11 @@ def with_thermometer(rows: Rows) -> Rows:
     t, m = rows.temperature[order], rows.moment[order]
     slope = np.zeros(len(t))
     if len(t) > 2:
-        apart = np.maximum(t[2:] - t[:-2], _THERMOMETER_K)
+        apart = np.maximum(t[2:] - t[:-2], THERMOMETER_K)
         slope[1:-1] = np.abs(m[2:] - m[:-2]) / apart
         slope[0], slope[-1] = slope[1], slope[-2]
     sigma = np.empty(len(t))
-    sigma[order] = np.hypot(rows.sigma[order], slope * _THERMOMETER_K)
+    sigma[order] = np.hypot(rows.sigma[order], slope * THERMOMETER_K)
     return Rows(rows.temperature, rows.field, rows.moment, sigma)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Tag
 
 from onnes.runner import quantity_fields as typed
-from onnes.runner.blocks import Count, Part
+from onnes.runner.block_parts import Count, Part
 from onnes.runner.yaml_text import Table
 
 Then = Literal["skip", "safe_stop"]

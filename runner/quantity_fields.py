@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from onnes.instruments.quantities import KINDS, expected, quantity_range, unit_in
+from onnes.instruments.quantities import KINDS, expected, quantity, quantity_range, unit_in
 from onnes.runner.quantity_text import (
     SWEEP_KEYS,
     Sweep,
@@ -99,6 +99,48 @@ class _ReadsValues(_Reads):
         return {"anyOf": [item, nested]}
 
 
+class _ReadsPositiveValues(_ReadsValues):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        found = read_values(value, self.kind)
+        for typed in found:
+            if typed.number <= 0:
+                raise ValueError(f"'{typed.text}' reaches 0 or below; expected {expected(self.kind)}")
+        return found
+
+
+class _ReadsNotNegativeValues(_ReadsValues):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        found = read_values(value, self.kind)
+        for typed in found:
+            if typed.number < 0:
+                raise ValueError(f"'{typed.text}' goes below 0; expected {expected(self.kind)}")
+        return found
+
+
+class _ReadsRms(_ReadsPositive):
+    """A voltage that says that it is an rms value: an amplitude without a word could be either."""
+
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, str) or not value.rstrip().endswith(" rms"):
+            shown = f"'{value}'" if isinstance(value, str) else f"a {shape(value)}"
+            raise ValueError(f"{shown} does not say rms; expected e.g. '0.2 mV rms'")
+        bare = value.rstrip().removesuffix("rms")
+        place = place_of(value)
+        number = quantity(bare, self.kind)
+        if number <= 0:
+            raise ValueError(f"'{value}' is not above 0; expected e.g. '0.2 mV rms'")
+        return Typed(number, str(value), unit_in(bare), place)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "description": "a voltage, rms, said so", "examples": ["0.2 mV rms"]}
+
+
 class _ReadsProgram(_ReadsValues):
     __slots__ = ()
 
@@ -125,6 +167,9 @@ FieldRate = Annotated[Typed, _ReadsPositive("field_rate")]
 Current = Annotated[Typed, _ReadsPositive("current")]
 Voltage = Annotated[Typed, _ReadsPositive("voltage")]
 Power = Annotated[Typed, _ReadsPositive("power")]
+Resistance = Annotated[Typed, _ReadsPositive("resistance")]
+ElectricField = Annotated[Typed, _ReadsPositive("electric_field")]
+RmsVoltage = Annotated[Typed, _ReadsRms("voltage")]
 Length = Annotated[Typed, _ReadsPositive("length")]
 Frequency = Annotated[Typed, _ReadsPositive("frequency")]
 Fraction = Annotated[Typed, _ReadsPositive("fraction")]
@@ -134,5 +179,9 @@ TemperatureRange = Annotated[tuple[Typed, Typed], _ReadsRange("temperature")]
 FieldRange = Annotated[tuple[Typed, Typed], _ReadsRange("field")]
 Temperatures = Annotated[tuple[Typed, ...], _ReadsValues("temperature")]
 Fields = Annotated[tuple[Typed, ...], _ReadsValues("field")]
+FieldSizes = Annotated[tuple[Typed, ...], _ReadsPositiveValues("field")]
+Frequencies = Annotated[tuple[Typed, ...], _ReadsPositiveValues("frequency")]
+Voltages = Annotated[tuple[Typed, ...], _ReadsValues("voltage")]
+Currents = Annotated[tuple[Typed, ...], _ReadsNotNegativeValues("current")]
 TemperatureProgram = Annotated[tuple[Typed, ...] | Sweep, _ReadsProgram("temperature")]
 FieldProgram = Annotated[tuple[Typed, ...] | Sweep, _ReadsProgram("field")]

@@ -9,26 +9,30 @@ from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError,
 from onnes.instruments.errors import SequenceError
 from onnes.instruments.spelling import nearest
 from onnes.runner import quantity_fields as typed
-from onnes.runner.blocks import (
-    BLOCKS,
+from onnes.runner.block_parts import (
     Count,
-    Isotherms,
+    LockIn,
     Magnet,
-    Magnetization,
     MomentPrepare,
     Part,
-    Resistivity,
     Scan,
-    SetFieldOrValue,
-    SetTemperatureOrValue,
     Settle,
-    TimeOfDay,
-    WaitOrTime,
     Words,
     YesOrNo,
-    ZfcFc,
     keys_of,
 )
+from onnes.runner.blocks import (
+    BLOCKS,
+    AcSusceptibility,
+    ContactCheck,
+    CurrentVoltage,
+    Isotherms,
+    Magnetization,
+    PointContact,
+    Resistivity,
+    ZfcFc,
+)
+from onnes.runner.control_blocks import SetFieldOrValue, SetTemperatureOrValue, TimeOfDay, WaitOrTime
 from onnes.runner.on_error import OnErrorTyped
 from onnes.runner.problems import Place, PlacedError, Problem, choice, report
 from onnes.runner.quantity_text import Typed, read_quantity, read_values
@@ -57,10 +61,15 @@ class Defaults(Part):
     isotherms: Isotherms = Isotherms()
     zfc_fc: ZfcFc = ZfcFc()
     magnetization: Magnetization = Magnetization()
+    ac_susceptibility: AcSusceptibility = AcSusceptibility()
+    point_contact: PointContact = PointContact()
+    current_voltage: CurrentVoltage = CurrentVoltage()
+    contact_check: ContactCheck = ContactCheck()
     settle: Settle = Settle()
     magnet: Magnet = Magnet()
     prepare: MomentPrepare = MomentPrepare()
     scan: Scan = Scan()
+    lockin: LockIn = LockIn()
 
 
 def _or_hold(kind: str) -> Any:
@@ -131,6 +140,30 @@ class MagnetizationStep(Step):
     magnetization: Magnetization
 
 
+class AcSusceptibilityStep(Step):
+    """Measure the alternating moment."""
+
+    ac_susceptibility: AcSusceptibility
+
+
+class PointContactStep(Step):
+    """Measure dI/dV."""
+
+    point_contact: PointContact
+
+
+class CurrentVoltageStep(Step):
+    """Measure V(I)."""
+
+    current_voltage: CurrentVoltage
+
+
+class ContactCheckStep(Step):
+    """Look at the contacts."""
+
+    contact_check: ContactCheck
+
+
 class SetTemperatureStep(Step):
     """Go to a temperature."""
 
@@ -151,14 +184,20 @@ class WaitStep(Step):
 
 # The kinds of the keys that a loop fills with quantities; any other key but a table or list takes a
 # list of words.
-LOOPED: dict[str, str] = {"temperature": "temperature", "field": "field", "current": "current"}
+LOOPED: dict[str, str] = {
+    "temperature": "temperature",
+    "field": "field",
+    "dc_field": "field",
+    "current": "current",
+    "amplitude": "field",
+    "frequency": "frequency",
+    "bias": "voltage",
+}
+_TABLES_AND_LISTS = (
+    *("settle", "magnet", "prepare", "reference", "scan", "curves", "lockin", "fine", "phase", "harmonics"),
+)
 LOOP_KEYS = tuple(
-    dict.fromkeys(
-        key
-        for block in BLOCKS.values()
-        for key in keys_of(block)
-        if key not in ("settle", "magnet", "prepare", "reference", "scan", "curves")
-    )
+    dict.fromkeys(key for block in BLOCKS.values() for key in keys_of(block) if key not in _TABLES_AND_LISTS)
 )
 
 
@@ -218,6 +257,10 @@ _STEPS: dict[str, type[Step]] = {
     "isotherms": IsothermsStep,
     "zfc_fc": ZfcFcStep,
     "magnetization": MagnetizationStep,
+    "ac_susceptibility": AcSusceptibilityStep,
+    "point_contact": PointContactStep,
+    "current_voltage": CurrentVoltageStep,
+    "contact_check": ContactCheckStep,
     "for": ForStep,
     "repeat": RepeatStep,
     "set_temperature": SetTemperatureStep,
@@ -251,6 +294,10 @@ AnyStep = Annotated[
     | Annotated[IsothermsStep, Tag("a step with isotherms")]
     | Annotated[ZfcFcStep, Tag("a step with zfc_fc")]
     | Annotated[MagnetizationStep, Tag("a step with magnetization")]
+    | Annotated[AcSusceptibilityStep, Tag("a step with ac_susceptibility")]
+    | Annotated[PointContactStep, Tag("a step with point_contact")]
+    | Annotated[CurrentVoltageStep, Tag("a step with current_voltage")]
+    | Annotated[ContactCheckStep, Tag("a step with contact_check")]
     | Annotated[ForStep, Tag("a step with for")]
     | Annotated[RepeatStep, Tag("a step with repeat")]
     | Annotated[SetTemperatureStep, Tag("a step with set_temperature")]

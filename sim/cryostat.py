@@ -41,6 +41,9 @@ _STABLE_AFTER_S: Final = 60.0
 class CryostatSettings(BaseModel):
     """The table ``[cryostat]`` of a lab file; temperatures in K, times in s, rates in K/min.
 
+    ``model`` is for whoever reads the file: a PPMS, or a dip probe that a Lake Shore controller regulates.
+    The keys below say how it behaves; their defaults are those of a PPMS.
+
     ``thermometer_offset_k`` is what the thermometer reads too much: the controller holds the reading at the
     setpoint, so the sample sits that much below it. The lab opens at rest at ``start_k``, or, with a
     ``start_setpoint_k``, on its way from there at ``start_rate_k_per_min`` (the fastest). The cooling
@@ -49,7 +52,7 @@ class CryostatSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: Literal["ppms9"] = "ppms9"
+    model: Literal["ppms9", "dip"] = "ppms9"
     start_k: float = Field(default=300.0, ge=1.7, le=402.0)
     start_setpoint_k: float | None = None
     start_rate_k_per_min: float | None = Field(default=None, gt=0)

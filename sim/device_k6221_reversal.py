@@ -126,14 +126,14 @@ class K6221Reversal(K6221Source, K6221Readings, K6221Relay):
     def _go_on(self, armed: _Armed, run: _Run, t: float) -> None:
         """Set the current of the next conversion, and take it when it is done."""
         run.amps = armed.reversals.level_a(run.conversion)
-        self.drive(t)
+        self.put_out(t)
         end = t + armed.delay_s + armed.meter.conversion_s
         self.lab.at(end, partial(self._convert, armed=armed, run=run))
 
     def _convert(self, t: float, armed: _Armed, run: _Run) -> None:
         if run is not self._run:
             return
-        is_limited = self.lab.wiring.in_compliance(self.port, t)
+        is_limited = self.watch("measurement", t) != 0
         run.values.append((armed.meter.converted(t - armed.meter.conversion_s), is_limited))
         if len(run.values) == 3:
             self.keep(_reading(armed.reversals, run, t))

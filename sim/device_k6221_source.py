@@ -103,11 +103,15 @@ class K6221Source(ScpiDevice):
         return self.level_a, None
 
     def drive(self, t: float) -> None:
+        """Send to the wiring what flows from ``t`` on, and look whether it is in compliance."""
+        self.watch("measurement", t)  # what became of the current before
+        self.put_out(t)
+        self.watch("measurement", t)
+
+    def put_out(self, t: float) -> None:
         """Send to the wiring what flows from ``t`` on."""
         amps, tone = self.flowing() if self.output else (0.0, None)
-        self.watch("measurement", t)  # what became of the current before
         self.lab.wiring.set_source(self.port, t, amps, self.compliance_v, tone)
-        self.watch("measurement", t)
 
     def arm(self, mode: str, largest_a: float, t: float, *, fixes_range: bool) -> None:
         """Give the output to ``mode``; what was armed before is not any more.

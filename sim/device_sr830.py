@@ -8,6 +8,7 @@ import math
 import struct
 import sys
 from array import array
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from onnes.sim.device import InstrumentSettings
@@ -30,6 +31,7 @@ _SLOW_TAU: Final = 13  # 30 s: longer ones only where it detects below 200 Hz
 _UP_HZ, _DOWN_HZ = 203.12, 199.21  # where the range of the detected frequency changes
 _NOISE: Final = 2  # what a display may show, of both
 _EXPANDS: Final = (1, 10, 100)
+_MORE_SETTINGS: Final = ("internal_hz", "harmonic", "displays", "offsets")  # beside those with one command
 _KEEP_UP_S: Final = 60.0  # how often a running buffer catches up with nobody asking
 _START_DELAY_S: Final = 0.5  # of STRD
 # Bits of the lock-in status (SR830 manual, 5-27).
@@ -47,7 +49,10 @@ class _Amplitude(Real):
     """An amplitude, rounded to 2 mV."""
 
     def parse(self, text: str) -> float:
-        return round(round(super().parse(text) / 2e-3) * 2e-3, 3)
+        return round(super().parse(text) / 2e-3) * 2e-3
+
+    def format(self, value: float) -> str:
+        return f"{value:.3f}"
 
 
 class SR830(StanfordLockIn):
@@ -62,7 +67,7 @@ class SR830(StanfordLockIn):
     phase_deg = Setting("PHAS", Angle(-360.0, 729.99, 2), 0.0)
     internal = Setting("FMOD", Whole(0, 1), 1)
     slope = Setting("RSLP", Whole(0, 2), 0)
-    sine_v = Setting("SLVL", _Amplitude(4e-3, 5.0, 3), 1.0)
+    sine_v = Setting("SLVL", _Amplitude(4e-3, 5.0), 1.0)
     source = Setting("ISRC", Whole(0, 3), 0)
     ground = Setting("IGND", Whole(0, 1), 0)
     coupling = Setting("ICPL", Whole(0, 1), 0)
@@ -231,8 +236,8 @@ class SR830(StanfordLockIn):
     def keep_setup(self, t: float, place: int) -> None:
         """Keep all settings in one of nine places."""
         del t
-        kept = {setting.attribute: vars(self)[setting.attribute] for setting in self._settings}
-        self._setups[place] = kept | {"internal_hz": self.internal_hz, "harmonic": self.harmonic}
+        names = [setting.attribute for setting in self._settings if not setting.keeps] + list(_MORE_SETTINGS)
+        self._setups[place] = {name: copy(vars(self)[name]) for name in names}
 
     @command("RSET", Whole(1, 9))
     def take_setup(self, t: float, place: int) -> None:
@@ -240,7 +245,7 @@ class SR830(StanfordLockIn):
         if place not in self._setups:
             raise ExecutionError
         for attribute, value in self._setups[place].items():
-            self.assign(attribute, value, t)
+            self.assign(attribute, copy(value), t)
 
     # --- readings
 

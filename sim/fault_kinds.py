@@ -120,7 +120,7 @@ FAULT_KINDS: Final[Mapping[str, FaultKind]] = {
     ),
     "scpi_error": _wire(
         "a SCPI instrument does not obey the message and queues an error",
-        {"code": Quantity(-102.0, -499.0, -100.0, "", tuple(float(code) for code in ERRORS if code))},
+        {"code": Quantity(-102.0, -499.0, -100.0, "", tuple(float(code) for code in ERRORS if code < 0))},
     ),
     "wrong_idn": _wire(
         "another instrument answers *IDN?",

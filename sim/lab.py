@@ -12,7 +12,10 @@ from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError
 from onnes.sim.device import Device, InstrumentSettings
 from onnes.sim.device_k2182a import K2182A
+from onnes.sim.device_k2400 import K2400
+from onnes.sim.device_k2450 import K2450
 from onnes.sim.device_k6221 import K6221
+from onnes.sim.device_lakeshore import LakeShore336, LakeShore340
 from onnes.sim.device_sr830 import SR830
 from onnes.sim.device_sr860 import SR860
 from onnes.sim.faults import Faults
@@ -31,7 +34,11 @@ if TYPE_CHECKING:
     from onnes.sim.wiring import Wiring
 
 DEVICES: Mapping[str, type[Device]] = {
-    device.model: device for device in (Ppms6000, MultiVuServer, K6221, K2182A, SR830, SR860)
+    device.model: device
+    for device in (
+        *(Ppms6000, MultiVuServer, K6221, K2182A, SR830, SR860),
+        *(K2400, K2450, LakeShore336, LakeShore340),
+    )
 }
 
 

@@ -13,8 +13,8 @@ from onnes.instruments.errors import ConfigurationError
 from onnes.sim.toml_lines import toml_lines
 
 SHIPPED = (
-    *("default", "contaminated", "demo", "bad_day", "delta", "mpms3", "mpms5", "mpms_xl", "acms"),
-    *("susceptometer", "14t", "spcs"),
+    *("default", "contaminated", "demo", "bad_day", "14t", "delta", "spcs"),
+    *("dip", "susceptometer", "acms", "mpms3", "mpms5", "mpms_xl"),
 )
 
 Loc = tuple[str | int, ...]

@@ -1,7 +1,8 @@
 """The demodulator of a lock-in amplifier: what its filter has made of the past of the input.
 
 The output at a time is a pure function of that time and of the settings since the last change: reading it
-more often changes nothing, and readings within one time constant share their noise.
+more often changes nothing, and readings within one time constant share their noise. Left out are the ripple
+at twice the reference, and with it the synchronous filter that takes it away.
 """
 
 import cmath

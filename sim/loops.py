@@ -5,7 +5,8 @@ is no straight line in the current is followed around the cycle, of several freq
 """
 
 import math
-from typing import Final
+from functools import cache
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class Loop:
         self.faults = faults
         self.sources: list[Timeline[Level]] = []
         self.leads_ohm = 0.0  # of the two current leads together
+        self._answers_for_many = isinstance(sample, NonlinearSample)  # asked once: the answer costs 10 us
         self._cryostat = cryostat
         self._magnet = magnet
 
@@ -53,6 +55,11 @@ class Loop:
             return 0.0
         ohms = abs(self.voltage(amps, t) / amps) + self._leads_ohm(t)
         return math.copysign(limit_v / ohms, amps) if abs(amps) * ohms > limit_v else amps
+
+    def terminals(self, amps: float, limit_v: float, t: float) -> tuple[float, float]:
+        """Return (current in A, voltage in V) at the terminals of a source: of sample and leads together."""
+        driven = self.limited(amps, limit_v, t)
+        return driven, self.mean_voltage(t) + driven * self._leads_ohm(t)
 
     def ohms(self, t: float) -> float:
         """Return the resistance of the sample at its present current, ohm."""
@@ -123,18 +130,16 @@ class Loop:
 
     def _around(self, levels: list[Level], frequencies: list[float], t: float) -> Floats:
         """Return the voltage around the cycles: one axis for each of the ``frequencies``."""
-        phases = _PHASES if len(frequencies) < 2 else _PHASES_OF_MORE
-        shape = (phases,) * len(frequencies)
-        amps: Floats = np.zeros(shape)
-        for level in levels:
-            own: Floats | float = level.amps
-            if (tone := level.tone) is not None:
-                place = next(k for k, hz in enumerate(frequencies) if _same(tone.hz, hz))
-                along = [-1 if axis == place else 1 for axis in range(len(frequencies))]
-                own = own + tone.peak * np.sin(_angles(phases) + tone.phase).reshape(along)
-            most = abs(self.limited(level.peak_a, level.limit_v, t))
-            amps += np.clip(own, -most, most)
-        return self._voltages(amps, t)
+        waves = [_wave(level, frequencies) for level in levels]
+        amps: Floats = sum(waves, np.zeros(()))
+        volts = self._voltages(amps, t)
+        all_amps = sum(abs(level.peak_a) for level in levels)
+        needed_v = float(np.abs(volts).max()) + all_amps * self._leads_ohm(t)
+        if all(needed_v <= level.limit_v for level in levels):
+            return volts
+        most = [abs(self.limited(level.peak_a, level.limit_v, t)) for level in levels]
+        cut = [np.clip(wave, -limit, limit) for wave, limit in zip(waves, most, strict=True)]
+        return self._voltages(sum(cut, np.zeros(())), t)
 
     def _voltages(self, amps: Floats, t: float) -> Floats:
         sample = self.sample
@@ -143,8 +148,8 @@ class Loop:
         if sample.is_linear:
             return amps * self.voltage(1.0, t)
         kelvin, oersted = self._cryostat.sample(t), self._magnet.at_sample(t)
-        if isinstance(sample, NonlinearSample):
-            return sample.voltages(amps, kelvin, oersted, t)
+        if self._answers_for_many:
+            return cast("NonlinearSample", sample).voltages(amps, kelvin, oersted, t)
         volts = [sample.voltage(float(current), kelvin, oersted, t) for current in amps.ravel()]
         return np.array(volts, dtype=np.float64).reshape(amps.shape)
 
@@ -181,9 +186,26 @@ def _current(levels: list[Level], hz: float) -> complex:
 def _component(around: Floats, place: int, order: int) -> complex:
     """Return the component at ``order`` times the frequency of one axis, relative to its sine, V rms."""
     cycle = around.mean(axis=tuple(axis for axis in range(around.ndim) if axis != place))
-    turned = np.exp(-1j * order * _angles(cycle.size))
-    return complex(2j / cycle.size * (cycle @ turned) / _SQRT_2)
+    return complex(2j / cycle.size * (cycle @ _turns(cycle.size, order)) / _SQRT_2)
 
 
+def _wave(level: Level, frequencies: list[float]) -> Floats:
+    """Return the current of one source around the cycles, A: one axis for each of the ``frequencies``."""
+    tone = level.tone
+    phases = _PHASES if len(frequencies) < 2 else _PHASES_OF_MORE
+    if tone is None:
+        return np.full((phases,) * len(frequencies), level.amps)
+    place = next(k for k, hz in enumerate(frequencies) if _same(tone.hz, hz))
+    along = [-1 if axis == place else 1 for axis in range(len(frequencies))]
+    return level.amps + tone.peak * np.sin(_angles(phases) + tone.phase).reshape(along)
+
+
+@cache
 def _angles(phases: int) -> Floats:
     return np.linspace(0.0, 2.0 * math.pi, phases, endpoint=False, dtype=np.float64)
+
+
+@cache
+def _turns(phases: int, order: int) -> NDArray[np.complex128]:
+    turns: NDArray[np.complex128] = np.exp(-1j * order * _angles(phases))
+    return turns

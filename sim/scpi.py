@@ -28,6 +28,7 @@ ERRORS = {  # SCPI 1999, volume 2, chapter 21
     -365: "Time out error",
     -410: "Query INTERRUPTED",
     -420: "Query UNTERMINATED",
+    803: "Not permitted with OUTPUT off",  # of a source meter (k); positive codes are the instrument's own
 }
 OVERFLOW = "+9.9E37"  # what a reading out of range and infinity look like on the wire
 

@@ -34,7 +34,7 @@ _WORD = Choice("MINimum", "MAXimum", "DEFault").parse
 _MSB, _EAV, _QSB, _MAV, _ESB, _MSS, _OSB = 1, 4, 8, 16, 32, 64, 128
 # Bits of the standard event register: operation complete, query error, device error, execution error,
 # command error, power on.
-_OPC, _PON = 1, 128
+_OPC, _DEVICE_ERROR, _PON = 1, 8, 128
 _EVENT_OF_ERROR = {-1: 32, -2: 16, -3: 8, -4: 4}  # by hundreds of the code
 
 
@@ -109,7 +109,7 @@ class ScpiDevice(Device):
             self._errors.append(code)
         else:
             self._errors[-1] = -350
-        self._standard_events |= _EVENT_OF_ERROR[-(-code // 100)]
+        self._standard_events |= _EVENT_OF_ERROR[-(-code // 100)] if code < 0 else _DEVICE_ERROR
         if self.lab.strict:
             self.lab.journal.append(JournalEntry(t, self.name, f"refused {code}", message))
 
@@ -130,14 +130,15 @@ class ScpiDevice(Device):
         """Set event bits, which stay until they are read."""
         self._events[register] |= bits
 
-    def watch(self, register: str, t: float) -> None:
-        """Latch the bits of the condition that became true since the last look.
+    def watch(self, register: str, t: float) -> int:
+        """Latch the bits of the condition that became true since the last look, and return the condition.
 
         A device calls it around whatever may change its condition; one that lasts is latched once.
         """
         now = self.condition(register, t)
         self.latch(register, now & ~self._seen[register])
         self._seen[register] = now
+        return now
 
     def status_byte(self, t: float, message_available: bool) -> int:
         """Return the status byte; bit 6 says that an enabled bit is set."""

@@ -22,7 +22,7 @@ _EXE, _CMD, _PON = 16, 32, 128
 # error, the lock-in and the standard event status, a reply waits, service is requested.
 _IFC, _ERR, _LIA, _MAV, _ESB, _SRQ = 2, 4, 8, 16, 32, 64
 
-_UNIT: Final = re.compile(r"(\*?[A-Z]+)(\?)?(.*)", re.DOTALL)
+_UNIT: Final = re.compile(r"\s*(\*?[A-Z]+)\s*(\?)?(.*)", re.DOTALL)
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:E[+-]?\d+)?")
 _CACHE_SIZE: Final = 4096
 
@@ -243,10 +243,10 @@ class SrsDevice(Device):
         return known
 
     def _understood(self, unit: str) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        found = _UNIT.fullmatch("".join(unit.split()).upper())
+        found = _UNIT.fullmatch(unit.upper())
         if found is None:
             raise CommandError
-        name, question, rest = found.groups()
+        name, question, rest = found[1], found[2], "".join(found[3].split())
         entry = self._entries.get((name, bool(question)))
         if entry is None:
             raise CommandError

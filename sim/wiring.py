@@ -52,7 +52,8 @@ class ReadSettings(BaseModel):
     in a four-probe voltage, but the source has to drive its current through two of them.
 
     The contacts open when the sample cools below ``opens_below_k`` and close again when it warms above
-    ``closes_above_k``, without which they stay open.
+    ``closes_above_k``, without which they stay open. The current of the loop is then cut and none of its
+    meters sees the sample: one pair of a loop says it for all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -231,6 +232,17 @@ class Wiring:
             return False
         level = self._sources[port].at(t)
         return bool(level.peak_a) and loop.needed_v(level.peak_a, t) > level.limit_v
+
+    def terminals(self, port: str, t: float) -> tuple[float, float]:
+        """Return (current in A, voltage in V) at the terminals of a source, its leads included.
+
+        The terminals of an unwired one are shorted, with no current.
+        """
+        loop = self._driven.get(port)
+        if loop is None:
+            return 0.0, 0.0
+        level = self._sources[port].at(t)
+        return loop.terminals(level.amps, level.limit_v, t)
 
     # --- references
 

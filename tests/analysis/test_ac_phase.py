@@ -21,6 +21,16 @@ def _raw(
     return AcMoments.of(values.real, values.imag, np.full(n, noise), np.full(n, amplitude))
 
 
+def _joined(*rows: AcMoments) -> AcMoments:
+    moment = np.concatenate([one.moment for one in rows])
+    return AcMoments.of(
+        moment.real,
+        moment.imag,
+        np.concatenate([one.sigma for one in rows]),
+        np.concatenate([one.amplitude_oe for one in rows]),
+    )
+
+
 def test_half_a_degree_is_seen_and_removed() -> None:
     for seed in range(20):
         screening = _raw(-1.12, 1.0, 0.5, 2e-6 + 1e-6j, 1e-7, seed, 9)
@@ -60,18 +70,16 @@ def test_without_screening_points_nothing_is_turned_and_it_says_so() -> None:
 
 def test_phases_that_differ_with_the_amplitude_are_flagged() -> None:
     one, other = _raw(-1.0, 1.0, 0.5, 0.0, 1e-8, 5, 4), _raw(-1.0, 10.0, 1.5, 0.0, 1e-8, 6, 4)
-    both = AcMoments.of(
-        *(
-            np.concatenate([a, b])
-            for a, b in (
-                (one.moment.real, other.moment.real),
-                (one.moment.imag, other.moment.imag),
-                (one.sigma, other.sigma),
-                (one.amplitude_oe, other.amplitude_oe),
-            )
-        )
-    )
-    assert "phases_differ" in calibration(both, NONE).flags
+    between = _raw(-1.0, 3.0, 0.2, 0.0, 1e-8, 7, 4)
+    assert "phases_differ" in calibration(_joined(one, between, other), NONE).flags
+
+
+def test_the_loss_that_a_large_amplitude_makes_is_no_phase() -> None:
+    # chi'' = 2 h/(3 pi h*): what the nanocomposite has at 10 K.
+    rows = [_raw(-1.0 + 6e-5j * h, h, 0.5, 0.0, 1e-9 * h, 10 + n, 4) for n, h in enumerate((0.1, 1.0, 10.0))]
+    found = calibration(_joined(*rows), NONE).phase
+    assert found.value == pytest.approx(0.5, abs=2e-3)
+    assert "extended to no amplitude" in found.criterion
 
 
 def test_a_sample_too_small_to_have_a_phase_has_none() -> None:

@@ -15,6 +15,7 @@ class FakeLink:
         self.clock = clock
         self.cleared = 0
         self.reopened = 0
+        self.set_ups = 0
 
     def clear(self) -> None:
         self.cleared += 1
@@ -27,6 +28,7 @@ class FakeLockIn:
     SENSITIVITIES = (*(m * 10.0**e for e in range(-9, 0) for m in (1.0, 2.0, 5.0)), 1.0)
     frequency_limits = Limits(1e-3, 102e3, "Hz", "the SR830")
     sine_limits = Limits(4e-3, 5.0, "V", "the SR830")
+    sine_step_v = 2e-3
     name = "SR830"
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -84,6 +86,7 @@ class FakeWaveSource:
     def __init__(self, clock: VirtualClock) -> None:
         self.link = FakeLink(clock)
         self.told: list[str] = []
+        self.level_a = 0.0  # direct; what flows without a wave
         self.direct_a = 0.0
         self.rms_a = 0.0
         self.is_on = False
@@ -113,12 +116,17 @@ class FakeWaveSource:
         assert abs(offset_a) + peak_a <= self._range_a
         self.direct_a, self.rms_a = offset_a, peak_a / math.sqrt(2.0)
 
+    def set_current(self, amps: float) -> float:
+        self.level_a = self.direct_a = amps
+        return amps
+
     def stop_wave(self) -> None:
-        self.direct_a = self.rms_a = 0.0
+        self.direct_a, self.rms_a = self.level_a, 0.0
 
     def safe_state(self, rate: float | None = None) -> str:
-        self.told.append(f"safe at {rate} A/s")
         self.stop_wave()
+        self.told.append(f"safe at {rate} A/s")
+        self.set_current(0.0)
         self.is_on = False
         return "0 A, output off"
 

@@ -1,13 +1,11 @@
 """Delta on the virtual 6221 with the 2182A behind its serial line, in strict mode."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from onnes.instruments.clock import VirtualClock
 from onnes.instruments.delta_bridge import DeltaBridge
 from onnes.instruments.errors import (
     CommunicationError,
@@ -15,28 +13,13 @@ from onnes.instruments.errors import (
     InstrumentFault,
     LimitError,
 )
-from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.protocols import ResistanceBridge
-from onnes.instruments.relay import RelayedKeithley2182A
 from onnes.instruments.resistance_bridge import ReversalBridge
 from onnes.instruments.triggered_meter import Triggered, triggered
-from onnes.instruments.visa import open_adapter, open_library
-from onnes.sim.lab import VirtualLab, forget_lab, set_lab
-from onnes.sim.lab_file import load_lab
+from onnes.sim.lab import VirtualLab
+from tests.instruments.conftest import Relayed
 
-LAB = """
-[lab]
-strict = true
-[instrument.k6221]
-relay = "k2182a"
-baud = 19200
-[instrument.k2182a]
-interface = "{interface}"
-baud = 19200
-[sample]
-model = "bilayer"
-gamma_t = 0.06
-"""
+SAMPLE = '[sample]\nmodel = "bilayer"\ngamma_t = 0.06\n'
 CURRENT = 1e-4
 # One reading of three values at 15 nV rms each: the part that reverses has 15 nV * sqrt(6) / 4.
 READING_V = 15e-9 * math.sqrt(6) / 4
@@ -45,43 +28,20 @@ Opener = Callable[..., "Bench"]
 
 
 class Bench:
-    """The lab, and the bridge on it."""
+    """The bridge on the virtual lab."""
 
-    def __init__(self, lab: VirtualLab, bridge: DeltaBridge) -> None:
-        self.lab = lab
-        self.bridge = bridge
-        self.source = bridge.source
-
-    @property
-    def amps(self) -> float:
-        """Return what flows now, A."""
-        self.source.link.clock.sleep(1e-6)
-        told = self.source.link.query("OUTP?;:SOUR:CURR?", str).split(";")
-        return float(told[1]) if int(told[0]) else 0.0
+    def __init__(self, relayed: Relayed) -> None:
+        self.lab, self.source = relayed.lab, relayed.source
+        self.assert_off = relayed.assert_off
+        relayed.meter.connect()
+        self.bridge = DeltaBridge(
+            relayed.source, relayed.meter, compliance_v=1.0, ramp_a_per_s=1e-3, abort_ramp_a_per_s=0.1
+        )
 
 
 @pytest.fixture
-def opened(clock: VirtualClock, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opener]:
-    sources: list[Keithley6221] = []
-
-    def open_(text: str = LAB) -> Bench:
-        path = tmp_path / "delta.toml"
-        path.write_text(text.format(interface="rs232"), encoding="utf-8")
-        lab = load_lab(path, clock)
-        set_lab(request.node.name, lab)
-        manager = open_library("simulated", request.node.name)
-        source = Keithley6221(open_adapter(manager, "GPIB0::12::INSTR", name="k6221"), "k6221", clock)
-        sources.append(source)
-        meter = RelayedKeithley2182A(source, "k2182a", clock)
-        meter.connect()
-        return Bench(
-            lab, DeltaBridge(source, meter, compliance_v=1.0, ramp_a_per_s=1e-3, abort_ramp_a_per_s=0.1)
-        )
-
-    yield open_
-    for source in sources:
-        source.link.close()
-    forget_lab(request.node.name)
+def opened(relayed: Callable[..., Relayed]) -> Opener:
+    return lambda text="": Bench(relayed(SAMPLE + text))
 
 
 def truth(lab: VirtualLab, current: float) -> float:
@@ -134,7 +94,7 @@ def test_readings_of_two_points_share_nothing(opened: Opener, monkeypatch: pytes
 
 
 def test_delta_and_reversal_agree_with_an_emf_that_drifts(opened: Opener) -> None:
-    drifting = LAB + "[[read]]\nport = 'k2182a.ch1'\nloop = 'I'\nemf_nv = 3000\nemf_drift_nv_per_s = 50\n"
+    drifting = "[[read]]\nport = 'k2182a.ch1'\nloop = 'I'\nemf_nv = 3000\nemf_drift_nv_per_s = 50\n"
     bench = opened(drifting)
     bench.bridge.start(CURRENT)
     delta = bench.bridge.measure(60)
@@ -153,7 +113,7 @@ def test_a_current_beyond_the_compliance_flags_the_point(opened: Opener) -> None
     bench.bridge.start(0.05)  # through 2 leads of 12 ohm and the film: above 1 V
     assert "compliance" in bench.bridge.measure(6).flags
     bench.bridge.stop()
-    assert bench.amps == 0.0
+    bench.assert_off()
 
 
 @pytest.mark.parametrize("abort", [False, True])
@@ -161,8 +121,7 @@ def test_every_way_out_of_delta_leaves_no_current(opened: Opener, abort: bool) -
     bench = opened()
     bench.bridge.start(CURRENT)
     bench.bridge.stop(abort=abort)
-    assert bench.amps == 0.0
-    assert not bench.source.source_enabled
+    bench.assert_off()
     with pytest.raises(ConfigurationError, match="the delta bridge is not started"):
         bench.bridge.measure(6)
     assert "2182A" in bench.bridge.meter.relay.ask("*IDN?")  # which is free again
@@ -177,8 +136,7 @@ def test_a_start_that_fails_leaves_the_source_off(opened: Opener, monkeypatch: p
     monkeypatch.setattr(bench.bridge, "_wait_for_buffer", fails)
     with pytest.raises(InstrumentFault, match="no readings"):
         bench.bridge.start(CURRENT)
-    assert bench.amps == 0.0
-    assert not bench.source.source_enabled
+    bench.assert_off()
 
 
 @pytest.mark.parametrize("amps", [0.0, 0.2, math.nan])
@@ -194,7 +152,7 @@ def test_a_meter_that_is_no_longer_heard_is_told(opened: Opener, monkeypatch: py
         CommunicationError, match="k6221 does not hear k2182a on its serial line; look at the"
     ):
         bench.bridge.start(CURRENT)
-    assert not bench.source.source_enabled
+    bench.assert_off()
 
 
 def _saying_no(query: Callable[..., object]) -> Callable[..., object]:
@@ -214,7 +172,7 @@ def test_a_trigger_link_that_comes_off_is_told_and_gives_no_point(
     with pytest.raises(InstrumentFault, match="k6221 gets no new readings from k2182a; look at the trigger"):
         bench.bridge.measure(6)
     bench.bridge.stop()
-    assert bench.amps == 0.0
+    bench.assert_off()
 
 
 def test_a_reading_whose_reply_was_lost_is_asked_for_again(

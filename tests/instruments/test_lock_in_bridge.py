@@ -187,6 +187,15 @@ def test_an_unlocked_reference_and_compliance_are_flagged() -> None:
     assert bridge.measure(2).flags == ("compliance", "unlock")
 
 
+def test_without_a_reference_the_range_stays_for_what_comes_after() -> None:
+    bridge, _, lock_in = bridge_of()
+    bridge.start(CURRENT)
+    fitting = lock_in.sensitivity
+    lock_in.signal, lock_in.flags = lambda: 0j, lambda: ("unlock",)
+    bridge.measure(2)
+    assert lock_in.sensitivity == fitting
+
+
 def test_nothing_is_measured_before_a_start_or_after_a_stop() -> None:
     bridge, source, _ = bridge_of()
     bridge.start(CURRENT)
@@ -238,3 +247,12 @@ def test_the_compliance_limits_the_peak_of_the_sine() -> None:
     bridge, _ = own_sine(compliance_v=1.0)
     with pytest.raises(LimitError, match=r"0\.000707\d*\] A, the range set by the SR830 and the compliance"):
         bridge.start(1e-3)
+
+
+def test_a_compliance_below_the_lowest_sine_leaves_no_current() -> None:
+    bridge, lock_in = own_sine(compliance_v=1e-3)
+    with pytest.raises(
+        LimitError, match="of the SR830 and .* of the compliance of the wiring do not overlap"
+    ):
+        bridge.start(1e-5)
+    assert lock_in.told == []

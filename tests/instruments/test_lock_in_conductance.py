@@ -262,6 +262,24 @@ def test_a_source_that_was_reached_anew_has_lost_its_setup() -> None:
         next(curve)
 
 
+def test_the_direct_current_stays_while_the_wave_restarts_and_is_there_to_ramp_down() -> None:
+    meter, source, _, _, _ = meter_of()
+    meter.start(MODULATION)
+    flowing: list[float] = []
+    stop_wave = source.stop_wave
+
+    def noted() -> None:
+        stop_wave()
+        flowing.append(source.direct_a)
+
+    source.stop_wave = noted  # type: ignore[method-assign]
+    found = list(meter.curve([5e-3, 5.5e-3, 6e-3]))
+    assert flowing[-1] > 0.9 * found[0].current
+    source.stop_wave = stop_wave  # type: ignore[method-assign]
+    source.stop_wave()
+    assert source.direct_a == found[-1].current
+
+
 def test_stopped_the_source_is_off() -> None:
     meter, source, _, _, _ = meter_of()
     meter.start(MODULATION)

@@ -84,15 +84,15 @@ def test_the_filter_averages_over_three_periods_and_a_change_settles_to_a_ten_th
 def test_the_record_is_that_of_coil_and_lock_in_together() -> None:
     limits = coil_of()[0].ac_limits
     assert limits.amplitude.high == pytest.approx(5.0 * math.sqrt(2.0) * 0.1)
-    assert limits.amplitude.low == 1e-3
+    assert limits.amplitude.low == pytest.approx(0.1 * math.sqrt(2.0) * 0.1)  # half a step of 2 mV is 1 %
     assert (limits.frequency.low, limits.frequency.high) == (10.0, 1e4)
 
 
 @pytest.mark.parametrize(
     ("oe", "hz", "text"),
     [
-        (5.0, 10.0, r"amplitude of the drive = 5 Oe is outside \[0\.001, 0\.707106781\] Oe"),
-        (1e-4, 10.0, "amplitude of the drive"),
+        (5.0, 10.0, r"amplitude of the drive = 5 Oe is outside \[0\.0141421356, 0\.707106781\] Oe"),
+        (1e-3, 10.0, "the range set by the sine of the SR830"),
         (math.nan, 10.0, "amplitude of the drive"),
         (0.1, 1.0, r"frequency of the drive = 1 Hz is outside \[10, 10000\] Hz, the range set by the coil"),
     ],
@@ -104,13 +104,11 @@ def test_what_is_beyond_the_record_is_refused_and_nothing_is_sent(oe: float, hz:
     assert lock_in.told == []
 
 
-def test_an_amplitude_between_coarse_steps_of_the_sine_is_refused_with_the_nearest() -> None:
-    coil, lock_in = coil_of()
-    with pytest.raises(
-        LimitError, match=r"= 0\.001 Oe is not one .*; the nearest is 0\.00113137 Oe; take that"
-    ):
-        coil.start(1e-3, 10.0)
-    assert lock_in.sine_voltage == 4e-3
+@pytest.mark.parametrize("oe", [0.01415, 0.0153, 0.0167, 0.7])
+def test_an_amplitude_of_the_record_is_met_within_a_percent(oe: float) -> None:
+    coil, _ = coil_of()
+    coil.start(oe, 10.0)
+    assert coil.amplitude_oe == pytest.approx(oe, rel=1e-2)
 
 
 def test_an_overload_makes_the_reading_nan_and_widens_the_range() -> None:
@@ -142,7 +140,19 @@ def test_stopped_it_has_the_least_drive_and_does_not_measure() -> None:
 def test_made_safe_by_somebody_else_it_is_not_started_any_more() -> None:
     coil, lock_in = coil_of()
     coil.start(0.1, 10.0)
-    assert coil.source.link is lock_in.link
+    assert coil.source.name == lock_in.name
     coil.forget_start()
     with pytest.raises(ConfigurationError, match="is not started"):
         coil.measure(2)
+
+
+def test_the_next_drive_settles_once_on_the_range_that_the_last_one_tells() -> None:
+    coil, lock_in = coil_of(-4.4e-3 + 0j)
+    coil.start(0.1, 10.0)
+    first_s = lock_in.link.clock.now()
+    coil.measure(2)
+    began = lock_in.link.clock.now()
+    coil.start(0.5, 100.0)
+    assert lock_in.link.clock.now() - began == pytest.approx(0.3 * 15.91)
+    assert first_s > 1.9 * 0.3 * 15.91
+    assert coil.measure(2).in_phase == pytest.approx(-4.4e-3)

@@ -1,7 +1,6 @@
 """A 2182A behind the serial line of a 6221, on the virtual lab in strict mode."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -9,48 +8,21 @@ from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import CommunicationError, ConfigurationError
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.relay import RelayedKeithley2182A
-from onnes.instruments.visa import open_adapter, open_library
-from onnes.sim.lab import VirtualLab, forget_lab, set_lab
-from onnes.sim.lab_file import load_lab
+from onnes.sim.lab import VirtualLab
+from tests.instruments.conftest import Relayed
 
-LAB = """
-[lab]
-strict = true
-[instrument.k6221]
-relay = "k2182a"
-baud = 19200
-[instrument.k2182a]
-interface = "rs232"
-baud = {meter}
-"""
-
-Pair = tuple[Keithley6221, RelayedKeithley2182A, VirtualLab]
+Opener = Callable[..., Relayed]
 
 
-@pytest.fixture
-def pair(
-    clock: VirtualClock, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Pair]]:
-    opened: list[Keithley6221] = []
-
-    def open_(meter: int = 19200, told: int | None = None, lab: str = LAB) -> Pair:
-        path = tmp_path / "relay.toml"
-        path.write_text(lab.format(meter=meter), encoding="utf-8")
-        made = load_lab(path, clock)
-        set_lab(request.node.name, made)
-        manager = open_library("simulated", request.node.name)
-        source = Keithley6221(open_adapter(manager, "GPIB0::12::INSTR", name="k6221"), "k6221", clock)
-        opened.append(source)
-        return source, RelayedKeithley2182A(source, "k2182a", clock, told), made
-
-    yield open_
-    for source in opened:
-        source.link.close()
-    forget_lab(request.node.name)
+def opened(
+    relayed: Opener, told_baud: int | None = None, meter: str = ""
+) -> tuple[VirtualLab, Keithley6221, RelayedKeithley2182A]:
+    one = relayed(told_baud=told_baud, meter=meter)
+    return one.lab, one.source, one.meter
 
 
-def test_a_meter_at_the_speed_of_the_line_says_who_it_is(pair: Callable[..., Pair]) -> None:
-    source, meter, lab = pair()
+def test_a_meter_at_the_speed_of_the_line_says_who_it_is(relayed: Opener) -> None:
+    lab, source, meter = opened(relayed)
     assert "2182A" in meter.connect()
     meter.answer()
     assert lab.journal == []
@@ -70,9 +42,9 @@ def test_a_meter_at_the_speed_of_the_line_says_who_it_is(pair: Callable[..., Pai
     ],
 )
 def test_its_properties_are_set_and_read_back_over_the_line(
-    pair: Callable[..., Pair], name: str, value: object
+    relayed: Opener, name: str, value: object
 ) -> None:
-    source, meter, lab = pair()
+    lab, source, meter = opened(relayed)
     meter.connect()
     setattr(meter, name, value)
     assert getattr(meter, name) == value
@@ -81,23 +53,23 @@ def test_its_properties_are_set_and_read_back_over_the_line(
     assert lab.journal == []
 
 
-def test_it_is_prepared_and_read_over_the_line(pair: Callable[..., Pair]) -> None:
-    source, meter, _ = pair()
+def test_it_is_prepared_and_read_over_the_line(relayed: Opener) -> None:
+    _, source, meter = opened(relayed)
     meter.connect()
     meter.prepare_for_reversal(1.0)
     assert abs(meter.read_voltage()) < 1e-5
     assert source.check_errors() == []
 
 
-def test_a_speed_that_the_station_file_gives_is_set_first(pair: Callable[..., Pair]) -> None:
-    _, meter, _ = pair(9600, 9600)
+def test_a_speed_that_the_station_file_gives_is_set_first(relayed: Opener) -> None:
+    _, _, meter = opened(relayed, 9600, 'interface = "rs232"\nbaud = 9600')
     assert "2182A" in meter.connect()
     assert meter.relay.baud == 9600
 
 
 @pytest.mark.parametrize("told", [None, 19200])
-def test_a_meter_at_another_speed_is_told_with_both(pair: Callable[..., Pair], told: int | None) -> None:
-    source, meter, _ = pair(9600, told)
+def test_a_meter_at_another_speed_is_told_with_both(relayed: Opener, told: int | None) -> None:
+    _, source, meter = opened(relayed, told, 'interface = "rs232"\nbaud = 9600')
     with pytest.raises(
         ConfigurationError,
         match="k2182a answers at 9600 baud, but the serial line of k6221 is set to 19200; write baud = 9600",
@@ -107,8 +79,8 @@ def test_a_meter_at_another_speed_is_told_with_both(pair: Callable[..., Pair], t
     assert source.check_errors() == []
 
 
-def test_a_meter_on_the_bus_is_not_heard_on_the_line(pair: Callable[..., Pair]) -> None:
-    source, meter, _ = pair(lab=LAB.replace("rs232", "gpib"))
+def test_a_meter_on_the_bus_is_not_heard_on_the_line(relayed: Opener) -> None:
+    _, source, meter = opened(relayed, None, 'interface = "gpib"')
     with pytest.raises(
         CommunicationError,
         match="k2182a does not answer on the serial line of k6221, which is set to 19200 baud",
@@ -118,9 +90,9 @@ def test_a_meter_on_the_bus_is_not_heard_on_the_line(pair: Callable[..., Pair]) 
 
 
 def test_a_meter_that_the_source_has_for_itself_is_not_asked(
-    pair: Callable[..., Pair], clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    relayed: Opener, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, meter, _ = pair()
+    _, source, meter = opened(relayed)
     meter.connect()
     source.delta_arm()
     clock.sleep(5.0)
@@ -129,8 +101,8 @@ def test_a_meter_that_the_source_has_for_itself_is_not_asked(
     source.safe_state()
 
 
-def test_a_reply_that_was_lost_is_asked_for_again(pair: Callable[..., Pair]) -> None:
-    source, meter, lab = pair()
+def test_a_reply_that_was_lost_is_asked_for_again(relayed: Opener) -> None:
+    lab, source, meter = opened(relayed)
     meter.connect()
     lab.faults.add("timeout", target="k6221", count=1)
     assert meter.voltage_nplc == 5.0
@@ -138,8 +110,8 @@ def test_a_reply_that_was_lost_is_asked_for_again(pair: Callable[..., Pair]) -> 
     assert source.check_errors() == []
 
 
-def test_closing_the_meter_leaves_the_source_open(pair: Callable[..., Pair]) -> None:
-    source, meter, _ = pair()
+def test_closing_the_meter_leaves_the_source_open(relayed: Opener) -> None:
+    _, source, meter = opened(relayed)
     meter.connect()
     meter.link.close()
     source.answer()

@@ -19,6 +19,7 @@ class Clear:
         self.clock = clock
         self.cleared = 0
         self.reopened = 0
+        self.set_ups = 0
 
     def clear(self) -> None:
         self.cleared += 1

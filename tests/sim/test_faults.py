@@ -67,9 +67,11 @@ def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
     blocks = re.findall(r'^```toml title="labs/(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
     assert [name for name, _ in blocks] == [
         "other-film.toml",
+        "own-sine.toml",
         "cracked-paint.toml",
         "goes-on.toml",
         "off-centre.toml",
+        "other-baud.toml",
         "bad-night.toml",
     ]
     for name, body in blocks:

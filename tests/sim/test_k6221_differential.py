@@ -7,6 +7,7 @@ import pytest
 from pyvisa.resources import MessageBasedResource
 
 from onnes.sim.current_reversals import Differential
+from onnes.sim.sample_parameters import Value
 from tests.sim.conftest import SOURCE, Bench, MakeBench
 
 ARM_S = 25.0  # longer than arming takes at 50 power line cycles
@@ -17,7 +18,7 @@ _NOISE_V = 15e-9 / np.sqrt(50)
 class Polynomial:
     """A body whose voltage is a polynomial of its current."""
 
-    values: Mapping[str, float | str] = {}
+    values: Mapping[str, Value] = {}
     is_linear = False
 
     def voltage(self, current_a: float, temperature_k: float, field_oe: float, time_s: float) -> float:

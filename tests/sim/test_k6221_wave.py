@@ -182,6 +182,25 @@ def test_the_phase_marker_gives_a_reference_while_the_wave_runs(
     ]
 
 
+@pytest.mark.parametrize("marker_deg", [0, 90, -30])
+def test_a_lock_in_hears_the_wave_at_the_phase_of_its_marker(marker_deg: int, bench: Bench) -> None:
+    lock_in = bench.open("GPIB0::8::INSTR")
+    lock_in.write("FMOD 0;SENS 17;OFLT 8;OFSL 3;RSLP 1")
+    assert int(lock_in.query("LIAS?")) & 8  # unlocked
+    bench.clock.sleep(0.123)
+    source = running(bench, f"SOUR:WAVE:FREQ 17.77;AMPL 1e-4;OFFS 2e-5;PMAR {marker_deg};PMAR:STAT 1")
+    bench.clock.sleep(3.0)
+    lock_in.query("LIAS?")
+    bench.clock.sleep(0.1)
+    assert not int(lock_in.query("LIAS?")) & 8
+    assert float(lock_in.query("FREQ?")) == pytest.approx(17.77)
+    ohms = bench.lab.wiring._pairs["sr830.A"].loop.voltage(1.0, bench.lab.now())
+    assert float(lock_in.query("OUTP? 3")) == pytest.approx(1e-4 / math.sqrt(2) * ohms, rel=1e-3)
+    assert float(lock_in.query("OUTP? 4")) == pytest.approx(marker_deg, abs=0.1)
+    source.write("SOUR:WAVE:ABOR")
+    assert int(lock_in.query("LIAS?")) & 8
+
+
 def test_compliance_follows_the_peak(bench: Bench) -> None:
     source = running(bench, "SOUR:CURR:COMP 0.1;:SOUR:WAVE:AMPL 1e-3;OFFS 0")
     assert source.query("STAT:MEAS:COND?") == "0\n"

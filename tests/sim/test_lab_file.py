@@ -39,8 +39,8 @@ def volts(lab: VirtualLab, kelvin: float, field_oe: float) -> float:
 def test_the_shipped_labs_load(name: str) -> None:
     lab = load_lab(name, VirtualClock())
     assert (lab.name, lab.seed, lab.line_hz, lab.strict) == (name, 7, 50.0, False)
-    servers = ["multivu"] if name == "mpms3" else []
-    assert sorted(lab.instruments) == ["k2182a", "k6221", *servers, "ppms", "sr830"]
+    own = {"mpms3": ["multivu"], "dip": ["ls340"]}.get(name, [])
+    assert sorted(lab.instruments) == sorted(["k2182a", "k6221", *own, "ppms", "sr830"])
     assert lab.epoch.isoformat() == "2026-01-01T00:00:00+00:00"
     assert len(lab.sha256) == 64
 
@@ -188,7 +188,7 @@ max_oee = 3
 [sample]
 hc_eo = 21000.0
 [instrument.foo]
-model = "k2400"
+model = "dvm"
 resources = ["GPIB0::3::INSTR"]
 [instrument.k6221]
 resources = ["NOPE", "GPIB0::7::INSTR"]
@@ -214,7 +214,8 @@ args = { seconds = 3 }
         "7:1: magnet.max_oe = 'big': should be a valid number",
         "8:1: unknown key 'max_oee' in [magnet]; expected one of ",
         "10:1: the sample model 'bilayer' has no key 'hc_eo'; did you mean 'hc_oe'",
-        "12:1: there is no instrument model 'k2400'; there are ppms6000, multivu, k6221, k2182a, ",
+        "12:1: there is no instrument model 'dvm'; there are ppms6000, multivu, k6221, k2182a, sr830, "
+        "sr860, k2400, k2450, lakeshore336, lakeshore340",
         "15:1: 'NOPE' is no VISA name; write for example 'GPIB0::15::INSTR'",
         "15:1: GPIB0::7::INSTR is given to both 'k6221' and 'k2182a'",
         "20:1: read.2.port = 'bad': ",

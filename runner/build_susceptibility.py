@@ -1,0 +1,143 @@
+"""From a block of ac susceptibility to the measurements it stands for, with every default filled in."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from onnes.instruments.limits import Limits
+from onnes.instruments.susceptometer import AcLimits
+from onnes.procedures.ac_susceptibility import AcSusceptibility
+from onnes.procedures.options import compact
+from onnes.runner import blocks
+from onnes.runner.asked_values import as_json, lacks
+from onnes.runner.block_parts import Phase
+from onnes.runner.build_electrical import ElectricalBuilder
+from onnes.runner.build_moments import MomentBuilder
+from onnes.runner.electrical_lint import beyond_record, no_phase, not_rising
+from onnes.runner.filled import Filled
+from onnes.runner.moment_check import machine_of
+from onnes.runner.plan_steps import Measure
+from onnes.runner.problems import Place
+from onnes.runner.quantity_text import Sweep, Typed
+
+_ABOVE_TC_K = 2.0  # where the background of the coils is taken: nothing is left of the transition (a)
+_EXAMPLES = {"temperature": "34..40 K step 50 mK", "amplitude": "[0.1 Oe, 1 Oe]", "frequency": "97 Hz"}
+
+
+class SusceptibilityBuilder(ElectricalBuilder):
+    """Builds the measurements of ac susceptibility, through a coil here or through MultiVu's sequence."""
+
+    def measures(self, name: str, block: blocks.AcSusceptibility, place: Place) -> Iterator[Measure]:
+        """Yield the run that a block stands for; what is wrong goes to the ledger.
+
+        Args:
+            name: the block's name in the file.
+            block: the block, what a loop fills in included.
+            place: of the block's name.
+        """
+        filled = Filled(name, block, getattr(self.defaults, name), place)
+        self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
+        for key, example in _EXAMPLES.items():
+            if filled.get(key) is None:
+                self.ledger.refuse(place, lacks(name, key, example))
+        temperatures = filled.get("temperature")
+        self.asked.temperatures(temperatures)
+        fields = filled.get("dc_field") or (Typed(Decimal(0), "0 Oe", "Oe", place),)
+        self.asked.fields(fields)
+        if any(filled.get(key) is None for key in _EXAMPLES):
+            return
+        self._look(filled, temperatures)
+        coils = [
+            wiring for wiring in self.around.station.wiring.values() if wiring.measures == "susceptibility"
+        ]
+        if self.around.magnetometer is not None and not coils:
+            builder = MomentBuilder(self.around, self.defaults, self.ledger, self.history, self.asked)
+            yield from builder.susceptibilities(filled, temperatures, fields, self._shared(filled))
+            return
+        yield from self._through_a_coil(filled, temperatures, fields)
+
+    def _through_a_coil(
+        self, filled: Filled, temperatures: tuple[Typed, ...] | Sweep, fields: tuple[Typed, ...]
+    ) -> Iterator[Measure]:
+        wiring = self._wiring(filled, "susceptibility")
+        if wiring is None:
+            return
+        entry = self.around.station.wiring[wiring]
+        if entry.amplitude is not None and entry.frequency is not None:
+            set_by = f"the coil of wiring {wiring!r}"
+            self._refuse_beyond(
+                filled,
+                AcLimits(_range(entry.amplitude, "Oe", set_by), _range(entry.frequency, "Hz", set_by)),
+            )
+        history = self.history.preparation(filled, wiring)
+        if not history:
+            return
+        given = self._common(filled, wiring, temperatures) | self._shared(filled) | history
+        if (average := filled.get("average")) is not None:
+            given["average"] = average
+        given |= {
+            "temperature_program": compact(as_json(temperatures, "k", "rate_k_per_min")),
+            "fields_oe": compact([float(field) for field in fields]),
+            "harmonics": compact(list(filled.get("harmonics") or (1,))),
+        }
+        try:
+            measurement = AcSusceptibility(**given)
+        except ValueError as error:
+            self.ledger.refuse(filled.place, str(error))
+            return
+        yield Measure(measurement.kind, measurement.label(), wiring, measurement)
+
+    def _shared(self, filled: Filled) -> dict[str, Any]:
+        """Return what both routes take: the drives, and where the phase is set."""
+        check = filled.get("heating_check")
+        return {
+            "amplitudes_oe": compact([float(value) for value in filled.get("amplitude")]),
+            "frequencies_hz": compact([float(value) for value in filled.get("frequency")]),
+            "heating_check": True if check is None else check,
+            "phase": compact(self._phase(filled)),
+        }
+
+    def _phase(self, filled: Filled) -> dict[str, float]:
+        """Return where phase and background are taken: given, and above the transition that is expected."""
+        phase = filled.block.phase if filled.block.phase != "stored" else filled.behind.phase  # type: ignore[attr-defined]  # both are AcSusceptibility
+        if not isinstance(phase, Phase):
+            return {}
+        self.asked.temperatures((phase.calibrate_at,))
+        found = {"calibrate_at_k": float(phase.calibrate_at)}
+        if (tc := self._tc()) is not None:
+            found["background_at_k"] = tc + _ABOVE_TC_K
+        return found
+
+    def _tc(self) -> float | None:
+        """Return the expected Tc of the sample, K."""
+        known = [sample.expected.tc for sample in self.around.samples.values()]
+        return next((float(tc) for tc in known if tc is not None), None)
+
+    def _look(self, filled: Filled, temperatures: tuple[Typed, ...] | Sweep) -> None:
+        """Say what is unwise, and refuse what the machine does not have."""
+        values = [temperatures.first, temperatures.last] if isinstance(temperatures, Sweep) else temperatures
+        kelvin = [float(value) for value in values]
+        self._say(filled, not_rising([float(value) for value in filled.get("amplitude")]))
+        self._say(
+            filled,
+            no_phase(
+                kelvin,
+                is_calibrated=bool(self._phase(filled)),
+                tc_k=self._tc(),
+            ),
+        )
+        magnetometer = self.around.magnetometer
+        machine = None if magnetometer is None else machine_of(self.around.station, magnetometer)
+        if machine is not None and machine.ac is not None:
+            self._refuse_beyond(filled, machine.ac)
+
+    def _refuse_beyond(self, filled: Filled, limits: AcLimits) -> None:
+        for amplitude in filled.get("amplitude"):
+            for frequency in filled.get("frequency"):
+                if text := beyond_record(float(amplitude), float(frequency), limits):
+                    place = amplitude.place if "amplitude" in text else frequency.place
+                    self.ledger.refuse(place, text)
+
+
+def _range(ends: tuple[Decimal, Decimal], unit: str, set_by: str) -> Limits:
+    return Limits(float(ends[0]), float(ends[1]), unit, set_by)

@@ -1,0 +1,138 @@
+"""What is unwise in an electrical or ac block, seen before the night: each rule returns its text, or none.
+
+The bounds are those of the specification's rules L051 to L063; what a rule has no input for it says nothing
+about.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from onnes.instruments.susceptometer import AcLimits
+
+# What a sample with its contacts stands, W: below 2 K, and log-log from 2 K to room temperature (k).
+_BELOW_2_K_W: Final = 1e-7
+_AT_2_K_W: Final = 1e-6
+_AT_300_K_W: Final = 1e-4
+_OF_COMPLIANCE = 0.8
+_MAINS_HZ: Final = (50.0, 60.0)
+_NEAR_MAINS_HZ = 0.5
+_MOST_MULTIPLE = 20  # of the mains, and of its divisors, that a transport lock-in meets
+_THERMAL_WIDTH_MV_PER_K = 3.53 * 0.0861733  # of the derivative of the Fermi function, 3.53 kT/e
+_GAPS = 3.0
+_COLD_OF_TC = 0.5
+
+
+def heating(current_a: float, ohm: float, lowest_k: float) -> str:
+    """Return a text where the expected power is above what is usual at ``lowest_k``, K (L051)."""
+    power_w, allowed_w = current_a**2 * ohm, usual_power_w(lowest_k)
+    if power_w <= allowed_w:
+        return ""
+    return (
+        f"L051: {power_w:.3g} W at {lowest_k:.4g} K, {current_a:.4g} A through the expected {ohm:.4g} ohm, "
+        f"is above the usual {allowed_w:.3g} W; take at most {math.sqrt(allowed_w / ohm):.2g} A"
+    )
+
+
+def usual_power_w(kelvin: float) -> float:
+    """Return what a sample stands at a temperature, W, by log-log interpolation.
+
+    >>> f"{usual_power_w(2.0):.3g} {usual_power_w(300.0):.3g}"
+    '1e-06 0.0001'
+    """
+    if kelvin < 2.0:
+        return _BELOW_2_K_W
+    part = min(1.0, math.log(kelvin / 2.0) / math.log(300.0 / 2.0))
+    return _AT_2_K_W * math.pow(_AT_300_K_W / _AT_2_K_W, part)
+
+
+def near_compliance(current_a: float, ohm: float, compliance_v: float) -> str:
+    """Return a text where the expected voltage is near the compliance, V (L053)."""
+    volts = current_a * ohm
+    if volts <= _OF_COMPLIANCE * compliance_v:
+        return ""
+    return (
+        f"L053: {volts:.3g} V, {current_a:.4g} A through the expected {ohm:.4g} ohm, is above "
+        f"{_OF_COMPLIANCE:.0%} of the compliance of {compliance_v:.4g} V; take less current"
+    )
+
+
+def near_mains(hertz: float) -> str:
+    """Return a text where a frequency is near a multiple or a divisor of the mains (L054)."""
+    for mains in _MAINS_HZ:
+        for number in range(1, _MOST_MULTIPLE + 1):
+            for near in (mains * number, mains / number):
+                if abs(hertz - near) < _NEAR_MAINS_HZ:
+                    return (
+                        f"L054: {hertz:.5g} Hz is within {_NEAR_MAINS_HZ} Hz of {near:.5g} Hz, of the mains "
+                        f"at {mains:.0f} Hz; take another, e.g. 17.77 Hz"
+                    )
+    return ""
+
+
+def wide_modulation(volts_rms: float, lowest_k: float) -> str:
+    """Return a text where a modulation smears more than the temperature does (L055)."""
+    most_v = 0.5e-3 * _THERMAL_WIDTH_MV_PER_K * lowest_k
+    if volts_rms <= most_v:
+        return ""
+    return (
+        f"L055: a modulation of {1e3 * volts_rms:.3g} mV rms is above half the thermal width at "
+        f"{lowest_k:.4g} K, {1e3 * most_v:.2g} mV; take at most that"
+    )
+
+
+def narrow_bias(biases_v: Sequence[float], gap_v: float | None) -> str:
+    """Return a text where the bias ends before three gaps (L056)."""
+    if gap_v is None or min(max(biases_v), -min(biases_v)) >= _GAPS * gap_v:
+        return ""
+    return (
+        f"L056: the bias, {1e3 * min(biases_v):.3g} .. {1e3 * max(biases_v):.3g} mV, ends before "
+        f"{_GAPS:.0f} expected gaps, {1e3 * _GAPS * gap_v:.3g} mV on either side; a fit needs what is beyond"
+    )
+
+
+def no_normal_reference(normal_k: float | None, tc_k: float | None) -> str:
+    """Return a text where no curve above Tc will stand for the normal state (L056)."""
+    if normal_k is None:
+        return (
+            "L056: no 'normal_at': without a curve above Tc the conductance is normalised at high bias alone"
+        )
+    if tc_k is not None and normal_k <= tc_k:
+        return f"L056: normal_at = {normal_k:.4g} K is not above the expected Tc, {tc_k:.4g} K; raise it"
+    return ""
+
+
+def beyond_record(amplitude_oe: float, frequency_hz: float, limits: AcLimits) -> str:
+    """Return a text where a drive is beyond the record of the instrument (L060)."""
+    for what, value, allowed in (
+        ("amplitude", amplitude_oe, limits.amplitude),
+        ("frequency", frequency_hz, limits.frequency),
+    ):
+        if not allowed.contains(value):
+            peak = " peak" if what == "amplitude" else ""
+            return (
+                f"L060: {what} = {value:.6g} {allowed.unit}{peak} is outside [{allowed.low:.6g}, "
+                f"{allowed.high:.6g}] {allowed.unit}, the range set by {allowed.set_by}; change it, or "
+                "measure with another option"
+            )
+    return ""
+
+
+def not_rising(amplitudes_oe: Sequence[float]) -> str:
+    """Return a text where amplitudes are not from small to large (L062)."""
+    if list(amplitudes_oe) == sorted(amplitudes_oe):
+        return ""
+    return (
+        "L062: the amplitudes are not from small to large; a large one before a small one leaves flux in the "
+        "sample and heats it"
+    )
+
+
+def no_phase(temperatures_k: Sequence[float], *, is_calibrated: bool, tc_k: float | None) -> str:
+    """Return a text where nothing will tell the phase of the susceptometer (L063)."""
+    if is_calibrated or tc_k is None or min(temperatures_k) < _COLD_OF_TC * tc_k:
+        return ""
+    return (
+        f"L063: no phase calibration, and no point below half the expected Tc, {_COLD_OF_TC * tc_k:.4g} K; "
+        "0.5 deg leaks 0.9 % of the screening into the loss; say 'phase: {calibrate_at: 10 K}'"
+    )
