@@ -113,7 +113,5 @@ def _half_k(kelvin: list[float], ohm: list[float]) -> tuple[float | None, str]:
             f"above, not to a part of {_FALLEN_TO:g}"
         )
     last = max(place for place, value in enumerate(ohm[: steepest + 2]) if value < 0.5 * normal)
-    if last + 1 == len(ohm):
-        return None, f"half of the normal resistance is not reached at {kelvin[-1]:.5g} K"
     part = (0.5 * normal - ohm[last]) / (ohm[last + 1] - ohm[last])
     return kelvin[last] + part * (kelvin[last + 1] - kelvin[last]), ""

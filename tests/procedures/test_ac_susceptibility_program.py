@@ -100,10 +100,11 @@ def test_each_dc_field_is_prepared_with_its_phase_before_the_field() -> None:
         ("curve", 34.0),
         ("K", 36.0),
         ("curve", 36.0),
+        ("K", 50.0),
         ("K", 45.0),
         ("background", 45.0),
     ]
-    assert [curve.again for curve in measurement.planned()] == [1, 1, 1, 4, 4, 4]
+    assert [curve.again for curve in measurement.planned()] == [1, 1, 3, 4, 4, 6]
 
 
 def test_every_row_becomes_a_point(clock: VirtualClock) -> None:
@@ -113,9 +114,9 @@ def test_every_row_becomes_a_point(clock: VirtualClock) -> None:
     assert [point.branch for point in points[:4]] == ["phase"] * 4
     second = points[5]
     assert (second.amplitude_setpoint, second.amplitude) == (10.0, pytest.approx(10.01))
-    assert second.frequency == pytest.approx(97.097)
+    assert second.frequency == 97.0
     assert (second.in_phase, second.quadrature) == (pytest.approx(-1e-2), pytest.approx(1e-4))
-    assert (second.curve, second.direction, second.harmonic) == (2, "settled", 1)
+    assert (second.curve, second.direction, second.harmonic) == (2, "warming", 1)
     assert second.temperature_setpoint == 34.0
     assert second.rejected == ""
     assert list(row_of(second)) == measurement.DATA_COLUMNS
@@ -133,7 +134,7 @@ def test_an_open_curve_is_prepared_and_measured_again(clock: VirtualClock) -> No
     left = measurement.take_up(stored(points[:15]))
     assert left is not None
     assert (left.rule, left.curve) == ("path", 2)
-    assert left.message == ("curve 2 from AC CURVE 500 Oe on: prepared from 50 K and measured from the start")
+    assert left.message == ("curve 2 from AC curve 500 Oe on: prepared from 50 K and measured from the start")
     assert [p.field_setpoint for p in points_of(run(measurement, clock, left))] == [500.0] * 12
     begins = measurement.take_up(stored(points[:12]))
     assert begins is not None
@@ -143,7 +144,7 @@ def test_an_open_curve_is_prepared_and_measured_again(clock: VirtualClock) -> No
 
 def test_rows_of_another_program_are_refused(clock: VirtualClock) -> None:
     rows = stored(points_of(run(ac(amplitudes_oe=[0.5]), clock))[:1])
-    with pytest.raises(ValueError, match=r"at 34 K and 0.5 Oe in curve 1, is none of the program"):
+    with pytest.raises(ValueError, match=r"at 34 K, 0.5 Oe, 97 Hz in curve 1, is none of the program"):
         ac().take_up(rows)
 
 
@@ -153,7 +154,7 @@ def test_rows_of_another_program_are_refused(clock: VirtualClock) -> None:
         ({"phase": {"calibrate_at_k": 41.0}}, r"phase.calibrate_at_k = 41 K is not below 40 K"),
         ({"amplitudes_oe": [0.0]}, "amplitudes_oe has 0; each must be above zero"),
         ({"prepare": {"warm_to_k": 30.0}}, "prepare.warm_to_k = 30 K is not above 40 K"),
-        ({"fields_oe": [1.0]}, "residual field"),
+        ({"temperatures": [36.0, 34.0]}, "temperatures has 34 K after 36 K; list them upward"),
     ],
 )
 def test_what_no_machine_should_run_is_refused(more: dict[str, Any], words: str) -> None:
@@ -164,4 +165,4 @@ def test_what_no_machine_should_run_is_refused(more: dict[str, Any], words: str)
 def test_names_fit_a_file_and_a_line_of_multivu() -> None:
     program = ac().program()
     assert program.name == "susceptibility-temperature_0Oe"
-    assert program.title == "AC moment at 10 and 0.1 Oe and 97 and 997 Hz from 34 to 36 K"
+    assert program.title == "ac susceptibility at 10 and 0.1 Oe peak 97 and 997 Hz from 34 to 36 K"
