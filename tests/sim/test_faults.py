@@ -71,6 +71,7 @@ def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
         "cracked-paint.toml",
         "goes-on.toml",
         "off-centre.toml",
+        "coil.toml",
         "other-baud.toml",
         "bad-night.toml",
     ]
