@@ -1,14 +1,11 @@
 """Nights of a susceptometer made of an SR830 and coils, against the truth, and what goes wrong with one."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from onnes.instruments.clock import VirtualClock
 from onnes.runner.plan import make_plan
-from onnes.sim.lab import VirtualLab
 from tests.analysis.ac_nanocomposite import critical_current
 from tests.runner.ac_nights import PLAIN, Bar, ac_night, curves_of, rms
 from tests.runner.truth_nights import EXAMPLES, MomentNight
