@@ -7,17 +7,21 @@ from typing import Protocol, runtime_checkable
 from onnes.instruments.limits import Limits
 from onnes.instruments.lock_ins import LockInUse
 
+CONTACT_TAU_S = 0.1
+"""The time constant where nobody chooses one, s: at 17.77 Hz the shortest that takes out twice of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Modulation:
     """The small alternating voltage over the contact, V rms, held constant in voltage over the bias.
 
-    ``settle_tau`` is how many time constants are waited at each bias.
+    ``settle_tau`` is how many time constants are waited at each bias: four poles show 99 % of a step after
+    10 of them, and 35 % after 3. With 100 ms that costs 1 s a point.
     """
 
     volts_rms: float = 2e-4
-    settle_tau: float = 3.0
-    lock_in: LockInUse = field(default_factory=LockInUse)
+    settle_tau: float = 10.0
+    lock_in: LockInUse = field(default_factory=lambda: LockInUse(time_constant_s=CONTACT_TAU_S))
 
 
 @dataclass(frozen=True, slots=True)

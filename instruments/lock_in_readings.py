@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from onnes.instruments.errors import InstrumentFault
+from onnes.instruments.errors import ConfigurationError, InstrumentFault
 from onnes.instruments.lock_ins import LockInReading, LockInUse
 from onnes.instruments.stanford_lock_in import StanfordLockIn
 
@@ -77,7 +77,12 @@ class LockInReadings:
         self._settle_range()
 
     def take(self) -> LockInReading:
-        """Take one settled reading, with the status since one time constant before it; the range stays."""
+        """Take one settled reading, with the status since one time constant before it; the range stays.
+
+        Raises:
+            ConfigurationError: if the lock-in was set up to listen otherwise since.
+        """
+        self._check_use()
         self._forget_at(self._settled_at - self._use.time_constant_s)
         self._clock.sleep_until(self._settled_at)
         return self._lock_in.take()
@@ -86,8 +91,10 @@ class LockInReadings:
         """Take independent readings, two at least, and fit the range for the next point to them.
 
         Raises:
+            ConfigurationError: if the lock-in was set up to listen otherwise since.
             InstrumentFault: if they overload the largest range, or none keeps fitting after an overload.
         """
+        self._check_use()
         if self._is_overloaded:
             self._settle_range()
         self._forget_at(self._settled_at)
@@ -116,6 +123,12 @@ class LockInReadings:
             f"{self._lock_in.name} finds no full scale that keeps fitting in {_MOST_RANGES} changes; "
             "look for a contact that opens and closes"
         )
+
+    def _check_use(self) -> None:
+        if self._lock_in.use != self._use:
+            raise ConfigurationError(
+                f"{self._lock_in.name} was set up for another measurement since; start this one again"
+            )
 
     def _forget_at(self, time: float) -> None:
         """Wait until ``time``, if that is to come, and forget what latched until then."""

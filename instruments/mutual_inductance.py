@@ -116,7 +116,7 @@ class MutualInductance:
         An overload makes the reading NaN; the range is wider for the next one.
 
         Raises:
-            ConfigurationError: if nothing was started.
+            ConfigurationError: if nothing was started, or the lock-in was set up otherwise since.
             InstrumentFault: if it overloads on its largest range.
             CommunicationError: if the lock-in gives no usable answer.
         """

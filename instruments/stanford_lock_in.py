@@ -114,6 +114,11 @@ class StanfordLockIn(StrictInstrument):
             self._wait_for_lock(use)
         self._use = use
 
+    @property
+    def use(self) -> LockInUse | None:
+        """Return how it was last told to listen; None before that, or if that failed."""
+        return self._use
+
     def set_sine(self, volts_rms: float) -> None:
         """Set the amplitude of the sine output, V rms; 0 means as low as it goes.
 

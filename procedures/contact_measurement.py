@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from onnes.instruments.conductance import Modulation
+from onnes.instruments.conductance import CONTACT_TAU_S, Modulation
 from onnes.instruments.records import Point
 from onnes.procedures.conductance_point import ConductancePoint
 from onnes.procedures.experiment import BooleanParameter, FloatParameter, JsonParameter
@@ -19,8 +19,8 @@ class ContactMeasurement(SetpointMeasurement):
 
     # over the contact, rms, held constant in voltage; 0.2 mV changes G(0) by 0.09 % at 2 K (physics.md 2.5)
     modulation_v: float = FloatParameter("Modulation", units="V", minimum=1e-9, maximum=1.0, default=2e-4)
-    # time constants that are waited for at each bias
-    settle_tau: float = FloatParameter("Settle time constants", minimum=0.0, maximum=1000.0, default=3.0)
+    # time constants that are waited for at each bias; of four poles 3 would show a third of a step
+    settle_tau: float = FloatParameter("Settle time constants", minimum=0.0, maximum=1000.0, default=10.0)
     lockin: str = JsonParameter("Lock-in", LockInOptions.from_json, default="{}")
     # what the contact may be heated with; 0 stands for what station and sample allow
     power_limit_w: float = FloatParameter("Power limit", units="W", minimum=0.0, maximum=1.0, default=0.0)
@@ -30,7 +30,7 @@ class ContactMeasurement(SetpointMeasurement):
 
     def modulation(self) -> Modulation:
         """Return what the contact is modulated with."""
-        use = LockInOptions.from_json(self.lockin).use()
+        use = LockInOptions.from_json(self.lockin).use(time_constant_s=CONTACT_TAU_S)
         return Modulation(self.modulation_v, self.settle_tau, use)
 
     def point_s(self) -> float:

@@ -25,12 +25,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Setpoint:
-    """One planned point: in a sweep, where the ramp should be when it is taken. K, Oe."""
+    """One planned point: in a sweep, where the ramp should be when it is taken. K, Oe.
+
+    ``is_estimated``: what is measured before it decides where it will be.
+    """
 
     temperature_k: float
     field_oe: float
     direction: str
     curve: int
+    is_estimated: bool = False
 
 
 class Measurement(Procedure):

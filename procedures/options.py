@@ -216,9 +216,10 @@ class LockInOptions(Options):
         if self.harmonic is not None:
             whole(f"{self.TITLE}.harmonic", self.harmonic)
 
-    def use(self) -> LockInUse:
-        """Return what is given, with the defaults for the rest."""
-        return LockInUse(**{key: value for key, value in asdict(self).items() if value is not None})
+    def use(self, **usual: Any) -> LockInUse:
+        """Return what is given, with ``usual`` and then the defaults for the rest."""
+        given = {key: value for key, value in asdict(self).items() if value is not None}
+        return LockInUse(**(usual | given))
 
 
 @dataclass(frozen=True, slots=True)

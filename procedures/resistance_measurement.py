@@ -51,6 +51,10 @@ class ResistanceMeasurement(SetpointMeasurement):
         """Return the passes of the program as it stands."""
         raise NotImplementedError
 
+    def coarse_legs(self) -> list[Pass]:
+        """Return those of them that nothing measured before decides."""
+        return self.legs()
+
     def sweep(self, leg: int) -> Sweep:
         """Return a pass of a swept program as it stands: its end may move, its kind does not."""
         return cast(Sweep, self.legs()[leg].program)
@@ -65,7 +69,7 @@ class ResistanceMeasurement(SetpointMeasurement):
                 direction, the program ends with a single value, or the measurement allows no other end;
                 nothing has changed.
         """
-        legs = self.legs()
+        legs = self.coarse_legs()
         forth = len(legs) // 2 if self.both_directions and len(legs) > 1 else len(legs)
         if self._open_leg >= forth:
             way = "the way back has begun" if self._open_leg < len(legs) else "it is measured"

@@ -10,6 +10,7 @@ import pandas as pd
 from onnes.instruments.clock import Clock
 from onnes.instruments.records import Event, Point
 from onnes.procedures.experiment import FloatParameter, JsonParameter
+from onnes.procedures.fine_pass import CoarsePoint, FineTemperature, transition_k
 from onnes.procedures.measurement import Setpoint
 from onnes.procedures.options import Settle
 from onnes.procedures.programs import Pass, Steps, Sweep, extended_temperature, passes, temperature_program
@@ -19,12 +20,14 @@ from onnes.procedures.settling import temperature_criterion
 from onnes.procedures.take_up import (
     FROM_THE_START,
     TEMPERATURE,
+    Left,
     TakeUp,
     left_at,
     run_up,
     side,
     standing_flags,
 )
+from onnes.procedures.transport import ResistancePoint
 from onnes.procedures.watch import MeasuringStation
 
 
@@ -36,6 +39,8 @@ class ResistanceVsTemperature(ResistanceMeasurement):
 
     With a history below ``path_below_k``, a measurement that begins there is prepared before. A pass that
     begins at or above it has a history of its own, cooled in its field.
+
+    With ``fine``, a finer pass over the transition follows all others.
     """
 
     kind: ClassVar[str] = "resistivity-temperature"
@@ -45,6 +50,10 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         "Temperature program", temperature_program, default={"setpoints_k": [300.0]}
     )
     field_oe: float = FloatParameter("Field", units="Oe", minimum=-2e5, maximum=2e5, default=0.0)
+    fine: str = JsonParameter("Fine", FineTemperature.from_json, default="{}")
+
+    _coarse: tuple[CoarsePoint, ...] = ()  # the good points so far: they outlive a break
+    _centre_k: float | None = None  # of the fine pass, as they tell it
 
     def points(
         self, station: MeasuringStation, clock: Clock, take_up: TakeUp | None = None
@@ -54,10 +63,11 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         program = temperature_program(self.temperature_program)
         if take_up is None:
             self.contacts = None
+        self._forget_coarse(start)
         session = Session(self, station, clock)
         is_prepared = self._is_prepared(start.curve, start.done)
         session.check(
-            program.ends(),
+            [kelvin for leg in self.legs() for kelvin in leg.program.ends()],
             [self.field_oe],
             rate_k_per_min=program.rate if isinstance(program, Sweep) else None,
             is_prepared=is_prepared,
@@ -70,15 +80,21 @@ class ResistanceVsTemperature(ResistanceMeasurement):
                 yield from session.prepare(first)
             yield from session.at_temperature(first)
             yield from session.at_field(self.field_oe)
-            if take_up is None:
+            if start.is_at_start:
                 yield from self._heating(session, 0)
             session.start_source()
-            for leg in range(start.curve - 1, len(self.legs())):
+            leg = start.curve - 1
+            while leg < len(self.legs()):
                 self._open_leg = leg
                 done, last = (start.done, start.last) if leg == start.curve - 1 else (0, math.nan)
-                yield from self._curve(session, leg, done, last)
-                yield from self._heating(session, leg + 1)
-            self._open_leg += 1
+                for item in self._curve(session, leg, done, last):
+                    self._note(item, leg)
+                    yield item
+                leg += 1
+                yield from self._heating(session, leg)
+                if leg == len(self.coarse_legs()):
+                    yield from self._search()
+            self._open_leg = leg
         finally:
             session.stop_source()
 
@@ -109,8 +125,56 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         return ends.index(self._lowest_k())
 
     def legs(self) -> list[Pass]:
-        """Return the passes of the program as it stands: each is a curve."""
+        """Return the passes of the program as it stands, the fine one last: each is a curve."""
+        return self.coarse_legs() + FineTemperature.from_json(self.fine).passes(self._centre_k)
+
+    def coarse_legs(self) -> list[Pass]:
+        """Return the passes of the temperature program."""
         return passes(temperature_program(self.temperature_program), both_directions=self.both_directions)
+
+    # -- the fine pass
+
+    def _note(self, item: Point | Event, leg: int) -> None:
+        is_coarse = leg < len(self.coarse_legs()) and FineTemperature.from_json(self.fine).is_searched
+        if is_coarse and isinstance(item, ResistancePoint) and not item.rejected:
+            point = CoarsePoint(item.temperature, item.resistance, item.curve)
+            self._coarse = (*self._coarse, point)
+
+    def _forget_coarse(self, start: TakeUp) -> None:
+        """Forget the points of coarse passes that are measured again."""
+        if start.curve <= len(self.coarse_legs()):
+            kept = start.curve if start.rule == "free" and start.done else start.curve - 1
+            self._coarse = tuple(point for point in self._coarse if point.curve <= kept)
+            self._centre_k = None
+
+    def _search(self) -> Iterator[Event]:
+        """Look for the transition in the coarse passes, and say around what the fine pass is."""
+        fine = FineTemperature.from_json(self.fine)
+        if not fine.is_searched:
+            return
+        self._centre_k, reason = transition_k(self._coarse)
+        if self._centre_k is not None:
+            where = f"around {self._centre_k:.6g} K, where half of the normal resistance is left"
+        elif fine.expected_k is not None:
+            where = f"around the expected {fine.expected_k:.6g} K, as the coarse curve shows none: {reason}"
+        else:
+            where = f"left out, as the coarse curve shows no transition and none is expected: {reason}"
+        yield Event("fine", f"fine pass {where}", {"centre_k": self._centre_k, "reason": reason})
+
+    def _read_coarse(self, stored: pd.DataFrame) -> None:
+        """Read the points of the coarse passes back, and the centre if they are complete."""
+        self._coarse, self._centre_k = (), None
+        if stored.empty or not FineTemperature.from_json(self.fine).is_searched:
+            return
+        count = len(self.coarse_legs())
+        labels = ["Temperature (K)", "Resistance (ohm)", "Curve"]
+        rows = stored.loc[(stored["Curve"] > 0) & (stored["Curve"] <= count), labels]
+        self._coarse = tuple(
+            CoarsePoint(float(kelvin), float(ohm), int(curve))
+            for kelvin, ohm, curve in rows.itertuples(index=False, name=None)
+        )
+        if stored["Curve"].max() > count or self._left(stored, self.coarse_legs()).curve > count:
+            self._centre_k, _ = transition_k(self._coarse)
 
     def _move_end(self, end: float) -> None:
         self.temperature_program = extended_temperature(self.temperature_program, end)
@@ -126,10 +190,8 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         return found and replace(found, flags=standing_flags(stored, (SELF_HEATING,)))
 
     def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
-        settle = Settle.from_json(self.settle)
-        left = left_at(
-            stored, self.legs(), TEMPERATURE, lambda kelvin: temperature_criterion(kelvin, settle).within
-        )
+        self._read_coarse(stored)
+        left = self._left(stored, self.legs())
         curve = left.curve
         if curve > len(self.legs()):
             return None
@@ -149,6 +211,10 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         found = TakeUp("path", curve, 0, math.nan, 0.0, message)
         again_s = self._rest_s(curve, 0, math.nan) - self._rest_s(left.curve, left.done, left.last)
         return replace(found, cost_s=self._approach_s(found) + again_s)
+
+    def _left(self, stored: pd.DataFrame, legs: list[Pass]) -> Left:
+        settle = Settle.from_json(self.settle)
+        return left_at(stored, legs, TEMPERATURE, lambda kelvin: temperature_criterion(kelvin, settle).within)
 
     def _is_prepared(self, curve: int, done: int) -> bool:
         return (curve, done) == (1, 0) and self._start_k(1) < self.path_below_k
@@ -174,16 +240,21 @@ class ResistanceVsTemperature(ResistanceMeasurement):
     def setpoints(self) -> list[Setpoint]:
         """Return the expanded plan, in the order measured."""
         plan = []
+        is_searched = FineTemperature.from_json(self.fine).is_searched and self._centre_k is None
         for curve, leg in enumerate(self.legs(), start=1):
             is_swept = isinstance(leg.program, Sweep)
             direction = ("warming" if leg.rises else "cooling") if is_swept else "settled"
-            plan += [Setpoint(kelvin, self.field_oe, direction, curve) for kelvin in leg.program.targets()]
+            is_estimated = is_searched and curve > len(self.coarse_legs())
+            plan += [
+                Setpoint(kelvin, self.field_oe, direction, curve, is_estimated)
+                for kelvin in leg.program.targets()
+            ]
         return plan
 
     def remaining_s(self, take_up: TakeUp | None) -> float:
         """Return about how long it takes from ``take_up`` to the end, s."""
         start = take_up or FROM_THE_START
-        is_ahead = take_up is None or start.curve <= self._passes_to_lowest()
+        is_ahead = start.is_at_start or start.curve <= self._passes_to_lowest()
         heating_s = self.heating_s() if is_ahead else 0.0
         return self._approach_s(start) + self._rest_s(start.curve, start.done, start.last) + heating_s
 

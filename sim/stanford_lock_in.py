@@ -8,7 +8,8 @@ from onnes.sim.fault_settings import Spell
 from onnes.sim.faults_front_end import FrontEnd
 from onnes.sim.lock_in import Demodulator, InputNoise, Listening
 from onnes.sim.noise import stream_key
-from onnes.sim.srs import Real, SrsDevice
+from onnes.sim.srs import Real
+from onnes.sim.srs_device import SrsDevice
 from onnes.sim.tones import Tone
 
 if TYPE_CHECKING:

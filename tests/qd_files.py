@@ -58,6 +58,7 @@ def mpms3_row(columns: tuple[str, ...] = MPMS3_COLUMNS, **values: object) -> str
         "free_fit": "DC Free Fit",
         "centre": "DC Calculated Center (mm)",
         "ac": "AC Moment (emu)",
+        "x_error": "AC X' Std Err. (emu/Oe)",
         "x": "AC X' (emu/Oe)",
         "drive": "AC Drive (Oe)",
     }

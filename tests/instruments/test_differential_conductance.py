@@ -9,6 +9,7 @@ import pytest
 from onnes.instruments.conductance import ConductanceMeter, Modulation
 from onnes.instruments.differential_conductance import DifferentialConductance
 from onnes.instruments.errors import ConfigurationError, ContactError, InstrumentFault, LimitError
+from onnes.sim.sample_parameters import Value
 from tests.instruments.conftest import Relayed
 
 OHM, CUBE = 20.0, 1e8  # of the contact at zero bias, and V per A^3: 60 ohm differential at 0.37 mA
@@ -19,7 +20,7 @@ BIASES = [float(v) for v in np.linspace(-4e-3, 4e-3, 17)]
 class Contact:
     """A contact that conducts best at zero bias."""
 
-    values: Mapping[str, float | str] = {}
+    values: Mapping[str, Value] = {}
     is_linear = False
 
     def __init__(self, ohm: float = OHM) -> None:

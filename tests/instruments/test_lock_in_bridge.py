@@ -252,7 +252,7 @@ def test_the_compliance_limits_the_peak_of_the_sine() -> None:
 def test_a_compliance_below_the_lowest_sine_leaves_no_current() -> None:
     bridge, lock_in = own_sine(compliance_v=1e-3)
     with pytest.raises(
-        LimitError, match="of the SR830 and .* of the compliance of the wiring do not overlap"
+        LimitError, match=r"of the SR830 and .* of the compliance of the wiring do not overlap"
     ):
         bridge.start(1e-5)
     assert lock_in.told == []

@@ -7,6 +7,7 @@ import pytest
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError, InstrumentFault, LimitError
 from onnes.instruments.limits import Limits
+from onnes.instruments.lock_ins import LockInUse
 from onnes.instruments.mutual_inductance import MutualInductance
 from onnes.instruments.susceptometer import AcLimits, Susceptometer
 from tests.instruments.lock_in_fakes import FakeLockIn
@@ -156,3 +157,13 @@ def test_the_next_drive_settles_once_on_the_range_that_the_last_one_tells() -> N
     assert lock_in.link.clock.now() - began == pytest.approx(0.3 * 15.91)
     assert first_s > 1.9 * 0.3 * 15.91
     assert coil.measure(2).in_phase == pytest.approx(-4.4e-3)
+
+
+def test_a_lock_in_that_somebody_else_set_up_since_is_not_read_for_this_coil() -> None:
+    coil, lock_in = coil_of()
+    coil.start(0.1, 10.0)
+    lock_in.listen(LockInUse(17.77), reference="external")
+    with pytest.raises(
+        ConfigurationError, match="SR830 was set up for another measurement since; start this"
+    ):
+        coil.measure(2)

@@ -96,6 +96,22 @@ def test_each_property_of_the_6221_is_got_set_and_got(
     assert source.link.retries == []
 
 
+def test_a_wave_of_the_6221_starts_changes_and_ends_without_an_error(
+    at: Opener, clock: VirtualClock, lab: VirtualLab
+) -> None:
+    source = Keithley6221(at(12), clock=clock)
+    source.source_compliance = 1.0
+    source.source_range = 2e-4
+    source.start_wave(17.77, 1e-5, 1e-4)
+    source.set_wave(2e-5, -1e-4)
+    assert source.source_enabled
+    assert not source.was_in_compliance()
+    source.stop_wave()
+    assert source.safe_state() == "0 A, output off"
+    assert source.check_errors() == []
+    assert lab.wiring.mean_voltage("k2182a.ch1", lab.now(), lab.now()) == pytest.approx(0.0, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -7,9 +7,12 @@ from pathlib import Path
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import ConfigurationError, StorageError
 from onnes.instruments.moments import (
+    AcMoment,
     HandedOver,
     MagnetometerFlags,
-    MeasureMoment,
+    MeasuredRow,
+    MeasureStep,
+    MeasureSusceptibility,
     Moment,
     MomentProgram,
     Scan,
@@ -64,11 +67,10 @@ class FakeMagnetometer:
         self._started, self._given = self.clock.now() + self.operator_s, 0
 
     def poll(self) -> Streamed:
-        now = self.clock.now()
-        rows = [row for row in self.programs[-1].moments() if isinstance(row, MeasureMoment)]
+        now, rows = self.clock.now(), self.programs[-1].moments()
         if self.unreadable[0] <= now < self.unreadable[1]:
             raise StorageError("multivu/a.dat cannot be read: the network path was not found")
-        found = []
+        found: list[MeasuredRow] = []
         remarks: list[str] = []
         due = self._started + sum(row.expected_s for row in rows[: self._given + 1]) * self.slowness
         while self._given < min(len(rows), self.stops_after) and due <= now:
@@ -86,7 +88,22 @@ class FakeMagnetometer:
     def let_go(self, *, ended: bool) -> None:
         self.diary.append(("let_go", "ended" if ended else "broken off"))
 
-    def _moment(self, row: MeasureMoment, number: int, due: float) -> Moment:
+    def _moment(self, row: MeasureStep, number: int, due: float) -> MeasuredRow:
+        if isinstance(row, MeasureSusceptibility):
+            return AcMoment(
+                planned=row,
+                time=self.clock.now(),
+                stamp_s=3.8e9 + due,
+                temperature_k=row.temperature_k + 0.002,
+                field_oe=row.field_oe + 0.1,
+                amplitude_oe=row.amplitude_oe * 1.001,
+                frequency_hz=row.frequency_hz * 1.001,
+                in_phase_emu=-1e-3 * row.amplitude_oe,
+                in_phase_error_emu=1e-8,
+                quadrature_emu=1e-5 * row.amplitude_oe,
+                quadrature_error_emu=1e-8,
+                flags=self.flags_of.get(number, ()),
+            )
         return Moment(
             planned=row,
             time=self.clock.now(),

@@ -20,14 +20,30 @@ from onnes.instruments.open_station import open_station
 from onnes.instruments.records import Column, Point, accepted, row_of
 from onnes.instruments.station import Station
 from onnes.instruments.station_file import load_station_file
+from onnes.procedures.ac_susceptibility import AcSusceptibility
+from onnes.procedures.ac_susceptibility_program import AcSusceptibilityProgram
+from onnes.procedures.contact_check import ContactCheck
+from onnes.procedures.current_voltage import CurrentVoltage
+from onnes.procedures.differential_conductance_vs_bias import DifferentialConductanceVsBias
 from onnes.procedures.measurement import Measurement
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
+from onnes.procedures.zero_bias_conductance import ZeroBiasConductance
 from onnes.sim.lab import forget_lab, set_lab
 from onnes.sim.lab_file import load_lab
+from tests.procedures.fake_meters import FakeConductanceMeter, FakeCurrentVoltageMeter, FakeSusceptometer
 
 MakeStation = Callable[..., Any]
-MEASUREMENTS: list[type[Measurement]] = [ResistanceVsTemperature, ResistanceVsField]
+RESISTANCES: list[type[Measurement]] = [ResistanceVsTemperature, ResistanceVsField]
+MEASUREMENTS: list[type[Measurement]] = [
+    *RESISTANCES,
+    AcSusceptibility,
+    AcSusceptibilityProgram,
+    ContactCheck,
+    CurrentVoltage,
+    DifferentialConductanceVsBias,
+    ZeroBiasConductance,
+]
 SWEEP = {"sweep_k": [20.0, 26.0], "rate_k_per_min": 2.0, "every_s": 2.0}
 STATION = Path(__file__).parents[2] / "examples" / "stations" / "ppms9-sim.toml"
 _numbers = count(1)
@@ -115,6 +131,32 @@ def test_a_stock_file_gives_back_every_parameter(
     for name, parameter in measurement.parameter_objects().items():
         if name != "station_file":  # stock PyMeasure escapes what is not ASCII and never reads it back
             assert found[name].value == parameter.value, name
+
+
+def test_curves_of_contacts_and_moments_run_in_a_stock_worker(
+    tmp_path: Path, clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station(kelvin=5.0)
+    station.meters = {
+        "conductance": FakeConductanceMeter(station, lambda *_: 0.1),
+        "current_voltage": FakeCurrentVoltageMeter(station, lambda *_: 1e-9),
+        "susceptometer": FakeSusceptometer(station, lambda *_: -1e-3 + 1e-5j),
+    }
+    settled = {"setpoints_k": [5.0, 6.0]}
+    measurements: list[Measurement] = [
+        DifferentialConductanceVsBias(wiring="film", temperatures=[5.0, 6.0]),
+        ZeroBiasConductance(wiring="film", temperature_program=settled),
+        CurrentVoltage(wiring="film", temperatures=[5.0], currents_a=[1e-6, 2e-6]),
+        AcSusceptibility(wiring="film", temperature_program=settled, amplitudes_oe=[0.1, 1.0]),
+        ContactCheck(wiring="film", average=6),
+    ]
+    for number, measurement in enumerate(measurements):
+        measurement.clock, measurement.station = clock, station
+        worker = run(measurement, tmp_path / f"{number}.csv", clock)
+        assert worker.procedure.status == Procedure.FINISHED
+        found = Results.load(str(tmp_path / f"{number}.csv"))
+        assert list(found.data.columns) == measurement.DATA_COLUMNS
+        assert len(found.data) == len(measurement.setpoints())
 
 
 def test_the_safe_state_is_reached_when_a_worker_is_done(
@@ -241,12 +283,12 @@ def test_every_column_has_a_unit_that_parses(kind: type[Measurement]) -> None:
 def test_a_measurement_is_made_without_arguments_or_hardware(kind: type[Measurement]) -> None:
     measurement = kind()
     assert measurement.parameters_are_set()
-    assert len(measurement.setpoints()) == 1
+    assert measurement.setpoints()
     assert measurement.get_estimates() > 0
     measurement.shutdown()
 
 
-@pytest.mark.parametrize("kind", MEASUREMENTS)
+@pytest.mark.parametrize("kind", RESISTANCES)
 def test_a_misspelt_parameter_is_refused_with_the_nearest(kind: type[Measurement]) -> None:
     with pytest.raises(
         TypeError, match=rf"{kind.__name__} has no parameter 'curent_a'; did you mean 'current_a'"

@@ -71,7 +71,10 @@ def test_the_lab_files_of_that_page_make_labs(tmp_path: Path) -> None:
         "cracked-paint.toml",
         "goes-on.toml",
         "off-centre.toml",
+        "coil.toml",
         "other-baud.toml",
+        "weak-heater.toml",
+        "source-meter.toml",
         "bad-night.toml",
     ]
     for name, body in blocks:

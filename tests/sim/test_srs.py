@@ -42,6 +42,12 @@ def test_several_commands_go_in_one_line_and_each_query_answers_in_its_own(lock_
     assert lock_in.read().split() == ["5", "2"]
 
 
+def test_points_in_binary_stand_between_the_lines_of_other_replies(lock_in: Any) -> None:
+    lock_in.write("SRAT 14;STRT;TRIG;OFLT?;TRCB? 1,0,1;SPTS?")
+    data = lock_in.read_bytes(8)
+    assert (data[:2], data[6:]) == (b"8\n", b"1\n")
+
+
 @pytest.mark.parametrize(
     ("sent", "bit"),
     [

@@ -259,13 +259,8 @@ def test_a_service_request_is_waited_for_in_lab_time(bench: Bench) -> None:
 
 def test_debug_information_names_the_shipped_labs() -> None:
     assert OnnesVisaLibrary.get_debug_info() == {
-<<<<<<< HEAD
         "Labs that come along": (
             "default, contaminated, demo, bad_day, 14t, delta, spcs, "
             "dip, susceptometer, acms, mpms3, mpms5, mpms_xl"
         )
-=======
-        "Labs that come along": "default, contaminated, demo, bad_day, delta, dip, mpms3, mpms5, mpms_xl, "
-        "14t, spcs"
->>>>>>> dip
     }

@@ -237,10 +237,11 @@ def test_files_of_an_xl_are_in_utc_by_themselves(tmp_path: Path) -> None:
 
 
 def test_an_ac_row_of_an_mpms3_has_its_moment_in_emu(tmp_path: Path) -> None:
-    row = mpms3_row(stamp=4e9, kelvin=2.0, oe=5.0, ac=3e-6, x=1e-6, drive=3.0)
+    row = mpms3_row(stamp=4e9, kelvin=2.0, oe=5.0, ac=3e-6, x=1e-6, x_error=2e-8, drive=3.0)
     frame = read(tmp_path, crlf(*HEAD, row)).frame
     assert frame["Kind"].tolist() == ["ac"]
     assert frame["AC in phase (emu)"].tolist() == [3e-6]
+    assert frame["AC in phase error (emu)"].tolist() == pytest.approx([6e-8])
 
 
 @pytest.mark.parametrize("name", ["mpms3_dc_ZFC_200Oe.dat", "mpms3_vsm_MvsH_5K.dat", "ppms_eto_2ch_9T.dat"])
