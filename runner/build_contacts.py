@@ -181,7 +181,7 @@ class ContactBuilder(ElectricalBuilder):
     # -- the contacts themselves
 
     def _contact_check(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
-        wiring = self._wiring(filled, "resistance")
+        wiring = self._wiring(filled, "resistance", "conductance")
         if like is not None and filled.get("current") is None:
             # what is wrong with the current of the block is said there
             current = usual_current(like) or self._current_of_sample(like, wiring)
