@@ -1,7 +1,8 @@
 """From a block of contacts or V(I) to the measurements it stands for, with every default filled in."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from onnes.instruments.quantities import show
@@ -43,13 +44,14 @@ class ContactBuilder(ElectricalBuilder):
             place: of the block's name.
         """
         filled = Filled(name, block, getattr(self.defaults, name), place)
+        if isinstance(block, blocks.ContactCheck):
+            yield from self._contact_check(filled)
+            return
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         if isinstance(block, blocks.PointContact):
             yield from self._point_contact(filled)
-        elif isinstance(block, blocks.CurrentVoltage):
-            yield from self._current_voltage(filled)
         else:
-            yield from self._contact_check(filled)
+            yield from self._current_voltage(filled)
 
     # -- dI/dV
 
@@ -82,6 +84,13 @@ class ContactBuilder(ElectricalBuilder):
             program = compact(as_json(temperatures, "k", "rate_k_per_min"))
             given |= {"temperature_program": program, "both_directions": both}
             yield from self._built(ZeroBiasConductance, wiring, filled, given)
+            return
+        if not _go_one_way([bias.number for bias in biases]):
+            self.ledger.refuse(
+                biases[0].place,
+                f"the bias '{biases[0].text}' is one value or turns; expected several that go one way, "
+                "'both_directions' takes them back again; e.g. '-20..20 mV step 0.1 mV'",
+            )
             return
         self.ledger.demands += extremes("voltage", biases)
         self._look_at_bias(filled, wiring, biases)
@@ -189,21 +198,39 @@ class ContactBuilder(ElectricalBuilder):
     def _contact_check(self, filled: Filled) -> Iterator[Measure]:
         wiring = self._wiring(filled, "resistance")
         current = self._current(filled, wiring)
+        for key in ("pairs", "max_resistance"):
+            if filled.get(key) is not None:
+                self.ledger.refuse(
+                    filled.place,
+                    f"'{key}' is of the two-wire resistances of pairs of contacts, which are still to come; "
+                    "leave it out, and measure them by hand",
+                )
         if wiring is None or current is None:
             return
-        double = 2 * current.number
-        said = (
-            f"{show(double, 'current', current.unit)}, twice {show(current.number, 'current', current.unit)},"
-        )
-        self.ledger.demands.append(Demand("current", double, current.unit, f"L050: {said}", current.place))
+        self._ask_for_twice(filled, wiring, current)
         given: dict[str, Any] = {
             "station_file": str(self.around.station_path),
             "wiring": wiring,
             "current_a": float(current),
         }
-        if (pairs := filled.get("pairs")) is not None:
-            given["pairs"] = pairs
         yield from self._built(ContactCheck, wiring, filled, given)
+
+    def _ask_for_twice(self, filled: Filled, wiring: str, current: Typed) -> None:
+        """Ask for twice the current of a check, and for what it makes of the expected resistance (L050)."""
+        double = 2 * current.number
+        twice = (
+            f"{show(double, 'current', current.unit)}, twice {show(current.number, 'current', current.unit)},"
+        )
+        asked = [("current", double, current.unit, twice)]
+        if (ohm := self.around.samples[wiring].expected.resistance) is not None:
+            for kind, number in (("voltage", double * ohm), ("power", double**2 * ohm)):
+                unit = readable(number, kind)
+                said = f"{show(number, kind, unit)}, {twice} through the expected {ohm.normalize():f} ohm,"
+                asked.append((kind, number, unit, said))
+            self._look_at_compliance(filled, wiring, float(double), float(ohm))
+        self.ledger.demands += [
+            Demand(kind, number, unit, f"L050: {said}", current.place) for kind, number, unit, said in asked
+        ]
 
     # -- all of them
 
@@ -229,3 +256,8 @@ class ContactBuilder(ElectricalBuilder):
             self.ledger.refuse(filled.place, str(error))
             return
         yield Measure(measurement.kind, measurement.label(), wiring, measurement)
+
+
+def _go_one_way(numbers: Sequence[Decimal]) -> bool:
+    steps = [after - before for before, after in pairwise(numbers)]
+    return bool(steps) and (min(steps) > 0 or max(steps) < 0)

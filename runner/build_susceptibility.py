@@ -1,6 +1,7 @@
 """From a block of ac susceptibility to the measurements it stands for, with every default filled in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -10,22 +11,26 @@ from onnes.procedures.ac_susceptibility import AcSusceptibility
 from onnes.procedures.options import compact
 from onnes.runner import blocks
 from onnes.runner.asked_values import as_json, lacks
-from onnes.runner.block_parts import Phase
+from onnes.runner.block_parts import Phase, Settle
 from onnes.runner.build_electrical import ElectricalBuilder
 from onnes.runner.build_moments import MomentBuilder
-from onnes.runner.electrical_lint import beyond_record, no_phase, not_rising
+from onnes.runner.electrical_lint import DrivenRun, beyond_record, mixed_set, no_phase, not_rising
 from onnes.runner.filled import Filled
 from onnes.runner.moment_check import machine_of
 from onnes.runner.plan_steps import Measure
 from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
+_OF_A_COIL: Mapping[str, Any] = {"wiring": None, "average": None, "settle": Settle()}
 _ABOVE_TC_K = 2.0  # where the background of the coils is taken: nothing is left of the transition (a)
 _EXAMPLES = {"temperature": "34..40 K step 50 mK", "amplitude": "[0.1 Oe, 1 Oe]", "frequency": "97 Hz"}
 
 
+@dataclass(frozen=True)
 class SusceptibilityBuilder(ElectricalBuilder):
     """Builds the measurements of ac susceptibility, through a coil here or through MultiVu's sequence."""
+
+    driven: list[tuple[Filled, DrivenRun]] = field(default_factory=list)
 
     def measures(self, name: str, block: blocks.AcSusceptibility, place: Place) -> Iterator[Measure]:
         """Yield the run that a block stands for; what is wrong goes to the ledger.
@@ -47,14 +52,39 @@ class SusceptibilityBuilder(ElectricalBuilder):
         if any(filled.get(key) is None for key in _EXAMPLES):
             return
         self._look(filled, temperatures)
+        drives = (
+            tuple(map(float, values)) for values in (*map(filled.get, ("amplitude", "frequency")), fields)
+        )
+        self.driven.append((filled, DrivenRun(*drives)))
         coils = [
             wiring for wiring in self.around.station.wiring.values() if wiring.measures == "susceptibility"
         ]
         if self.around.magnetometer is not None and not coils:
+            self._refuse_foreign(filled, _OF_A_COIL, f"{self.around.magnetometer} measures by itself")
             builder = MomentBuilder(self.around, self.defaults, self.ledger, self.history, self.asked)
             yield from builder.susceptibilities(filled, temperatures, fields, self._shared(filled))
             return
         yield from self._through_a_coil(filled, temperatures, fields)
+
+    def look_at_sets(self) -> None:
+        """Refuse amplitudes in several blocks that are meant for rectangles and cannot make any (L061).
+
+        Within a block the drives are a grid, so that each frequency and dc field has all amplitudes. That
+        blocks in several files are not put together is not known here: the analysis says it.
+        """
+        by_wiring: dict[str | None, list[tuple[Filled, DrivenRun]]] = {}
+        for one in self.driven:
+            by_wiring.setdefault(one[0].get("wiring"), []).append(one)
+        for driven in by_wiring.values():
+            number = mixed_set([run for _, run in driven])
+            if number is None:
+                continue
+            (first, there), (filled, here) = driven[0], driven[number]
+            self.ledger.refuse(
+                filled.place,
+                f"L061: {here} here and {there} in line {first.place.line} make no set of rectangles, "
+                "which is of one frequency and one dc field; give one block both amplitudes",
+            )
 
     def _through_a_coil(
         self, filled: Filled, temperatures: tuple[Typed, ...] | Sweep, fields: tuple[Typed, ...]
@@ -62,6 +92,9 @@ class SusceptibilityBuilder(ElectricalBuilder):
         wiring = self._wiring(filled, "susceptibility")
         if wiring is None:
             return
+        self._refuse_foreign(
+            filled, {"averaging": None}, "through a coil readings are counted: 'average: 10'"
+        )
         entry = self.around.station.wiring[wiring]
         if entry.amplitude is not None and entry.frequency is not None:
             set_by = f"the coil of wiring {wiring!r}"
@@ -86,6 +119,12 @@ class SusceptibilityBuilder(ElectricalBuilder):
             self.ledger.refuse(filled.place, str(error))
             return
         yield Measure(measurement.kind, measurement.label(), wiring, measurement)
+
+    def _refuse_foreign(self, filled: Filled, unset: Mapping[str, Any], why: str) -> None:
+        """Refuse keys that the other route takes; ``unset`` has each as it is where nobody gives it."""
+        for key, value in unset.items():
+            if getattr(filled.block, key) != value:
+                self.ledger.refuse(filled.place, f"L005: '{key}' is for another kind of station; {why}")
 
     def _shared(self, filled: Filled) -> dict[str, Any]:
         """Return what both routes take: the drives, and where the phase is set."""

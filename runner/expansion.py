@@ -99,7 +99,9 @@ class Expansion:
         model = self._sequence.model
         around = _Around(on_error=policy(model.on_error, USUAL))
         found = self._walk(model.steps, self._sequence.tree["steps"], around)
-        return tuple(replace(step, number=number) for number, step in enumerate(found, start=1))
+        steps = tuple(replace(step, number=number) for number, step in enumerate(found, start=1))
+        self._susceptibilities.look_at_sets()
+        return steps
 
     def _walk(self, steps: Sequence[Step], tables: Sequence[Table], around: _Around) -> Iterator[PlanStep]:
         for step, table in zip(steps, tables, strict=True):
