@@ -8,7 +8,7 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.lock_ins import LockInUse
 
 CONTACT_TAU_S = 0.1
-"""The time constant where nobody chooses one: at 17.77 Hz the shortest that takes out twice that frequency."""
+"""The time constant where nobody chooses one, s: at 17.77 Hz the shortest that takes out twice of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class ResistanceVsField(ResistanceMeasurement):
         )
         session.go_on_with(start.flags)
         try:
-            if take_up is None and self.self_heating_check:
+            if self.self_heating_check and start.is_at_start:
                 yield from session.at_field(self._leg(0).targets()[0])
                 yield from session.check_heating(min(temperatures))
             for first, kelvin in self._isotherms(start.curve):
@@ -247,7 +247,7 @@ class ResistanceVsField(ResistanceMeasurement):
         """Return about how long it takes from ``take_up`` to the end, s."""
         start = take_up or FROM_THE_START
         seconds = self._rest_s(start.curve, start.done, start.last)
-        if take_up is None:
+        if start.is_at_start:
             seconds += self._heating_s()
         isotherms = self._isotherms(start.curve)
         if take_up is None or not isotherms:

@@ -80,7 +80,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
                 yield from session.prepare(first)
             yield from session.at_temperature(first)
             yield from session.at_field(self.field_oe)
-            if take_up is None:
+            if start.is_at_start:
                 yield from self._heating(session, 0)
             session.start_source()
             leg = start.curve - 1
@@ -254,7 +254,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
     def remaining_s(self, take_up: TakeUp | None) -> float:
         """Return about how long it takes from ``take_up`` to the end, s."""
         start = take_up or FROM_THE_START
-        is_ahead = take_up is None or start.curve <= self._passes_to_lowest()
+        is_ahead = start.is_at_start or start.curve <= self._passes_to_lowest()
         heating_s = self.heating_s() if is_ahead else 0.0
         return self._approach_s(start) + self._rest_s(start.curve, start.done, start.last) + heating_s
 

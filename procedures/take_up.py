@@ -37,6 +37,11 @@ class TakeUp:
     message: str
     flags: tuple[str, ...] = ()
 
+    @property
+    def is_at_start(self) -> bool:
+        """Say whether nothing that was measured stays."""
+        return self.curve == 1 and self.done == 0
+
 
 FROM_THE_START = TakeUp("free", 1, 0, math.nan, 0.0, "from the start")
 

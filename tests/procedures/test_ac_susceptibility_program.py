@@ -113,9 +113,11 @@ def test_every_row_becomes_a_point(clock: VirtualClock) -> None:
     assert len(points) == len(measurement.setpoints()) == 4 + 12
     assert [point.branch for point in points[:4]] == ["phase"] * 4
     second = points[5]
-    assert (second.amplitude_setpoint, second.amplitude) == (10.0, pytest.approx(10.01))
+    assert second.amplitude_setpoint == 10.0
+    assert second.amplitude == pytest.approx(10.01)
     assert second.frequency == 97.0
-    assert (second.in_phase, second.quadrature) == (pytest.approx(-1e-2), pytest.approx(1e-4))
+    assert second.in_phase == pytest.approx(-1e-2)
+    assert second.quadrature == pytest.approx(1e-4)
     assert (second.curve, second.direction, second.harmonic) == (2, "warming", 1)
     assert second.temperature_setpoint == 34.0
     assert second.rejected == ""

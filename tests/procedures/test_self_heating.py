@@ -101,9 +101,20 @@ def test_a_heated_sample_stays_flagged_after_a_break(clock: VirtualClock, make_s
     again = list(isotherms().points(station, clock, left))
     assert checks(again) == []
     assert {point.flags for point in points_of(again)} == {"self_heating"}
-    start = isotherms().take_up(pd.DataFrame())
-    assert start is not None
-    assert start.flags == ()
+
+
+def test_a_break_before_the_first_point_leaves_the_check_to_be_made(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station()
+    sample(station, heats=1e-4)
+    for measurement in (isotherms(), curve({"setpoints_k": [5.0, 6.0]})):
+        start = measurement.take_up(pd.DataFrame())
+        assert start is not None
+        assert start.flags == ()
+        items = list(measurement.points(station, clock, start))
+        assert len(checks(items)) == 1
+        assert {point.flags for point in points_of(items)} == {"self_heating"}
 
 
 def test_a_drift_of_the_resistance_is_no_heating(clock: VirtualClock, make_station: MakeStation) -> None:
