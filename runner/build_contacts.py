@@ -1,6 +1,7 @@
 """From a block of contacts or V(I) to the measurements it stands for, with every default filled in."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -14,11 +15,11 @@ from onnes.procedures.zero_bias_conductance import ZeroBiasConductance
 from onnes.runner import blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.build_electrical import ElectricalBuilder, lowest_of
+from onnes.runner.contact_checks import usual_current
 from onnes.runner.electrical_lint import narrow_bias, no_normal_reference, wide_modulation
 from onnes.runner.filled import Filled
 from onnes.runner.plan_limits import Demand, extremes, readable
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 ContactMeasurement = DifferentialConductanceVsBias | ZeroBiasConductance | CurrentVoltage
@@ -30,25 +31,19 @@ _NORMAL_OHM = "expected.resistance"
 class ContactBuilder(ElectricalBuilder):
     """Builds the measurements of point contacts, of V(I) and of contacts of one sequence file."""
 
-    def measures(
-        self,
-        name: str,
-        block: blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck,
-        place: Place,
-    ) -> Iterator[Measure]:
+    def measures(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
         """Yield the runs that a block stands for; what is wrong goes to the ledger.
 
         Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
+            filled: the block.
+            like: the block of resistance or V(I) that comes next on the wiring: a check of contacts drives
+                and listens as it does.
         """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
-        if isinstance(block, blocks.ContactCheck):
-            yield from self._contact_check(filled)
+        if isinstance(filled.block, blocks.ContactCheck):
+            yield from self._contact_check(filled, like)
             return
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
-        if isinstance(block, blocks.PointContact):
+        if isinstance(filled.block, blocks.PointContact):
             yield from self._point_contact(filled)
         else:
             yield from self._current_voltage(filled)
@@ -195,8 +190,10 @@ class ContactBuilder(ElectricalBuilder):
 
     # -- the contacts themselves
 
-    def _contact_check(self, filled: Filled) -> Iterator[Measure]:
+    def _contact_check(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
         wiring = self._wiring(filled, "resistance")
+        if like is not None and filled.get("current") is None:
+            filled = replace(filled, block=filled.block.model_copy(update={"current": usual_current(like)}))
         current = self._current(filled, wiring)
         for key in ("pairs", "max_resistance"):
             if filled.get(key) is not None:
@@ -207,30 +204,32 @@ class ContactBuilder(ElectricalBuilder):
                 )
         if wiring is None or current is None:
             return
-        self._ask_for_twice(filled, wiring, current)
+        self._ask_for_double(filled, wiring, current)
         given: dict[str, Any] = {
             "station_file": str(self.around.station_path),
             "wiring": wiring,
             "current_a": float(current),
         }
+        if like is not None and hasattr(like.block, "lockin") and (lock_in := self._lock_in(like)):
+            given["lockin"] = compact(lock_in)
         yield from self._built(ContactCheck, wiring, filled, given)
 
-    def _ask_for_twice(self, filled: Filled, wiring: str, current: Typed) -> None:
-        """Ask for twice the current of a check, and for what it makes of the expected resistance (L050)."""
+    def _ask_for_double(self, filled: Filled, wiring: str, current: Typed) -> None:
+        """Ask for twice the current, and for what it makes of the expected resistance (L050)."""
         double = 2 * current.number
-        twice = (
-            f"{show(double, 'current', current.unit)}, twice {show(current.number, 'current', current.unit)},"
+        shown = show(double, "current", current.unit)
+        why = f"twice {show(current.number, 'current', current.unit)} for the check of the contacts,"
+        self.ledger.demands.append(
+            Demand("current", double, current.unit, f"L050: {shown}, {why}", current.place)
         )
-        asked = [("current", double, current.unit, twice)]
-        if (ohm := self.around.samples[wiring].expected.resistance) is not None:
-            for kind, number in (("voltage", double * ohm), ("power", double**2 * ohm)):
-                unit = readable(number, kind)
-                said = f"{show(number, kind, unit)}, {twice} through the expected {ohm.normalize():f} ohm,"
-                asked.append((kind, number, unit, said))
-            self._look_at_compliance(filled, wiring, float(double), float(ohm))
-        self.ledger.demands += [
-            Demand(kind, number, unit, f"L050: {said}", current.place) for kind, number, unit, said in asked
-        ]
+        ohm = self.around.samples[wiring].expected.resistance
+        if ohm is None:
+            return
+        self._look_at_compliance(filled, wiring, float(double), float(ohm))
+        for kind, number in (("voltage", double * ohm), ("power", double**2 * ohm)):
+            unit = readable(number, kind)
+            said = f"L050: {show(number, kind, unit)}, {shown} through {ohm.normalize():f} ohm, {why}"
+            self.ledger.demands.append(Demand(kind, number, unit, said, current.place))
 
     # -- all of them
 

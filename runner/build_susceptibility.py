@@ -9,7 +9,6 @@ from onnes.instruments.limits import Limits
 from onnes.instruments.susceptometer import AcLimits
 from onnes.procedures.ac_susceptibility import AcSusceptibility
 from onnes.procedures.options import compact
-from onnes.runner import blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.block_parts import Phase, Settle
 from onnes.runner.build_electrical import ElectricalBuilder
@@ -18,7 +17,6 @@ from onnes.runner.electrical_lint import DrivenRun, beyond_record, mixed_set, no
 from onnes.runner.filled import Filled
 from onnes.runner.moment_check import machine_of
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 _OF_A_COIL: Mapping[str, Any] = {"wiring": None, "average": None, "settle": Settle()}
@@ -32,22 +30,15 @@ class SusceptibilityBuilder(ElectricalBuilder):
 
     driven: list[tuple[Filled, DrivenRun]] = field(default_factory=list)
 
-    def measures(self, name: str, block: blocks.AcSusceptibility, place: Place) -> Iterator[Measure]:
-        """Yield the run that a block stands for; what is wrong goes to the ledger.
-
-        Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
-        """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
+    def measures(self, filled: Filled) -> Iterator[Measure]:
+        """Yield the run that a block stands for; what is wrong goes to the ledger."""
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         for key, example in _EXAMPLES.items():
             if filled.get(key) is None:
-                self.ledger.refuse(place, lacks(name, key, example))
+                self.ledger.refuse(filled.place, lacks(filled.name, key, example))
         temperatures = filled.get("temperature")
         self.asked.temperatures(temperatures)
-        fields = filled.get("dc_field") or (Typed(Decimal(0), "0 Oe", "Oe", place),)
+        fields = filled.get("dc_field") or (Typed(Decimal(0), "0 Oe", "Oe", filled.place),)
         self.asked.fields(fields)
         if any(filled.get(key) is None for key in _EXAMPLES):
             return
