@@ -191,7 +191,7 @@ class ContactBuilder(ElectricalBuilder):
     # -- the contacts themselves
 
     def _contact_check(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
-        wiring = self._wiring(filled, "resistance")
+        wiring = self._wiring(filled, "resistance", "conductance")
         if like is not None and filled.get("current") is None:
             filled = replace(filled, block=filled.block.model_copy(update={"current": usual_current(like)}))
         current = self._current(filled, wiring)
