@@ -15,7 +15,7 @@ BLOCKS = {
     "ac_susceptibility": "temperature: 10..40 K step 1 K, amplitude: 1 Oe, frequency: 97 Hz",
     "point_contact": "temperature: 2 K, bias: -10..10 mV step 5 mV, normal_at: 45 K",
     "current_voltage": "temperature: 2 K, current: 0..1 mA points 3",
-    "contact_check": "current: 100 uA",
+    "contact_check": "wiring: film, current: 100 uA",
 }
 
 
@@ -51,7 +51,7 @@ TAKEN = [
         "temperature_program",
         {"sweep_k": [45.0, 5.0], "rate_k_per_min": 0.5, "every_s": 10.0},
     ),
-    ("ac_susceptibility", "amplitude: [10 uT, 1 Oe peak, 2 Oe rms]", "amplitudes_oe", [0.1, 1.0, 8**0.5]),
+    ("ac_susceptibility", "amplitude: [20 uT, 1 Oe peak, 2 Oe rms]", "amplitudes_oe", [0.2, 1.0, 8**0.5]),
     ("ac_susceptibility", "frequency: [10 Hz, 1 kHz]", "frequencies_hz", [10.0, 1000.0]),
     (
         "ac_susceptibility",
@@ -157,7 +157,7 @@ def test_lockin_of_the_defaults_is_read_key_by_key(tmp_path: Path) -> None:
 
 
 LOOPS = [
-    ("ac_susceptibility", "amplitude: [0.1 Oe, 1 Oe rms]", "amplitudes_oe", ["[0.1]", f"[{2**0.5}]"]),
+    ("ac_susceptibility", "amplitude: [0.2 Oe, 1 Oe rms]", "amplitudes_oe", ["[0.2]", f"[{2**0.5}]"]),
     (
         "ac_susceptibility",
         "frequency: 10 Hz..1 kHz points 3 spaced log",
@@ -193,12 +193,12 @@ def test_a_loop_fills_a_key_in_pass_by_pass(
 @pytest.mark.parametrize(
     ("loop", "said"),
     [
-        ("amplitude: [0 Oe, 1 Oe]", "6:23: '0 Oe' reaches 0 or below; expected a field in "),
-        ("frequency: [10 Hz, -1 Hz]", "6:30: '-1 Hz' reaches 0 or below; expected a frequency in "),
-        ("current: [0 A]", "6:21: '0 A' reaches 0 or below; expected a current in "),
-        ("bias: 1 mV", "6:17: the values of 'bias' are no list of words; expected e.g. "),
-        ("modulation: [0 mV rms]", "6:24: '0 mV rms' is not above 0; expected a voltage with the word; "),
-        ("phase: [stored]", "6:11: no block takes the key 'phase' of this for; expected one of "),
+        ("amplitude: [0 Oe, 1 Oe]", "7:23: '0 Oe' reaches 0 or below; expected a field in "),
+        ("frequency: [10 Hz, -1 Hz]", "7:30: '-1 Hz' reaches 0 or below; expected a frequency in "),
+        ("current: [0 A]", "7:21: '0 A' reaches 0 or below; expected a current in "),
+        ("bias: 1 mV", "7:17: the values of 'bias' are no list of words; expected e.g. "),
+        ("modulation: [0 mV rms]", "7:24: '0 mV rms' is not above 0; expected a voltage with the word; "),
+        ("phase: [stored]", "7:11: no block takes the key 'phase' of this for; expected one of "),
     ],
 )
 def test_a_loop_over_what_cannot_be_is_refused_where_it_stands(tmp_path: Path, loop: str, said: str) -> None:
@@ -325,8 +325,8 @@ def test_a_wrong_value_is_refused_at_its_place_with_what_is_expected(
     (found,) = refused(tmp_path, step)
     place, _, text = found.partition(" ")
     column = 5 + step.index(given) + given.index(": ") + 2
-    inside = given[given.index(": ") + 2] == "[" and place != f"6:{column}:"
-    assert place == f"6:{column + inside}:"
+    inside = given[given.index(": ") + 2] == "[" and place != f"7:{column}:"
+    assert place == f"7:{column + inside}:"
     assert text == said if said is not None else "expected" in text
 
 
@@ -348,13 +348,13 @@ def test_a_key_that_a_block_would_not_use_is_unknown_in_it(tmp_path: Path, block
     step = _step(block, given)
     (found,) = refused(tmp_path, step)
     key = given.partition(":")[0]
-    assert found.startswith(f"6:{5 + step.index(given)}: unknown key '{key}' in {block}; expected one of ")
+    assert found.startswith(f"7:{5 + step.index(given)}: unknown key '{key}' in {block}; expected one of ")
 
 
 @pytest.mark.parametrize("given", ["pairs: operator", "pairs: switch", "max_resistance: 100 ohm"])
 def test_pairs_of_contacts_are_refused_before_the_night(tmp_path: Path, given: str) -> None:
     assert refused(tmp_path, _step("contact_check", given)) == [
-        f"6:5: '{given.partition(':')[0]}' is of the two-wire resistances of pairs of contacts, which are "
+        f"7:5: '{given.partition(':')[0]}' is of the two-wire resistances of pairs of contacts, which are "
         "still to come; leave it out, and measure them by hand"
     ]
 
@@ -362,7 +362,7 @@ def test_pairs_of_contacts_are_refused_before_the_night(tmp_path: Path, given: s
 @pytest.mark.parametrize("own", ["temperature: 2 K", f"{BLOCKS['point_contact']}, zero_bias: true"])
 def test_a_contact_takes_exactly_one_of_bias_and_zero_bias(tmp_path: Path, own: str) -> None:
     assert refused(tmp_path, _step("point_contact", own=own)) == [
-        "6:5: point_contact takes exactly one of bias and zero_bias; e.g. 'bias: -20..20 mV step 0.1 mV' or "
+        "7:5: point_contact takes exactly one of bias and zero_bias; e.g. 'bias: -20..20 mV step 0.1 mV' or "
         "'zero_bias: true'"
     ]
 
@@ -370,7 +370,7 @@ def test_a_contact_takes_exactly_one_of_bias_and_zero_bias(tmp_path: Path, own: 
 def test_a_bias_in_a_sweep_of_temperature_is_refused(tmp_path: Path) -> None:
     swept = _step("point_contact", "temperature: {sweep: 50..2 K, rate: 1 K/min, every: 1 K}")
     assert refused(tmp_path, swept) == [
-        "6:5: point_contact with a bias settles at single temperatures; e.g. '[2 K, 5 K]', or "
+        "7:5: point_contact with a bias settles at single temperatures; e.g. '[2 K, 5 K]', or "
         "'zero_bias: true' with a sweep"
     ]
 
@@ -394,13 +394,13 @@ def test_what_a_block_cannot_do_without_is_asked_for(
     found = refused(tmp_path, _step(block, own=own))
     assert len(found) == 1
     assert found[0].startswith(
-        f"6:5: {block} without '{missing}'; expected it here or in defaults; e.g. '{missing}: {example}'"
+        f"7:5: {block} without '{missing}'; expected it here or in defaults; e.g. '{missing}: {example}'"
     )
 
 
 def test_one_polarity_alone_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert refused(tmp_path, _step("current_voltage", "both_polarities: false")) == [
-        "6:5: Both polarities is false, but the voltage is measured by reversal of the current, which takes "
+        "7:5: Both polarities is false, but the voltage is measured by reversal of the current, which takes "
         "thermal EMFs out; leave it true"
     ]
 
@@ -408,7 +408,7 @@ def test_one_polarity_alone_is_refused_with_the_reason(tmp_path: Path) -> None:
 def test_a_criterion_without_a_distance_of_the_contacts_is_refused(tmp_path: Path) -> None:
     sample = SAMPLE.replace(', length = "2 mm"', "")
     assert refused(tmp_path, _step("current_voltage"), sample=sample) == [
-        "6:5: current_voltage stops by a criterion of 1 uV/cm, and the sample has no geometry.length, the "
+        "7:5: current_voltage stops by a criterion of 1 uV/cm, and the sample has no geometry.length, the "
         "distance of its voltage contacts; give it in the sample file"
     ]
 
