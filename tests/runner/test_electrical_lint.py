@@ -225,14 +225,14 @@ def test_a_contact_without_a_curve_above_tc_is_said(tmp_path: Path) -> None:
 
 def test_a_check_of_the_contacts_that_is_declined_is_said_with_the_reason(tmp_path: Path) -> None:
     # L057
-    step = "resistivity: {temperature: 10 K, current: 1 mA}"
+    step = "resistivity: {temperature: 10 K, current: 100 uA}"
     (declined,) = checked(tmp_path, step).messages
     where = f"{tmp_path / 'night.yaml'}:5:1:"
     assert declined == f"{where} L057: the contacts are not checked: nothing is mounted"
     asked = checked(tmp_path, step, head=HEAD.replace("{declined: nothing is mounted}", "auto"))
     assert asked.messages == ()
     assert asked.plan is not None
-    assert [step.name for step in asked.plan.steps] == ["contact_check 1mA", "resistivity 0Oe"]
+    assert [step.name for step in asked.plan.steps] == ["contact_check 100uA", "resistivity 0Oe"]
 
 
 # -- L060 to L063: ac susceptibility
