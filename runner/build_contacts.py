@@ -187,7 +187,7 @@ class ContactBuilder(ElectricalBuilder):
     # -- the contacts themselves
 
     def _contact_check(self, filled: Filled) -> Iterator[Measure]:
-        wiring = self._wiring(filled, "resistance")
+        wiring = self._wiring(filled, "resistance", "conductance")
         current = self._current(filled, wiring)
         if wiring is None or current is None:
             return
