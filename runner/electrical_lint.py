@@ -136,3 +136,13 @@ def no_phase(temperatures_k: Sequence[float], *, is_calibrated: bool, tc_k: floa
         f"L063: no phase calibration, and no point below half the expected Tc, {_COLD_OF_TC * tc_k:.4g} K; "
         "0.5 deg leaks 0.9 % of the screening into the loss; say 'phase: {calibrate_at: 10 K}'"
     )
+
+
+def not_screening(calibrate_at_k: float, tc_k: float) -> str:
+    """Return a text where the phase would be set above the expected Tc."""
+    if calibrate_at_k < tc_k:
+        return ""
+    return (
+        f"phase.calibrate_at = {calibrate_at_k:.9g} K is not below the expected Tc, {tc_k:.9g} K; the phase "
+        "is set deep in the screening state, where there is no loss"
+    )
