@@ -1,6 +1,7 @@
 """From a block of contacts or V(I) to the measurements it stands for, with every default filled in."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +14,11 @@ from onnes.procedures.zero_bias_conductance import ZeroBiasConductance
 from onnes.runner import blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.build_electrical import ElectricalBuilder, lowest_of
+from onnes.runner.contact_checks import usual_current
 from onnes.runner.electrical_lint import narrow_bias, no_normal_reference, wide_modulation
 from onnes.runner.filled import Filled
 from onnes.runner.plan_limits import Demand, extremes, readable
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 ContactMeasurement = DifferentialConductanceVsBias | ZeroBiasConductance | CurrentVoltage
@@ -29,27 +30,21 @@ _NORMAL_OHM = "expected.resistance"
 class ContactBuilder(ElectricalBuilder):
     """Builds the measurements of point contacts, of V(I) and of contacts of one sequence file."""
 
-    def measures(
-        self,
-        name: str,
-        block: blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck,
-        place: Place,
-    ) -> Iterator[Measure]:
+    def measures(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
         """Yield the runs that a block stands for; what is wrong goes to the ledger.
 
         Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
+            filled: the block.
+            like: the block of resistance or V(I) that comes next on the wiring: a check of contacts drives
+                and listens as it does.
         """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
-        if isinstance(block, blocks.PointContact):
+        if isinstance(filled.block, blocks.PointContact):
             yield from self._point_contact(filled)
-        elif isinstance(block, blocks.CurrentVoltage):
+        elif isinstance(filled.block, blocks.CurrentVoltage):
             yield from self._current_voltage(filled)
         else:
-            yield from self._contact_check(filled)
+            yield from self._contact_check(filled, like)
 
     # -- dI/dV
 
@@ -186,24 +181,39 @@ class ContactBuilder(ElectricalBuilder):
 
     # -- the contacts themselves
 
-    def _contact_check(self, filled: Filled) -> Iterator[Measure]:
+    def _contact_check(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
         wiring = self._wiring(filled, "resistance", "conductance")
+        if like is not None and filled.get("current") is None:
+            filled = replace(filled, block=filled.block.model_copy(update={"current": usual_current(like)}))
         current = self._current(filled, wiring)
         if wiring is None or current is None:
             return
-        double = 2 * current.number
-        said = (
-            f"{show(double, 'current', current.unit)}, twice {show(current.number, 'current', current.unit)},"
-        )
-        self.ledger.demands.append(Demand("current", double, current.unit, f"L050: {said}", current.place))
+        self._ask_for_double(current, self.around.samples[wiring].expected.resistance)
         given: dict[str, Any] = {
             "station_file": str(self.around.station_path),
             "wiring": wiring,
             "current_a": float(current),
         }
+        if like is not None and hasattr(like.block, "lockin") and (lock_in := self._lock_in(like)):
+            given["lockin"] = compact(lock_in)
         if (pairs := filled.get("pairs")) is not None:
             given["pairs"] = pairs
         yield from self._built(ContactCheck, wiring, filled, given)
+
+    def _ask_for_double(self, current: Typed, ohm: Decimal | None) -> None:
+        """Ask for twice the current, and for what it makes of the expected resistance (L050)."""
+        double = 2 * current.number
+        shown = show(double, "current", current.unit)
+        why = f"twice {show(current.number, 'current', current.unit)} for the check of the contacts,"
+        self.ledger.demands.append(
+            Demand("current", double, current.unit, f"L050: {shown}, {why}", current.place)
+        )
+        if ohm is None:
+            return
+        for kind, number in (("voltage", double * ohm), ("power", double**2 * ohm)):
+            unit = readable(number, kind)
+            said = f"L050: {show(number, kind, unit)}, {shown} through {ohm.normalize():f} ohm, {why}"
+            self.ledger.demands.append(Demand(kind, number, unit, said, current.place))
 
     # -- all of them
 

@@ -13,7 +13,6 @@ from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.build_electrical import ElectricalBuilder
 from onnes.runner.filled import Filled
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 ResistanceMeasurement = ResistanceVsTemperature | ResistanceVsField
@@ -22,22 +21,15 @@ ResistanceMeasurement = ResistanceVsTemperature | ResistanceVsField
 class MeasurementBuilder(ElectricalBuilder):
     """Builds the measurements of resistance of one sequence file."""
 
-    def measures(self, name: str, block: blocks.ElectricalBlock, place: Place) -> Iterator[Measure]:
-        """Yield the runs that a block stands for; what is wrong goes to the ledger.
-
-        Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
-        """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
+    def measures(self, filled: Filled) -> Iterator[Measure]:
+        """Yield the runs that a block stands for; what is wrong goes to the ledger."""
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         wiring = self._wiring(filled, "resistance")
         current = self._current(filled, wiring)
         program = filled.get("temperature")
         if program is None:
-            self.ledger.refuse(place, lacks(name, "temperature", "2..300 K step 1 K"))
-        if isinstance(block, blocks.Resistivity):
+            self.ledger.refuse(filled.place, lacks(filled.name, "temperature", "2..300 K step 1 K"))
+        if isinstance(filled.block, blocks.Resistivity):
             yield from self._resistivity(filled, wiring, current, program)
         else:
             yield from self._isotherms(filled, wiring, current, program)
@@ -102,6 +94,8 @@ class MeasurementBuilder(ElectricalBuilder):
             given["method"] = method
         if lock_in := self._lock_in(filled):
             given["lockin"] = compact(lock_in)
+        if (check := filled.get("self_heating_check")) is not None:
+            given["self_heating_check"] = check
         return given
 
     def _built(

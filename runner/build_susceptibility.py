@@ -12,7 +12,6 @@ from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.susceptometer import AcLimits
 from onnes.procedures.ac_susceptibility import AcSusceptibility
 from onnes.procedures.options import compact
-from onnes.runner import blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.block_parts import Phase
 from onnes.runner.build_electrical import ElectricalBuilder
@@ -21,7 +20,6 @@ from onnes.runner.electrical_lint import beyond_record, no_phase, not_rising, no
 from onnes.runner.filled import Filled
 from onnes.runner.moment_check import machine_of
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 _ABOVE_TC_K = 2.0  # where the background of the coils is taken: nothing is left of the transition (a)
@@ -31,22 +29,15 @@ _EXAMPLES = {"temperature": "34..40 K step 50 mK", "amplitude": "[0.1 Oe, 1 Oe]"
 class SusceptibilityBuilder(ElectricalBuilder):
     """Builds the measurements of ac susceptibility, through a coil here or through MultiVu's sequence."""
 
-    def measures(self, name: str, block: blocks.AcSusceptibility, place: Place) -> Iterator[Measure]:
-        """Yield the run that a block stands for; what is wrong goes to the ledger.
-
-        Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
-        """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
+    def measures(self, filled: Filled) -> Iterator[Measure]:
+        """Yield the run that a block stands for; what is wrong goes to the ledger."""
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         for key, example in _EXAMPLES.items():
             if filled.get(key) is None:
-                self.ledger.refuse(place, lacks(name, key, example))
+                self.ledger.refuse(filled.place, lacks(filled.name, key, example))
         temperatures = filled.get("temperature")
         self.asked.temperatures(temperatures)
-        fields = filled.get("dc_field") or (Typed(Decimal(0), "0 Oe", "Oe", place),)
+        fields = filled.get("dc_field") or (Typed(Decimal(0), "0 Oe", "Oe", filled.place),)
         self.asked.fields(fields)
         if any(filled.get(key) is None for key in _EXAMPLES):
             return
