@@ -119,8 +119,8 @@ def main() -> None:
     print(f"  {count} rows, pandas reading them       {best(partial(read, fastest.file)):7.4f} s")
     verdict = "met" if fastest.wall_s < TARGET_S else "missed"
     print(
-        f"  {count} rows, night, file followed      {fastest.wall_s:7.2f} s of {fastest.lab_s / 3600:.1f} lab h, "
-        f"{fastest.wall_s / alone_s:.0f} x the closed forms, target {TARGET_S:.0f} s: {verdict}"
+        f"  {count} rows, night, file followed      {fastest.wall_s:7.2f} s of {fastest.lab_s / 3600:.1f} "
+        f"lab h, {fastest.wall_s / alone_s:.0f} x the closed forms, target {TARGET_S:.0f} s: {verdict}"
     )
 
 
