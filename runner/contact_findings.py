@@ -166,8 +166,8 @@ def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, Btk
     if chi2 <= _HOPELESS_CHI2:
         return replace(curve, fit=fit), fit
     spoilt = (
-        f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its current; "
-        "take less bias, or a contact of higher resistance"
+        f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its "
+        "current; take less bias, or a contact of higher resistance"
     )
     fit = fit_btk(curve.normalised.curve, held=held, spoilt=spoilt)
     return replace(curve, spoilt=spoilt, fit=fit), fit
@@ -216,7 +216,7 @@ def _noise(conductance: Floats, rows: pd.DataFrame) -> float:
 
 
 def _scatter(conductance: Floats) -> float:
-    """Return the noise of a point from third differences, S; of a curve of few points that is its curvature."""
+    """Return the noise of a point from third differences, S; of a coarse curve those are its curvature."""
     if len(conductance) < 8:
         return math.inf
     third = np.diff(conductance, n=3)
