@@ -24,7 +24,7 @@ from tests.runner.spcs_nights import EXAMPLES, Spectra, analysed, contact_night,
 AT_2_K = """\
   - contact_check: {current: 10 uA}
   - point_contact:
-      bias: -20..20 mV step 0.5 mV
+      bias: -20..20 mV step 0.8 mV
       temperature: 2 K
       normal_at: 45 K
 """
@@ -172,8 +172,7 @@ def test_gaps_close_with_temperature_and_are_not_fitted_above(example: Spectra) 
 def test_a_contact_that_is_driven_badly_is_flagged_and_not_fitted(
     tmp_path: Path, contact: dict[str, float], word: str, flag: str
 ) -> None:
-    steps = AT_2_K.replace("step 0.5 mV", "step 0.8 mV")
-    found = spectra(contact_night(tmp_path, steps, virtual=driven_badly(**contact)))
+    found = spectra(contact_night(tmp_path, AT_2_K, virtual=driven_badly(**contact)))
     for name in ("gap-1", "gap-2", "weight-1"):
         result = found.results[f"{name}-2K"]
         assert result["value"] is None
@@ -215,7 +214,7 @@ def test_a_bias_beyond_the_power_is_refused_where_the_resistance_is_known(tmp_pa
 
 def test_a_bias_beyond_the_power_is_not_driven_and_said(tmp_path: Path) -> None:
     found = spectra(contact_night(tmp_path, AT_2_K, says={"power": '"10 uW"', "resistance": '"80 ohm"'}))
-    assert "from 0.0145 V on were not driven, as they would heat the contact" in found.night.said("power")[0]
+    assert "from 0.0144 V on were not driven, as they would heat the contact" in found.night.said("power")[0]
     curve = found.runs[1].current
     assert (curve["Bias (V)"] * curve["Current (A)"]).max() < 10e-6
     assert "bias_short" in found.results["gap-2-2K"]["flags"]
@@ -251,7 +250,7 @@ def taken_up(night: BadNight) -> None:
 
 
 def test_a_night_of_spectra_that_was_stopped_goes_on_with_the_next_curve(tmp_path: Path) -> None:
-    whole = AT_2_K.replace("step 0.5 mV", "step 4 mV").replace(
+    whole = AT_2_K.replace("step 0.8 mV", "step 4 mV").replace(
         "temperature: 2 K", "temperature: [20 K, 30 K]"
     )
     night = contact_night(tmp_path, whole)
