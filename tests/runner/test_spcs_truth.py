@@ -213,7 +213,8 @@ def test_a_bias_beyond_the_power_is_refused_where_the_resistance_is_known(tmp_pa
 
 
 def test_a_bias_beyond_the_power_is_not_driven_and_said(tmp_path: Path) -> None:
-    found = spectra(contact_night(tmp_path, AT_2_K, says={"power": '"10 uW"', "resistance": '"80 ohm"'}))
+    steps = AT_2_K.replace("step 0.8 mV", "step 0.4 mV")
+    found = spectra(contact_night(tmp_path, steps, says={"power": '"10 uW"', "resistance": '"80 ohm"'}))
     assert "from 0.0144 V on were not driven, as they would heat the contact" in found.night.said("power")[0]
     curve = found.runs[1].current
     assert (curve["Bias (V)"] * curve["Current (A)"]).max() < 10e-6
