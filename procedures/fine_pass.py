@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import ClassVar
 
+from onnes.instruments.records import Event
 from onnes.procedures.options import Options, positive
 from onnes.procedures.programs import Pass, Steps, Sweep
 
@@ -33,15 +34,7 @@ class FineTemperature(Options):
     every_k: float | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in self.__annotations__ if name != "TITLE" and getattr(self, name) is not None]
-        for name in given:
-            positive(f"{self.TITLE}.{name}", getattr(self, name))
-        steps = {name for name in given if name in ("step_k", "rate_k_per_min", "every_k")}
-        if given and (self.width_k is None or steps not in ({"step_k"}, {"rate_k_per_min", "every_k"})):
-            raise ValueError(
-                f"{self.TITLE} has the keys {', '.join(given)}; expected width_k with step_k, or with "
-                "rate_k_per_min and every_k"
-            )
+        check_keys(self, "k", "rate_k_per_min")
 
     @property
     def is_searched(self) -> bool:
@@ -56,16 +49,56 @@ class FineTemperature(Options):
         centre_k = self.around_k or found_k or self.expected_k
         if self.width_k is None or centre_k is None:
             return []
-        half_k = 0.5 * self.width_k
-        if self.step_k is None:
-            rate, every_k = self.rate_k_per_min or math.nan, self.every_k or math.nan
-            per_s = rate / 60.0
-            return [Pass(Sweep(centre_k - half_k, centre_k + half_k, rate, per_s, every_k / per_s), True)]
-        step = Decimal(repr(self.step_k))  # decimal, so that steps do not creep
-        start = (Decimal(repr(centre_k - half_k)) / step).to_integral_value() * step
-        count = int(Decimal(repr(self.width_k)) / step)
-        values = tuple(float(start + n * step) for n in range(count + 1))
-        return [Pass(Steps(values), True)]
+        if self.step_k is not None:
+            return [stepped(centre_k, self.width_k, self.step_k)]
+        return [
+            swept(centre_k, self.width_k, self.rate_k_per_min or math.nan, 60.0, self.every_k or math.nan)
+        ]
+
+
+def check_keys(fine: Options, unit: str, rate: str) -> None:
+    """Look at which keys of a fine pass are given; ``unit`` ends their names, ``rate`` is the rate's.
+
+    Raises:
+        ValueError: if they do not make a pass, or one is not above zero.
+    """
+    given = [name for name in fine.__annotations__ if name != "TITLE" and getattr(fine, name) is not None]
+    for name in given:
+        positive(f"{fine.TITLE}.{name}", getattr(fine, name))
+    width, step, every = f"width_{unit}", f"step_{unit}", f"every_{unit}"
+    steps = {name for name in given if name in (step, rate, every)}
+    if given and (width not in given or steps not in ({step}, {rate, every})):
+        raise ValueError(
+            f"{fine.TITLE} has the keys {', '.join(given)}; expected {width} with {step}, or with {rate} and "
+            f"{every}"
+        )
+
+
+def stepped(centre: float, width: float, step: float) -> Pass:
+    """Return a rising pass of multiples of ``step`` about ``centre``."""
+    exact = Decimal(repr(step))  # decimal, so that steps do not creep
+    start = (Decimal(repr(centre - 0.5 * width)) / exact).to_integral_value() * exact
+    count = int(Decimal(repr(width)) / exact)
+    return Pass(Steps(tuple(float(start + n * exact) for n in range(count + 1))), True)
+
+
+def swept(centre: float, width: float, rate: float, rate_time_s: float, every: float) -> Pass:
+    """Return a rising sweep about ``centre``, ``rate`` in ``rate_time_s``, with a point each ``every``."""
+    per_s = rate / rate_time_s
+    return Pass(Sweep(centre - 0.5 * width, centre + 0.5 * width, rate, per_s, every / per_s), True)
+
+
+def fine_event(
+    what: str, sought: str, found: float | None, expected: float | None, unit: str, reason: str
+) -> Event:
+    """Return the event that says around what the fine ``what`` is, and why."""
+    if found is not None:
+        where = f"around the {sought} at {found:.6g} {unit} that was found in the coarse {what}"
+    elif expected is not None:
+        where = f"around the expected {expected:.6g} {unit}: no {sought} in the coarse {what}, {reason}"
+    else:
+        where = f"left out: none is expected, and no {sought} in the coarse {what}, {reason}"
+    return Event("fine", f"fine {what} {where}", {"centre": found, "unit": unit, "reason": reason})
 
 
 @dataclass(frozen=True, slots=True)

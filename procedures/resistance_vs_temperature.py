@@ -10,7 +10,7 @@ import pandas as pd
 from onnes.instruments.clock import Clock
 from onnes.instruments.records import Event, Point
 from onnes.procedures.experiment import FloatParameter, JsonParameter
-from onnes.procedures.fine_pass import CoarsePoint, FineTemperature, transition_k
+from onnes.procedures.fine_pass import CoarsePoint, FineTemperature, fine_event, transition_k
 from onnes.procedures.measurement import Setpoint
 from onnes.procedures.options import Settle
 from onnes.procedures.programs import Pass, Steps, Sweep, extended_temperature, passes, temperature_program
@@ -153,13 +153,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         if not fine.is_searched:
             return
         self._centre_k, reason = transition_k(self._coarse)
-        if self._centre_k is not None:
-            where = f"around {self._centre_k:.6g} K, where half of the normal resistance is left"
-        elif fine.expected_k is not None:
-            where = f"around the expected {fine.expected_k:.6g} K, as the coarse curve shows none: {reason}"
-        else:
-            where = f"left out, as the coarse curve shows no transition and none is expected: {reason}"
-        yield Event("fine", f"fine pass {where}", {"centre_k": self._centre_k, "reason": reason})
+        yield fine_event("pass", "transition", self._centre_k, fine.expected_k, "K", reason)
 
     def _read_coarse(self, stored: pd.DataFrame) -> None:
         """Read the points of the coarse passes back, and the centre if they are complete."""

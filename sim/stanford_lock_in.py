@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from onnes.sim.device import InstrumentSettings
 from onnes.sim.fault_settings import Spell
 from onnes.sim.faults_front_end import FrontEnd
-from onnes.sim.lock_in import Demodulator, InputNoise, Listening
+from onnes.sim.lock_in import REACH_TAU, Demodulator, InputNoise, Listening
 from onnes.sim.noise import stream_key
 from onnes.sim.srs import Real
 from onnes.sim.srs_device import SrsDevice
@@ -142,9 +142,13 @@ class StanfordLockIn(SrsDevice):
         return self.demodulator.crest_v(t, dc=self.couples_dc()) > self.input_limit_v()
 
     def look(self, t: float) -> None:
-        """Latch the bits of what has happened until ``t``: at each jump of the input, and now."""
+        """Latch the bits of what has happened until ``t``: at each jump of the input, and now.
+
+        What is older than the lab remembers for its filter to look back on cannot be latched any more.
+        """
         bits = 0
-        for instant in (*self.demodulator.steps(self._looked, t), t):
+        earliest = t - self.lab.wiring.memory_s + REACH_TAU * self.demodulator.listening.tau_s
+        for instant in (*self.demodulator.steps(max(self._looked, earliest), t), t):
             bits |= self.conditions(instant)
         self.latch("LIAS", bits)
         self._looked = t

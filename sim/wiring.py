@@ -179,6 +179,11 @@ class Wiring:
             raise ConfigurationError(f"port {port!r} reads two things; give it one")
         self._providers[port] = provider
 
+    @property
+    def memory_s(self) -> float:
+        """Return how far back a meter may look, s: what is older is forgotten."""
+        return self._cryostat.keep_s
+
     def look_back(self, seconds: float) -> None:
         """Keep what sources, references, temperature and field were for at least this long, s."""
         self._cryostat.keep_s = max(self._cryostat.keep_s, seconds)

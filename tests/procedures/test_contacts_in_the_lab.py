@@ -133,6 +133,14 @@ def test_a_contact_shows_its_gap_and_none_above_the_transition(bench: Callable[.
     assert cold[-1].conductance == pytest.approx(normal[-1].conductance, rel=0.05)
 
 
+def test_a_lock_in_asks_for_no_past_that_the_lab_has_forgotten(bench: Callable[..., Run]) -> None:
+    measurement = spectrum(45.0, [-1e-3, 0.0, 1e-3])
+    measurement.temperatures = "[45.0, 2.0]"  # more than an hour apart
+    points = points_of(bench("spcs", 45.0)(measurement))
+    assert {point.rejected for point in points} == {""}
+    assert len(points) == 6
+
+
 def test_the_conductance_at_zero_bias_comes_down_to_the_normal_one(bench: Callable[..., Run]) -> None:
     run = bench("spcs", 20.0)
     measurement = ZeroBiasConductance(

@@ -46,7 +46,7 @@ def test_the_fine_pass_lies_where_the_coarse_one_has_seen_the_transition(
     items = list(measurement.points(make_station(kelvin=30.0, ohms=film), clock))
     fine = [point for point in points_of(items) if point.curve == 2]
     assert told(items) == [
-        f"fine pass around {measurement._centre_k:.6g} K, where half of the normal resistance is left"
+        f"fine pass around the transition at {measurement._centre_k:.6g} K that was found in the coarse pass"
     ]
     assert measurement._centre_k == pytest.approx(TC, abs=0.15)
     steps = [point.temperature_setpoint for point in fine]
@@ -88,10 +88,10 @@ def test_without_a_transition_the_expected_one_stands_or_nothing(
 ) -> None:
     measurement = curve(fine=FINE | {"expected_k": 39.0})
     items = list(measurement.points(make_station(kelvin=30.0), clock))
-    assert told(items)[0].startswith("fine pass around the expected 39 K, as the coarse curve shows none: ")
+    assert told(items)[0].startswith("fine pass around the expected 39 K: no transition in the ")
     assert [point.temperature_setpoint for point in points_of(items)][61] == 38.5
     nothing = list(curve().points(make_station(kelvin=30.0), clock))
-    assert told(nothing)[0].startswith("fine pass left out, as the coarse curve shows no transition")
+    assert told(nothing)[0].startswith("fine pass left out: none is expected, and no transition")
     assert len(points_of(nothing)) == 61
 
 
