@@ -16,9 +16,9 @@ defaults:
   resistivity: {current: 5 mA, both_directions: true, self_heating_check: false, history: free}
 steps:
   - resistivity:
-      temperature: {sweep: 301 K .. 30 K, rate: 6 K/min, every: 1 K}
+      temperature: {sweep: 301 K .. 30 K, rate: 6 K/min, every: 0.25 K}
       fine: {around: Tc, width: 4 K, rate: 0.2 K/min, every: 50 mK}
-  - resistivity: {temperature: {sweep: 41..30 K, rate: 1 K/min, every: 0.1 K}, field: [5 kOe, 10 kOe]}
+  - resistivity: {temperature: {sweep: 41..25 K, rate: 1 K/min, every: 0.1 K}, field: [5 kOe, 10 kOe, 20 kOe]}
   - resistivity: {temperature: {sweep: 41..19 K, rate: 1 K/min, every: 0.1 K}, field: 30 kOe}
   - resistivity: {temperature: {sweep: 30..10 K, rate: 1 K/min, every: 0.1 K}, field: 50 kOe}
   - resistivity: {temperature: {sweep: 25..2 K, rate: 1 K/min, every: 0.1 K}, field: [70 kOe, 80 kOe]}
@@ -38,9 +38,7 @@ steps:
 
 
 def nanocomposite(folder: Path, seed: int, **virtual: float) -> TransportNight:
-    plan = transport_plan(
-        folder, IN_FIELDS, station="ppms9-sim", samples={"film": "NC-01"}, virtual=virtual
-    )
+    plan = transport_plan(folder, IN_FIELDS, station="ppms9-sim", samples={"film": "NC-01"}, virtual=virtual)
     return run_night(plan, folder, seed=seed)
 
 
@@ -81,16 +79,16 @@ def test_every_level_has_its_field_and_the_limits_stand_beside(of_paper_001: Tra
         assert {f"hc2-{key}{level}" for key in ("zero", "alpha", "tc")} <= set(night.results)
     names = [night.results[f"hc2-zero{level}"]["quantity"] for level in ("", "-t50", "-t90")]
     assert names == ["Hc2(0)", "Hc2(0) at R/R_n = 0.5", "Hc2(0) at R/R_n = 0.9"]
-    dirty = night.results["hc2-zero-whh"]
-    assert dirty["goodness"]["pauli_oe"] == pytest.approx(18_400 * 37.02, rel=0.01)
+    dirty, slope = night.results["hc2-zero-whh"], night.results["hc2-slope"]
     assert dirty["value"] < night.value("hc2-zero")  # the power law bends up, as a dirty limit does not
+    assert dirty["value"] == pytest.approx(-0.6927 * slope["value"] * 36.4, rel=0.05)
 
 
 def test_the_contacts_were_checked_and_both_directions_gave_one_lag(of_paper_001: TransportNight) -> None:
     night = of_paper_001
     assert night.runs[0].path.name.startswith("01_contact-check")
     assert night.value("sample-lag") == pytest.approx(4.0, abs=0.5)
-    assert any(event["what"] == "fine" for event in night.events)
+    assert any(event["kind"] == "fine" for event in night.events)
 
 
 def test_another_nanocomposite_has_its_own_field(tmp_path: Path) -> None:
