@@ -191,9 +191,13 @@ class ElectricalBuilder:
         return None if number is None else Typed(number, "", readable(number, "current"), filled.place)
 
     def _look_at_heating(self, filled: Filled, wiring: str, current_a: float, ohm: float) -> None:
-        temperatures = filled.get("temperature") if hasattr(filled.block, "temperature") else None
-        if temperatures is not None:
+        if not hasattr(filled.block, "temperature"):
+            return  # a check of the contacts, which asks for twice its current
+        if (temperatures := filled.get("temperature")) is not None:
             self._say(filled, heating(current_a, ohm, lowest_of(temperatures)))
+        self._look_at_compliance(filled, wiring, current_a, ohm)
+
+    def _look_at_compliance(self, filled: Filled, wiring: str, current_a: float, ohm: float) -> None:
         compliance = self.around.station.wiring[wiring].compliance
         if compliance is not None:
             self._say(filled, near_compliance(current_a, ohm, float(compliance)))

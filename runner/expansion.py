@@ -124,6 +124,7 @@ class Expansion:
             if index == first:
                 found += self._contacts_before(blocks_in_order[index:], blocks_in_order[:index], one.place)
             found += self._planned(one, self._checks.next_on_its_wiring(blocks_in_order, index))
+        self._susceptibilities.look_at_sets()
         return tuple(replace(step, number=number) for number, step in enumerate(found, start=1))
 
     def _walk(self, steps: Sequence[Step], tables: Sequence[Table], around: _Around) -> Iterator[_Unrolled]:
