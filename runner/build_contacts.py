@@ -1,7 +1,6 @@
 """From a block of contacts or V(I) to the measurements it stands for, with every default filled in."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -193,8 +192,10 @@ class ContactBuilder(ElectricalBuilder):
     def _contact_check(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
         wiring = self._wiring(filled, "resistance", "conductance")
         if like is not None and filled.get("current") is None:
-            filled = replace(filled, block=filled.block.model_copy(update={"current": usual_current(like)}))
-        current = self._current(filled, wiring)
+            # what is wrong with the current of the block is said there
+            current = usual_current(like) or self._current_of_sample(like, wiring)
+        else:
+            current = self._current(filled, wiring)
         for key in ("pairs", "max_resistance"):
             if filled.get(key) is not None:
                 self.ledger.refuse(
@@ -219,16 +220,21 @@ class ContactBuilder(ElectricalBuilder):
         double = 2 * current.number
         shown = show(double, "current", current.unit)
         why = f"twice {show(current.number, 'current', current.unit)} for the check of the contacts,"
-        self.ledger.demands.append(
-            Demand("current", double, current.unit, f"L050: {shown}, {why}", current.place)
-        )
         ohm = self.around.samples[wiring].expected.resistance
-        if ohm is None:
-            return
-        self._look_at_compliance(filled, wiring, float(double), float(ohm))
-        for kind, number in (("voltage", double * ohm), ("power", double**2 * ohm)):
-            unit = readable(number, kind)
-            said = f"L050: {show(number, kind, unit)}, {shown} through {ohm.normalize():f} ohm, {why}"
+        asked = [("current", double, current.number, "")]
+        if ohm is not None:
+            self._look_at_compliance(filled, wiring, float(double), float(ohm))
+            through = f", {shown} through the expected {ohm.normalize():f} ohm"
+            asked += [
+                ("voltage", double * ohm, current.number * ohm, through),
+                ("power", double**2 * ohm, current.number**2 * ohm, through),
+            ]
+        for kind, number, single, through in asked:
+            allowed = self.around.limits.of(kind)
+            if allowed is not None and not allowed.contains(float(single)):
+                continue  # the current itself is too much, which is said of it
+            unit = current.unit if kind == "current" else readable(number, kind)
+            said = f"L050: {show(number, kind, unit)}{through}, {why}"
             self.ledger.demands.append(Demand(kind, number, unit, said, current.place))
 
     # -- all of them

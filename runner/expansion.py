@@ -171,7 +171,7 @@ class Expansion:
         declined = self._sequence.model.contact_check
         if declined != "auto":
             key = self._sequence.tree.key_places["contact_check"]
-            self._ledger.messages.append((key, f"L057: the contacts are not checked: {declined.declined}"))
+            self._ledger.messages.append((key, f"L057: contact_check is declined: {declined.declined}"))
             return
         for check, like in self._checks.unwritten(ahead, behind, place):
             for action in self._contacts.measures(check, like):
