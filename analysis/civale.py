@@ -167,7 +167,8 @@ def closure(curves: CivaleSet, level: float) -> Result:
     h2 is that of C. It closes where chi' is a function of h/h*(T) alone, within its noise. The three smallest
     amplitudes with equal ratios are taken. Flag ``open`` beyond 3 sigma.
     """
-    quantity, criterion = f"rectangle at chi' = {level:g}", f"T_B - T_D of the rectangle at chi' = {level:g}"
+    quantity = f"closure of the rectangle at chi' = {level:g}"
+    criterion = f"T_B - T_D of the rectangle at chi' = {level:g}"
     three = _geometric(curves.curves)
     if three is None:
         listed = ", ".join(f"{curve.amplitude_oe:.4g}" for curve in curves.curves)

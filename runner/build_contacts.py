@@ -220,8 +220,8 @@ class ContactBuilder(ElectricalBuilder):
         double = 2 * current.number
         shown = show(double, "current", current.unit)
         why = f"twice {show(current.number, 'current', current.unit)} for the check of the contacts,"
-        ohm = self.around.samples[wiring].expected.resistance
         asked = [("current", double, current.number, "")]
+        ohm = self.around.samples[wiring].expected.resistance
         if ohm is not None:
             self._look_at_compliance(filled, wiring, float(double), float(ohm))
             through = f", {shown} through the expected {ohm.normalize():f} ohm"

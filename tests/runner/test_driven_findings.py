@@ -187,3 +187,16 @@ def test_every_panel_of_a_virtual_night_has_its_watermark(
     (figure,) = kept
     said = [text.get_text() for text in figure.findobj(Text)]
     assert sum("SIMULATED" in text for text in said) >= 2
+
+
+def test_the_map_of_a_contact_leaves_its_watermark_in_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves = dict.fromkeys((2.0, 4.0, 6.0), 1 - 0.3 * np.exp(-(((np.abs(BIAS) - 9e-3) / 1e-3) ** 2)))
+    night = DrivenNight(tmp_path).conductance(curves, BIAS, 0.05)
+    kept: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: kept.append(figure))
+    draw(find(Night.open(night.close())), tmp_path / "figure.png")
+    (mapped,) = [axes for axes in kept[0].axes if axes.collections and axes.get_ylabel() == "T (K)"]
+    (mark,) = [text for text in mapped.texts if text.get_text() == "SIMULATED"]
+    assert mapped.collections[0].get_zorder() < mark.get_zorder()
