@@ -163,7 +163,12 @@ def _with_thermometer(curve: AcCurve) -> AcCurve:
 
 
 def _drive(one: DriveCurve) -> str:
-    return f"{one.asked_oe:.3g}Oe-{one.curve.frequency_hz:.4g}Hz"
+    return f"{one.asked_oe:.3g}Oe-{one.curve.frequency_hz:.4g}Hz{_in_dc(one.curve.dc_field_oe)}"
+
+
+def _in_dc(dc_oe: float) -> str:
+    """Return the end of the key of a result in a dc field, nothing without one."""
+    return f"-{dc_oe:.4g}Oe-dc" if dc_oe else ""
 
 
 def _of_curves(curves: tuple[DriveCurve, ...]) -> Keyed:
@@ -171,7 +176,8 @@ def _of_curves(curves: tuple[DriveCurve, ...]) -> Keyed:
     for one in curves:
         curve = one.curve
         deep = screening(curve, float(curve.temperature[0]) + _DEEP_K)
-        where = f"{curve.amplitude_oe:.3g} Oe, {curve.frequency_hz:.4g} Hz"
+        dc = f", {curve.dc_field_oe:.4g} Oe dc" if curve.dc_field_oe else ""
+        where = f"{curve.amplitude_oe:.3g} Oe, {curve.frequency_hz:.4g} Hz{dc}"
         keyed.append((f"chi-screening-{_drive(one)}", _named(deep, where)))
         if one.again is not None:
             keyed.append((f"ac-heating-{_drive(one)}", _named(heating_check(curve, one.again), where)))
@@ -186,7 +192,7 @@ def _of_sets(curves: tuple[DriveCurve, ...], body: Body) -> Keyed:
         key = (one.curve.frequency_hz, one.curve.dc_field_oe, one.direction)
         groups.setdefault(key, []).append(one)
     for (hertz, dc_oe, _), group in groups.items():
-        after = f"-{hertz:.4g}Hz" + (f"-{dc_oe:.4g}Oe-dc" if dc_oe else "")
+        after = f"-{hertz:.4g}Hz{_in_dc(dc_oe)}"
         if len(group) < 2:
             continue
         try:
@@ -244,10 +250,11 @@ def _of_frequencies(curves: tuple[DriveCurve, ...]) -> Keyed:
     for one in curves:
         key = (one.asked_oe, one.curve.dc_field_oe, one.direction)
         groups.setdefault(key, []).append(one.curve)
-    for (amplitude, _, _), group in groups.items():
+    for (amplitude, dc_oe, _), group in groups.items():
         ordered = sorted(group, key=lambda curve: curve.frequency_hz)
         if len(ordered) > 1:
-            keyed.append((f"loss-peak-shift-{amplitude:.3g}Oe", frequency_shift(ordered[0], ordered[-1])))
+            shift = frequency_shift(ordered[0], ordered[-1])
+            keyed.append((f"loss-peak-shift-{amplitude:.3g}Oe{_in_dc(dc_oe)}", shift))
     return keyed
 
 
