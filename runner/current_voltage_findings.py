@@ -87,8 +87,8 @@ def _curve(rows: pd.DataFrame, criterion_v: float) -> VoltageCurve:
 def _asymmetry(rows: pd.DataFrame, criterion_v: float) -> tuple[str, ...]:
     """Return a flag where the two polarities have different critical currents.
 
-    One polarity alone has the thermal EMF in it, whose wander along the curve looks like a difference: as much
-    as it is where the sample has no voltage yet is allowed for.
+    One polarity alone has the thermal EMF in it, whose wander along the curve looks like a difference: as
+    much as it is where the sample has no voltage yet is allowed for.
     """
     found = []
     for label, sign in (("Voltage positive (V)", 1.0), ("Voltage negative (V)", -1.0)):
