@@ -87,7 +87,7 @@ class ReversalCurve(Sourced):
             self.source.source_enabled = True
             self.source.check_errors()
             self.meter.check_errors()
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
 
     def voltage_at(self, current_a: float, readings: int, stop_v: float) -> Resistance:
         """Measure at +-``current_a`` by reversal, from at least ``readings`` readings and two triples.
@@ -114,7 +114,7 @@ class ReversalCurve(Sourced):
             triples, limited = self._vouched(lambda: self._triples(current_a, triples_of(readings)))
         except _Quenched:
             return self._quenched(current_a)
-        self._check_setup(_SELF)
+        self._set_up.check(_SELF)
         return resistance_of(triples, current_a, ("compliance",) if limited else ())
 
     def _triples(self, current: float, count: int) -> list[Triple]:

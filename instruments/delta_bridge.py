@@ -60,7 +60,7 @@ class DeltaBridge(TriggeredMeter):
             source.delta_start()
             self._wait_for_buffer(1)
             source.check_errors()
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
 
     def measure(self, readings: int) -> Resistance:
         """Measure from at least ``readings`` A/D values, and never fewer than two readings of three.
@@ -75,7 +75,7 @@ class DeltaBridge(TriggeredMeter):
         self._check_started(_SELF)
         count = triples_of(readings)
         found, limited = self._vouched(lambda: self._fresh(count))
-        self._check_setup(_SELF)
+        self._set_up.check(_SELF)
         flags = ("compliance",) if limited or any(one.is_limited for one in found) else ()
         volts = tuple(one.volts for one in found)
         if any(one.overflows for one in found):

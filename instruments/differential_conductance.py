@@ -68,7 +68,7 @@ class DifferentialConductance(TriggeredMeter):
             self.source.ramp_to(0.0, self.ramp_a_per_s)
             self.meter.check_errors()
             self.source.check_errors()
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
 
     def curve(self, biases_v: Sequence[float]) -> Iterator[Conductance]:
         """Yield dI/dV at each bias in order, as soon as it is measured.
@@ -182,7 +182,7 @@ class DifferentialConductance(TriggeredMeter):
                 yield self._conductance(bias, readings)
         finally:
             source.delta_abort()
-        self._check_setup(_SELF)
+        self._set_up.check(_SELF)
 
     def _streamed(self, count: int) -> Iterator[list[Triggered]]:
         """Yield the readings of each bias as they come."""
@@ -193,7 +193,7 @@ class DifferentialConductance(TriggeredMeter):
             self._wait_for_buffer(wanted)
             found = self.source.link.query("TRAC:DATA?", triggered)
             self.source.was_in_compliance()  # which says if it was without power, too
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
             while done + _READINGS <= min(count, len(found)):
                 yield found[done : done + _READINGS]
                 done += _READINGS

@@ -157,7 +157,7 @@ class LockInBridge(Sourced):
             self._readings.find_range()
             self.source.check_errors()
             self.lock_in.check_errors()
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
 
     def measure(self, readings: int) -> Resistance:
         """Measure from ``readings`` independent readings, and never fewer than two.
@@ -172,7 +172,7 @@ class LockInBridge(Sourced):
         """
         self._check_started(_SELF)
         found, limited = self._vouched(lambda: self._readings.average(readings))
-        self._check_setup(_SELF)
+        self._set_up.check(_SELF)
         flags = (*(("compliance",) if limited else ()), *found.flags)
         out_of_phase = abs(found.y) - _SIGNIFICANT * found.y_error > _OUT_OF_PHASE * abs(found.x)
         if out_of_phase and abs(found.x) > _SIGNIFICANT * found.x_error:

@@ -123,7 +123,7 @@ class LockInConductance(Sourced):
             self._prepare_bias_meter()
             for instrument in self._instruments:
                 instrument.check_errors()
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
 
     def curve(self, biases_v: Sequence[float]) -> Iterator[Conductance]:
         """Yield dI/dV at each bias in order; the current goes from one to the next without going to 0.
@@ -201,7 +201,7 @@ class LockInConductance(Sourced):
         except _TooMuchPower:
             nan = math.nan
             return Conductance(target, nan, self._direct_a, nan, nan, nan, nan, ("power",))
-        self._check_setup(_SELF)
+        self._set_up.check(_SELF)
         self._readings.fit(reading)
         flags = (*(("compliance",) if limited or self._limited else ()), *reading.flags)
         if "overload" in flags or not reading.x:

@@ -1,12 +1,14 @@
 """A lock-in, a drive coil and a balanced pick-up coil as an ac susceptometer."""
 
 import math
+from contextlib import suppress
 from typing import Final
 
-from onnes.instruments.errors import ConfigurationError
+from onnes.instruments.errors import CommunicationError, ConfigurationError, OnnesError
 from onnes.instruments.limits import Limits
 from onnes.instruments.lock_in_readings import LockInReadings
 from onnes.instruments.lock_ins import LockInUse
+from onnes.instruments.set_up import SetUp
 from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.susceptometer import AcLimits, AcReading
 
@@ -21,6 +23,8 @@ _SETTLE = 0.9999
 
 # The sine output comes in steps; where half of one is a larger part of it, it is no drive (a).
 _STEP = 0.01
+
+_SELF = "susceptometer"
 
 
 def oe_per_volt(series_ohm: float, field_oe_per_a: float) -> float:
@@ -79,6 +83,7 @@ class MutualInductance:
         self._pickup = pickup_v_per_hz_emu
         self._limits = limits
         self._readings = LockInReadings(lock_in)
+        self._set_up = SetUp([lock_in])
         self._detected_hz = 0.0  # 0: not started
         self._harmonic = 1
         self._seen: dict[int, float] = {}  # the last signal of a harmonic, V rms per Oe and Hz
@@ -107,12 +112,15 @@ class MutualInductance:
         Raises:
             LimitError: if any is beyond the record; nothing was sent.
             InstrumentFault: if the lock-in does not do as told, or overloads on its largest range.
-            CommunicationError: if it gives no usable answer.
+            CommunicationError: if it gives no usable answer, or did so only over a connection opened anew.
         """
         limits = self.ac_limits
         limits.amplitude.check("amplitude of the drive", amplitude_oe)
         limits.frequency.check("frequency of the drive", frequency_hz)
         use = self._use(frequency_hz, harmonic)
+        self._set_up.claim()
+        with suppress(CommunicationError):  # what an outage before left there is over now
+            self.lock_in.check_errors()
         try:
             self._readings.listen(use, reference="internal")
             self.lock_in.set_sine(amplitude_oe / self._oe_per_volt)
@@ -120,8 +128,13 @@ class MutualInductance:
             self._readings.find_range(
                 self._seen.get(harmonic, math.inf) * amplitude_oe * harmonic * frequency_hz
             )
-        except BaseException:  # a Ctrl-C, too, must not leave a drive on; it is raised again
-            self.stop()
+            self.lock_in.check_errors()
+            self._set_up.check(_SELF)
+        except BaseException as error:  # a Ctrl-C, too, must not leave a drive on; it is raised again
+            try:
+                self.stop()
+            except OnnesError as also:
+                error.add_note(f"the drive is not known to be at its minimum: {also}")
             raise
         self._detected_hz, self._harmonic = harmonic * frequency_hz, harmonic
 
@@ -133,20 +146,26 @@ class MutualInductance:
         Raises:
             ConfigurationError: if nothing was started, or the lock-in was set up otherwise since.
             InstrumentFault: if it overloads on its largest range.
-            CommunicationError: if the lock-in gives no usable answer.
+            CommunicationError: if the lock-in gives no usable answer, or did so only when its connection was
+                opened anew: it may have lost its setup, and is started again before it measures.
         """
         if not self._detected_hz:
             raise ConfigurationError(
-                "the susceptometer is not started; start() sets amplitude and frequency first"
+                f"the {_SELF} is not started; start() sets amplitude and frequency first"
             )
-        found = self._readings.average(readings)
+        self._set_up.check(_SELF)
+        (found, amplitude_oe), _ = self._set_up.vouched(
+            lambda: (self._readings.average(readings), self.amplitude_oe), self.lock_in.check_errors
+        )
+        self._set_up.check(_SELF)
         if "overload" not in found.flags:
-            drive = self.amplitude_oe * self._detected_hz
+            drive = amplitude_oe * self._detected_hz
             self._seen[self._harmonic] = math.hypot(found.x, found.y) / drive
         emu_per_volt = _PEAK / (self._pickup * self._detected_hz)
         moment = emu_per_volt * complex(found.x, found.y) * (-1j) ** (2 - self._harmonic)
         errors = (found.y_error, found.x_error) if self._harmonic % 2 else (found.x_error, found.y_error)
         return AcReading(
+            amplitude_oe=amplitude_oe,
             in_phase=moment.real,
             in_phase_error=errors[0] * abs(emu_per_volt),
             quadrature=-moment.imag,
@@ -157,6 +176,7 @@ class MutualInductance:
     def stop(self) -> None:
         """Take the drive to its minimum, as a sine output has no off; safe to call at any time."""
         self.forget_start()
+        self.lock_in.link.set_ups += 1  # who else has set it up since measures with nothing
         self.lock_in.safe_state()
 
     def forget_start(self) -> None:

@@ -99,7 +99,7 @@ class ReversalBridge(Sourced):
             self.meter.fix_range(_HEADROOM * largest)
             self.source.check_errors()
             self.meter.check_errors()
-            self._check_setup(_SELF)
+            self._set_up.check(_SELF)
 
     def measure(self, readings: int) -> Resistance:
         """Measure from at least ``readings`` voltage readings, and never fewer than two triples.
@@ -113,7 +113,7 @@ class ReversalBridge(Sourced):
         self._check_started(_SELF)
         count = triples_of(readings)
         triples, limited = self._vouched(lambda: [self._triple(current) for _ in range(count)])
-        self._check_setup(_SELF)
+        self._set_up.check(_SELF)
         flags = ("compliance",) if limited else ()
         volts = tuple(v for triple in triples for v in triple.volts)
         if max(map(abs, volts)) >= OVERFLOW_V:

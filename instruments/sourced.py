@@ -2,28 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from onnes.instruments.errors import CommunicationError, ConfigurationError, OnnesError
 from onnes.instruments.limits import Limits
-from onnes.instruments.link import Link
 from onnes.instruments.protocols import CurrentSource
+from onnes.instruments.set_up import Connected, SetUp
 
 T = TypeVar("T")
 
 _LEAST_A = 1e-12  # a current of 0 measures nothing
-
-_TRIES = 3  # of readings that nobody can vouch for
-
-
-class Connected(Protocol):
-    """An instrument at the end of a link."""
-
-    name: str
-    link: Link
-
-    def check_errors(self) -> list[Any]:
-        """Empty the error queue; raise InstrumentFault if it held errors."""
 
 
 class Source(Connected, CurrentSource, Protocol):
@@ -42,7 +30,7 @@ class Sourced:
 
     ``is_running`` says whether a current is on as it was set up. Once the connection to source or meter was
     opened anew it is not: the instrument may have been without power and have lost compliance, range and
-    output. Nor is it once the source was set up for another measurement.
+    output. Nor is it once source or meter were set up for another measurement, or the source made safe by it.
 
     Args:
         meters: what reads the voltage.
@@ -65,23 +53,13 @@ class Sourced:
         self.abort_ramp_a_per_s = abort_ramp_a_per_s
         self._instruments: tuple[Connected, ...] = (source, *meters)
         self._clock = source.link.clock
+        self._set_up = SetUp(self._instruments)
         self._is_on = False
-        self._set_up_on: tuple[int, ...] = ()  # which connections the setup used
-        self._set_up = -1  # which set-up of the source was ours
 
     @property
     def is_running(self) -> bool:
         """Say whether a current is on as it was set up."""
-        return self._is_on and self._has_source and self._set_up_on == self._connections
-
-    @property
-    def _connections(self) -> tuple[int, ...]:
-        return tuple(instrument.link.reopened for instrument in self._instruments)
-
-    @property
-    def _has_source(self) -> bool:
-        """Say whether nobody else has set the source up since."""
-        return self._set_up == self.source.link.set_ups
+        return self._is_on and self._set_up.holds
 
     def forget_start(self) -> None:
         """Take the current for off: somebody else made the source safe."""
@@ -96,14 +74,13 @@ class Sourced:
     def stop(self, *, abort: bool = False) -> None:
         """Ramp the current to 0 and switch the output off; safe to call at any time."""
         self._is_on = False
+        self.source.link.set_ups += 1  # who else has set it up since measures with nothing
         self.source.safe_state(self.abort_ramp_a_per_s if abort else self.ramp_a_per_s)
 
     def _prepare(self, largest_a: float) -> None:
         """Forget errors of before, take the source to 0 A, and set compliance and range for ``largest_a``."""
         source = self.source
-        self._set_up_on = self._connections
-        source.link.set_ups += 1
-        self._set_up = source.link.set_ups
+        self._set_up.claim()
         for instrument in self._instruments:
             # What an outage before left in the queue, as replies that nobody read, is over now.
             with suppress(CommunicationError):
@@ -128,52 +105,27 @@ class Sourced:
         """Refuse to measure without a current, or with instruments that may have lost their setup.
 
         Raises:
-            ConfigurationError: if nothing was started, or the source was set up for something else since.
+            ConfigurationError: if nothing was started, or an instrument was set up for something else since.
             CommunicationError: if a connection was opened anew since.
         """
         if not self._is_on:
             raise ConfigurationError(f"the {what} is not started; start() sets current and range first")
-        self._check_setup(what)
-
-    def _check_setup(self, what: str) -> None:
-        """Refuse to measure with instruments that may have lost their setup.
-
-        Raises:
-            ConfigurationError: if the source was set up for another measurement since.
-            CommunicationError: if a connection was opened anew since.
-        """
-        if not self._has_source:
-            raise ConfigurationError(
-                f"{self.source.name} was set up for another measurement since; start the {what} again"
-            )
-        if not self.is_running:
-            names = " or ".join(instrument.name for instrument in self._instruments)
-            raise CommunicationError(
-                f"the connection to {names} was opened anew; "
-                f"the readings since do not count, as it may have lost its setup; start the {what} again"
-            )
+        self._set_up.check(what)
 
     def _vouched(self, take: Callable[[], T]) -> tuple[T, bool]:
         """Return what ``take`` reads, and whether the compliance limited the current meanwhile.
 
-        A reply that belongs to the question before looks like any reading; that it came shows only in the
-        error queue of the meter, as a reply that nobody read. Where that or the register of the compliance
-        cannot be read, nobody can vouch for the readings either, and they are taken again.
+        Where the register of the compliance or an error queue cannot be read, they are taken again.
         """
-        source, *meters = self._instruments
-        attempt = 1
-        while True:
-            limited = self.source.watch_compliance()
-            found = take()
-            try:
-                for meter in meters:
-                    meter.check_errors()
-                limited |= self.source.was_in_compliance()
-            except CommunicationError:
-                for instrument in (*meters, source):
-                    instrument.link.clear()
-                if attempt == _TRIES:
-                    raise
-                attempt += 1
-            else:
-                return found, limited
+        source, meters = self.source, self._instruments[1:]
+
+        def watched() -> tuple[bool, T]:
+            return source.watch_compliance(), take()
+
+        def vouch() -> bool:
+            for meter in meters:
+                meter.check_errors()
+            return source.was_in_compliance()
+
+        (before, found), since = self._set_up.vouched(watched, vouch)
+        return found, before or since

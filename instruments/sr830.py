@@ -100,7 +100,7 @@ class SR830(StanfordLockIn, srs.SR830):
     @property
     def lia_status(self) -> LIAStatus:
         """Return the status so far without taking it from the next reading."""
-        self._latched |= self._status()
+        self._latch()
         return LIAStatus(self._latched)
 
     def is_out_of_range(self) -> bool:
@@ -109,7 +109,7 @@ class SR830(StanfordLockIn, srs.SR830):
 
     def clear(self) -> None:
         """Clear the status registers; what had latched counts for the next reading all the same."""
-        self._latched |= self._status()
+        self._latch()
         self.write("*CLS")
 
     def set_scaling(self, channel: str, percent: float, expand: int = 1) -> None:

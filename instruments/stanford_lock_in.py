@@ -174,8 +174,9 @@ class StanfordLockIn(StrictInstrument):
         asked = clock.now()
         x, y = self.link.query(self._snap, _two_numbers)
         answered = clock.now()
-        # What latched between the two messages counts for this reading, too.
-        self._latched |= self._status()
+        self._latch()  # what did so between the two messages counts for this reading, too
+        if self._latched & self._filter_changed and self._use is not None:
+            self._check_filters(self._use)
         return LockInReading(x, y, 0.5 * (asked + answered), self._flags())
 
     @property
@@ -289,11 +290,9 @@ class StanfordLockIn(StrictInstrument):
         """Read the latched status, which that clears."""
         return self.link.query("LIAS?", int)
 
-    def _status(self) -> int:
-        status = self._raw_status()
-        if status & self._filter_changed and self._use is not None:
-            self._check_filters(self._use)
-        return status
+    def _latch(self) -> None:
+        """Add what the status has latched to what it had before, for the next :meth:`take`."""
+        self._latched |= self._raw_status()
 
     def _check_filters(self, use: LockInUse) -> None:
         """Refuse to go on with other filters than were asked for; a range or a frequency changes some."""

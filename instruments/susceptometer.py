@@ -18,11 +18,13 @@ class AcLimits:
 class AcReading:
     """One alternating moment, as it stands in the coil: phase and background are not corrected.
 
+    ``amplitude_oe`` is that of the drive as it is read back, Oe peak: a source has steps.
     ``in_phase`` is with the field (negative for screening), ``quadrature`` lags it by 90 degrees (positive
     for loss), both in emu of amplitude (peak, as the drive field), each with its error. ``flags`` as of a
     lock-in: ``overload``, ``unlock``.
     """
 
+    amplitude_oe: float
     in_phase: float
     in_phase_error: float
     quadrature: float

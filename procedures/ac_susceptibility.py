@@ -158,7 +158,7 @@ class _Session(CurveSession):
             field_setpoint=self.field_setpoint_oe(curve.field_oe),
             field=around.field,
             amplitude_setpoint=drive.amplitude_oe,
-            amplitude=drive.amplitude_oe,  # the driver reads back what it sends
+            amplitude=found.amplitude_oe,
             frequency=drive.frequency_hz,
             harmonic=drive.harmonic,
             in_phase=found.in_phase,
@@ -176,4 +176,4 @@ class _Session(CurveSession):
             raise around.silent
 
 
-_NOTHING = AcReading(math.nan, math.nan, math.nan, math.nan)
+_NOTHING = AcReading(math.nan, math.nan, math.nan, math.nan, math.nan)

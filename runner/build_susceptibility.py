@@ -1,6 +1,7 @@
 """From a block of ac susceptibility to the measurements it stands for, with every default filled in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -13,21 +14,32 @@ from onnes.instruments.susceptometer import AcLimits
 from onnes.procedures.ac_susceptibility import AcSusceptibility
 from onnes.procedures.options import compact
 from onnes.runner.asked_values import as_json, lacks
-from onnes.runner.block_parts import Phase
+from onnes.runner.block_parts import Phase, Settle
 from onnes.runner.build_electrical import ElectricalBuilder
 from onnes.runner.build_moments import MomentBuilder
-from onnes.runner.electrical_lint import beyond_record, no_phase, not_rising, not_screening
+from onnes.runner.electrical_lint import (
+    DrivenRun,
+    beyond_record,
+    mixed_set,
+    no_phase,
+    not_rising,
+    not_screening,
+)
 from onnes.runner.filled import Filled
 from onnes.runner.moment_check import machine_of
 from onnes.runner.plan_steps import Measure
 from onnes.runner.quantity_text import Sweep, Typed
 
+_OF_A_COIL: Mapping[str, Any] = {"wiring": None, "average": None, "settle": Settle()}
 _ABOVE_TC_K = 2.0  # where the background of the coils is taken: nothing is left of the transition (a)
 _EXAMPLES = {"temperature": "34..40 K step 50 mK", "amplitude": "[0.1 Oe, 1 Oe]", "frequency": "97 Hz"}
 
 
+@dataclass(frozen=True)
 class SusceptibilityBuilder(ElectricalBuilder):
     """Builds the measurements of ac susceptibility, through a coil here or through MultiVu's sequence."""
+
+    driven: list[tuple[Filled, DrivenRun]] = field(default_factory=list)
 
     def measures(self, filled: Filled) -> Iterator[Measure]:
         """Yield the run that a block stands for; what is wrong goes to the ledger."""
@@ -43,15 +55,40 @@ class SusceptibilityBuilder(ElectricalBuilder):
             return
         phase = self._phase(filled)
         self._look(filled, temperatures, is_calibrated=bool(phase))
+        driven = (
+            tuple(map(float, values)) for values in (*map(filled.get, ("amplitude", "frequency")), fields)
+        )
+        self.driven.append((filled, DrivenRun(*driven)))
         drives = self._drives(filled, phase)
         coils = [
             wiring for wiring in self.around.station.wiring.values() if wiring.measures == "susceptibility"
         ]
         if self.around.magnetometer is not None and not coils:
+            self._refuse_foreign(filled, _OF_A_COIL, f"{self.around.magnetometer} measures by itself")
             builder = MomentBuilder(self.around, self.defaults, self.ledger, self.history, self.asked)
             yield from builder.susceptibilities(filled, temperatures, fields, drives)
             return
         yield from self._through_a_coil(filled, temperatures, fields, drives)
+
+    def look_at_sets(self) -> None:
+        """Refuse amplitudes in several blocks that are meant for rectangles and cannot make any (L061).
+
+        Within a block the drives are a grid, so that each frequency and dc field has all amplitudes. That
+        blocks in several files are not put together is not known here: the analysis says it.
+        """
+        by_wiring: dict[str | None, list[tuple[Filled, DrivenRun]]] = {}
+        for one in self.driven:
+            by_wiring.setdefault(one[0].get("wiring"), []).append(one)
+        for driven in by_wiring.values():
+            number = mixed_set([run for _, run in driven])
+            if number is None:
+                continue
+            (first, there), (filled, here) = driven[0], driven[number]
+            self.ledger.refuse(
+                filled.place,
+                f"L061: {here} here and {there} in line {first.place.line} make no set of rectangles, "
+                "which is of one frequency and one dc field; give one block both amplitudes",
+            )
 
     def _through_a_coil(
         self,
@@ -63,6 +100,9 @@ class SusceptibilityBuilder(ElectricalBuilder):
         wiring = self._wiring(filled, "susceptibility")
         if wiring is None:
             return
+        self._refuse_foreign(
+            filled, {"averaging": None}, "through a coil readings are counted: 'average: 10'"
+        )
         if (limits := self._limits(filled, wiring)) is not None:
             self._refuse_beyond(filled, limits)
         history = self.history.preparation(filled, wiring)
@@ -82,6 +122,12 @@ class SusceptibilityBuilder(ElectricalBuilder):
             self.ledger.refuse(filled.place, str(error))
             return
         yield Measure(measurement.kind, measurement.label(), wiring, measurement)
+
+    def _refuse_foreign(self, filled: Filled, unset: Mapping[str, Any], why: str) -> None:
+        """Refuse keys that the other route takes; ``unset`` has each as it is where nobody gives it."""
+        for key, value in unset.items():
+            if any(getattr(layer, key) != value for layer in (filled.behind, filled.block)):
+                self.ledger.refuse(filled.place, f"L005: '{key}' is for another kind of station; {why}")
 
     def _limits(self, filled: Filled, wiring: str) -> AcLimits | None:
         """Return what the coil of a wiring and the sine of its lock-in can do together; None with neither."""

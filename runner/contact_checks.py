@@ -81,7 +81,9 @@ class ContactChecks:
             name for name in self.around.samples if name in tables and tables[name].measures == "resistance"
         ]
         wiring = filled.get("wiring")
+        method = filled.get("method") if isinstance(filled.block, blocks.ResistanceBlock) else None
         if wiring is None:
+            fit = [name for name in fit if method in (None, tables[name].method)]
             return fit[0] if len(fit) == 1 else None
         return str(wiring) if wiring in fit else None
 

@@ -124,6 +124,7 @@ class Expansion:
             if index == first:
                 found += self._contacts_before(blocks_in_order[index:], blocks_in_order[:index], one.place)
             found += self._planned(one, self._checks.next_on_its_wiring(blocks_in_order, index))
+        self._susceptibilities.look_at_sets()
         return tuple(replace(step, number=number) for number, step in enumerate(found, start=1))
 
     def _walk(self, steps: Sequence[Step], tables: Sequence[Table], around: _Around) -> Iterator[_Unrolled]:
@@ -170,7 +171,7 @@ class Expansion:
         declined = self._sequence.model.contact_check
         if declined != "auto":
             key = self._sequence.tree.key_places["contact_check"]
-            self._ledger.messages.append((key, f"L057: the contacts are not checked: {declined.declined}"))
+            self._ledger.messages.append((key, f"L057: contact_check is declined: {declined.declined}"))
             return
         for check, like in self._checks.unwritten(ahead, behind, place):
             for action in self._contacts.measures(check, like):

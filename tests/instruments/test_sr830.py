@@ -169,6 +169,27 @@ def test_a_filter_that_changed_by_itself_is_a_fault() -> None:
             lock_in.take()
 
 
+def test_a_filter_that_changed_by_itself_is_a_fault_of_the_reading_also_after_somebody_has_looked() -> None:
+    asked: Pairs = [("SNAP? 1,2", "0,0"), ("LIAS?", "32"), ("OFLT?", "8"), ("SYNC?", "1")]
+    again: Pairs = [("SNAP? 1,2", "0,0"), ("LIAS?", "0"), *asked[2:]]
+    with listening([*asked, *again]) as lock_in:
+        lock_in.listen(LockInUse(), reference="internal")
+        with pytest.raises(InstrumentFault, match="changed its filters by itself"):
+            lock_in.look()
+        with pytest.raises(InstrumentFault, match="changed its filters by itself"):
+            lock_in.take()
+
+
+def test_an_overload_beside_a_changed_filter_is_not_lost_with_the_fault() -> None:
+    after: Pairs = [("SNAP? 1,2", "0,0"), ("LIAS?", "36"), ("OFLT?", "8"), ("SYNC?", "1")]
+    after += [("SNAP? 1,2", "0,0"), ("LIAS?", "0"), ("OFLT?", "9"), ("SYNC?", "1")]
+    with listening(after) as lock_in:
+        lock_in.listen(LockInUse(), reference="internal")
+        with pytest.raises(InstrumentFault, match="changed its filters by itself"):
+            lock_in.look()
+        assert lock_in.take().flags == ("overload",)
+
+
 def test_a_bit_for_the_filter_that_is_as_told_is_no_fault() -> None:
     after: Pairs = [("SNAP? 1,2", "0,0"), ("LIAS?", "32"), ("OFLT?", "9"), ("SYNC?", "1")]
     with listening(after) as lock_in:

@@ -556,7 +556,7 @@ def test_a_bridge_over_a_connection_opened_anew_is_started_again_before_it_measu
     lab.faults.add("timeout", target=name, count=4)
     with pytest.raises(
         CommunicationError,
-        match=r"connection to k6221 or k2182a was opened anew.*start the resistance bridge again",
+        match=rf"connection to {name} was opened anew.*start the resistance bridge again",
     ):
         bridge.measure(6)
     assert not bridge.is_running

@@ -87,6 +87,7 @@ class FakeSusceptometer:
     moment: Callable[[float, float, float], complex]
     diary: list[tuple[Any, ...]] = field(default_factory=list)
     flags: tuple[str, ...] = ()
+    step_oe: float = 0.0  # of the drive
     _driven: tuple[float, float] = (0.0, 0.0)
 
     ac_limits = AcLimits(
@@ -95,14 +96,15 @@ class FakeSusceptometer:
 
     def start(self, amplitude_oe: float, frequency_hz: float, harmonic: int = 1) -> None:
         self.diary.append(("start", amplitude_oe, frequency_hz, harmonic))
-        self._driven = amplitude_oe, frequency_hz
+        steps = round(amplitude_oe / self.step_oe) if self.step_oe else 0
+        self._driven = steps * self.step_oe or amplitude_oe, frequency_hz
         self.station.clock.sleep(4.0)
 
     def measure(self, readings: int) -> AcReading:
         self.station.clock.sleep(0.3 * readings)
         kelvin = self.station.cryostat.t.at(self.station.clock.now())
         found = self.moment(*self._driven, kelvin)
-        return AcReading(found.real, 1e-9, found.imag, 1e-9, self.flags)
+        return AcReading(self._driven[0], found.real, 1e-9, found.imag, 1e-9, self.flags)
 
     def stop(self) -> None:
         self.diary.append(("stop",))

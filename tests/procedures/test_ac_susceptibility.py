@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from onnes.instruments.clock import VirtualClock
-from onnes.instruments.errors import LimitError
+from onnes.instruments.errors import CommunicationError, LimitError
 from onnes.instruments.records import Event, Point, row_of
+from onnes.instruments.susceptometer import AcReading
 from onnes.procedures.ac_susceptibility import AcSusceptibility
 from onnes.procedures.susceptibility_point import SusceptibilityPoint
 from tests.procedures.conftest import FakeStation
@@ -229,3 +230,32 @@ def test_nothing_stored_begins_at_the_start(clock: VirtualClock, make_station: M
     began = clock.now()
     list(ac().points(station, clock, start))
     assert ac().duration_s() == pytest.approx(clock.now() - began, rel=0.3)
+
+
+def test_the_amplitude_of_a_point_is_the_one_that_was_driven_beside_the_one_asked_for(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station()
+    coil(station).step_oe = 0.03
+    points = points_of(list(ac(amplitudes_oe=[0.1]).points(station, clock)))
+    assert {p.amplitude_setpoint for p in points} == {0.1}
+    assert [p.amplitude for p in points] == pytest.approx([0.09] * len(points))
+
+
+def test_a_point_that_did_not_come_has_no_amplitude_either(
+    clock: VirtualClock, make_station: MakeStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make_station()
+    meter = coil(station)
+
+    def silent(_: int) -> AcReading:
+        raise CommunicationError("silent")
+
+    monkeypatch.setattr(meter, "measure", silent)
+    found: list[Point | Event] = []
+    with pytest.raises(CommunicationError, match="silent"):
+        found.extend(ac().points(station, clock))
+    (point,) = points_of(found)
+    assert math.isnan(point.amplitude)
+    assert point.rejected
+    assert meter.diary[-1] == ("stop",)

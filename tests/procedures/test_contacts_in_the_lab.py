@@ -135,7 +135,7 @@ def test_a_contact_shows_its_gap_and_none_above_the_transition(bench: Callable[.
 
 def test_a_lock_in_asks_for_no_past_that_the_lab_has_forgotten(bench: Callable[..., Run]) -> None:
     measurement = spectrum(45.0, [-1e-3, 0.0, 1e-3])
-    measurement.temperatures = [45.0, 2.0]  # more than an hour apart
+    measurement.temperatures = "[45.0, 2.0]"  # more than an hour apart
     points = points_of(bench("spcs", 45.0)(measurement))
     assert {point.rejected for point in points} == {""}
     assert len(points) == 6

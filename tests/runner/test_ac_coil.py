@@ -22,7 +22,7 @@ steps:
 """
 AMPLITUDES, FREQUENCIES = (0.05, 0.15, 0.45), (97.0, 970.0)
 BAR = Bar()
-# What turns and adds in the coil: of the shipped lab, and of one nobody has nulled, by half of the bar's moment.
+# What turns and adds in a coil: in the shipped lab, and in one out of null by half of the bar's moment.
 COILS: Mapping[str, Mapping[str, float]] = {
     "shipped": {"phase_deg": 0.5},
     "out of balance": {
@@ -107,7 +107,7 @@ def test_the_loss_peak_of_a_coil_night_shifts_with_the_frequency(nights: Mapping
 def test_the_critical_current_of_a_coil_night_is_that_of_the_faster_law(
     nights: Mapping[str, MomentNight],
 ) -> None:
-    # At 97 Hz the law of the frequency stiffens the links at 37.1 K by (f/10 Hz)^(0.25): Jc reads so much more.
+    # At 97 Hz the links are stiffer at 37.1 K by (f/10 Hz)^0.25: Jc reads so much more.
     for night in nights.values():
         stiffer = 9.7**0.25 * critical_current(37.1)
         assert abs(night.value("jc-ac-at-37.1K-97Hz") / stiffer - 1) < 0.25

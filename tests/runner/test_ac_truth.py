@@ -12,6 +12,8 @@ import pytest
 
 from onnes.analysis.ac_susceptibility import AcCurve
 from onnes.analysis.civale import civale_set, closure
+from onnes.storage.qd_dat import read_dat
+from onnes.storage.reader import Night, Run
 from tests.analysis.ac_nanocomposite import critical_current
 from tests.runner.ac_nights import CALIBRATED, Bar, ac_night, curves_of, rms
 from tests.runner.truth_nights import MomentNight
@@ -279,3 +281,21 @@ def test_the_bar_screens_in_full_within_what_is_known_of_its_volume(
     for night in bars.values():
         assert all(abs(night.value(f"chi-screening-{drive}-10Hz") + 1) < 0.01 for drive in drives)
     assert abs(other.pull("chi-screening-0.3Oe-10Hz", -1.0)) < 3
+
+
+def test_each_row_is_in_a_file_that_readers_of_an_mpms3_open(bars: Mapping[int, MomentNight]) -> None:
+    night = bars[1]
+    for run in night.runs:
+        rows, file = run.current, read_dat(run.path / "data.dat")
+        assert file.option == "mpms3"
+        per_oe = rows["Moment in phase (emu)"] / rows["Amplitude (Oe)"]
+        assert list(file.raw["AC X' (emu/Oe)"].dropna().astype(float)) == pytest.approx(list(per_oe))
+        assert [text for _, text in file.remarks][:2] == ["AC phase 0 Oe", f"AC curve {dc_of(run):g} Oe"]
+    assert "derived_failed" not in set(Night.open(night.folder).events["kind"])
+
+
+def dc_of(run: Run) -> float:
+    """Return the dc field of the curves of a run, Oe."""
+    rows = run.current
+    (field_oe,) = rows[rows["Branch"] == "curve"]["Field setpoint (Oe)"].unique()
+    return float(field_oe)
