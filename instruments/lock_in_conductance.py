@@ -44,10 +44,10 @@ class LockInConductance(Sourced):
     """Differential conductance by a small sine on a direct current, with the sine held constant in voltage.
 
     The lock-in reads dV/dI times the alternating current, which is for each bias the modulation over the last
-    dV/dI. The bias is what ``bias_meter`` reads less its reading at 0 A; where its range does not hold it, the
-    point is flagged ``overload`` and the current goes back to where it did. Without a meter the bias is the
-    integral of dV/dI over the current from 0, by trapezoids. It is gone to in steps of the distance between
-    two biases, so that a jump cannot drive the contact far beyond.
+    dV/dI. The bias is what ``bias_meter`` reads less its reading at 0 A; beyond its range a point is flagged
+    ``overload`` and the current goes back. Without a meter the bias is the integral of dV/dI over the current
+    from 0, by trapezoids. It is gone to in steps of the distance between two biases, so that a jump cannot
+    drive the contact far beyond.
 
     One reading is taken at each bias, ``settle_tau`` time constants after the last change. Its error is the
     scatter of readings at zero bias, as one reading has none. Status counts from one time constant before it:
