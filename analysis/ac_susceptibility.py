@@ -123,7 +123,7 @@ def heating_check(curve: AcCurve, again: AcCurve) -> Result:
     their noise lets expect in one case of a thousand: the largest amplitude has warmed the sample, or left
     flux in it, which shows in the transition alone.
     """
-    quantity, criterion = "chi after the largest amplitude", "mean of chi' again less chi' before"
+    quantity, criterion = "change of chi by the largest amplitude", "mean of chi' again less chi' before"
     common, before, after = np.intersect1d(
         np.round(curve.temperature, 2), np.round(again.temperature, 2), return_indices=True
     )

@@ -32,6 +32,9 @@ _STARTS: Final = (
 _CORRELATED = 0.95
 _POOR_CHI2 = 2.0
 _OFF_MINIMUM = 9.0  # of chi^2: a held value is 3 sigma away from where the data want it
+_FLAT = 5e-3  # of G_N: a curve that never leaves it by more shows no gap (a)
+_FLAT_SIGMAS = 4.0
+_GAP_MOVES = 0.01  # of a gap: where the noise is low, chi^2 alone sees a misfit that changes nothing (a)
 _MANY_GAPS = 2.5  # beyond them the conductance is flat within 2 %
 
 
@@ -80,8 +83,8 @@ def fit_btk(
 
     sigma is that of the fit, times sqrt(chi^2/dof) where that is above 1. Flags of every parameter:
     ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with another), ``at_bound``, ``held_off`` (a
-    held parameter lies 3 sigma away from where the data want it), ``bias_short`` (below 2.5 of the larger
-    gap), ``wide_modulation`` (more than half the thermal width).
+    held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it), ``bias_short`` (below 2.5 of the larger
+    gap), ``wide_modulation`` (more than half the thermal width). A curve that is normal everywhere is refused.
 
     Args:
         held: parameters by name that are not fitted
@@ -105,6 +108,7 @@ def fit_btk(
     reason = spoilt
     if not reason and n < 5 * len(free):
         reason = f"{n} points for {len(free)} parameters; measure in smaller steps"
+    reason = reason or _no_gap(curve)
     if reason:
         results = {name: refused(_quantity(name), _unit(name), criterion, reason, n=n) for name in free}
         return BtkFit(results, fixed, free)
@@ -149,6 +153,17 @@ def fit_btk(
         tuple(tuple(row) for row in correlation.tolist()),
         profile,
         tuple(model.curve(values).tolist()),
+    )
+
+
+def _no_gap(curve: ContactCurve) -> str:
+    """Return why there is no gap to fit: the contact is normal."""
+    off = np.abs(curve.conductance - 1)
+    if np.any(off > np.maximum(_FLAT, _FLAT_SIGMAS * curve.sigma)):
+        return ""
+    return (
+        f"the conductance is that of the normal state within {float(off.max()):.2g} at "
+        f"{curve.temperature_k:.4g} K: no gap is seen"
     )
 
 
@@ -210,9 +225,14 @@ class _Model:
         return tuple(found)
 
     def wants_another(self, values: Mapping[str, float], chi2: float) -> bool:
-        """Say whether letting go of what was held lowers chi^2 by more than 3 sigma are worth."""
+        """Say whether letting go of what was held lowers chi^2 by more than 3 sigma are worth, and moves a gap."""
         whole = self.fit(tuple(self._names), {}, values, 1e-6)
-        return chi2 - 2 * float(whole.cost) > _OFF_MINIMUM
+        moved = max(
+            abs(found / values[name] - 1)
+            for name, found in zip(self._names, whole.x.tolist(), strict=True)
+            if name.startswith("delta")
+        )
+        return chi2 - 2 * float(whole.cost) > _OFF_MINIMUM and moved > _GAP_MOVES
 
 
 def _bands(values: Mapping[str, float]) -> list[Band]:

@@ -69,7 +69,8 @@ def civale_set(curves: Sequence[AcCurve]) -> CivaleSet:
 def temperature_at(curve: AcCurve, level: float) -> Result:
     """Return the temperature, K, at which chi' rises through ``level``, by the cubic of the points around it.
 
-    sigma holds the noise over the slope, and half of what the cubic differs from a straight line.
+    sigma holds the noise over the slope, half of what the cubic differs from a straight line, and the error
+    of volume and drive field that all points share.
     """
     quantity = f"T at chi' = {level:g}, {curve.amplitude_oe:.4g} Oe"
     criterion = f"chi' ({curve.kind}) = {level:g} at {curve.amplitude_oe:.4g} Oe, {curve.frequency_hz:.6g} Hz"
@@ -81,7 +82,8 @@ def temperature_at(curve: AcCurve, level: float) -> Result:
     slope = float((chi[i + 1] - chi[i]) / (t[i + 1] - t[i]))
     noise = float(np.hypot(curve.sigma[i], curve.sigma[i + 1])) / 2**0.5 / slope
     grid = abs(float(t[i]) + (level - float(chi[i])) / slope - kelvin) / 2
-    scale = abs(level) * curve.scale_sigma / slope if curve.kind == "external" else 0.0
+    # chi/(1 - N chi) of an external chi that is off by a share of itself; N is 0 where it stays external.
+    scale = abs(level) * (1 + curve.demagnetisation * level) * curve.scale_sigma / slope
     goodness = {"sigma_noise": noise, "sigma_grid": grid, "sigma_scale": scale, "slope_per_k": slope}
     window = {"temperature_k": (float(curve.temperature[i]), float(curve.temperature[i + 1]))}
     return Result(quantity, kelvin, math.hypot(noise, grid, scale), "K", criterion, window, 2, goodness)
@@ -165,7 +167,8 @@ def closure(curves: CivaleSet, level: float) -> Result:
     h2 is that of C. It closes where chi' is a function of h/h*(T) alone, within its noise. The three smallest
     amplitudes with equal ratios are taken. Flag ``open`` beyond 3 sigma.
     """
-    quantity, criterion = f"rectangle at chi' = {level:g}", f"T_B - T_D of the rectangle at chi' = {level:g}"
+    quantity = f"closure of the rectangle at chi' = {level:g}"
+    criterion = f"T_B - T_D of the rectangle at chi' = {level:g}"
     three = _geometric(curves.curves)
     if three is None:
         listed = ", ".join(f"{curve.amplitude_oe:.4g}" for curve in curves.curves)

@@ -16,6 +16,9 @@ _SIGMAS = 4.0
 _POINTS = 3  # in a row
 _NORMAL = 0.05  # the conductance at high bias and that of the normal state
 _DIFFER_CHI2 = 3.0
+# Behind a filter that settles to 99 % each direction keeps a hundredth of the step before; and between points,
+# which are not at the same biases in both, the curve is no straight line (a).
+_OF_STEP = 0.03
 _HIGH = 0.85  # of the largest bias
 
 
@@ -30,11 +33,12 @@ def spoils(curve: ContactCurve, other: ContactCurve | None = None) -> str:
 
 
 def flags_of(reason: str) -> tuple[str, ...]:
-    """Return the short words for what :func:`spoils` said."""
+    """Return the short words for what spoils a curve."""
     words: Sequence[tuple[str, str]] = (
         ("dip", "dips"),
         ("directions differ", "hysteresis"),
         ("high bias", "not_normal"),
+        ("no curve of the theory", "poor_fit"),
     )
     return tuple(flag for text, flag in words if text in reason)
 
@@ -69,6 +73,7 @@ def _not_normal(curve: ContactCurve) -> str:
 def _differ(curve: ContactCurve, other: ContactCurve) -> str:
     at = np.interp(curve.bias_mv, other.bias_mv, other.conductance)
     noise = np.hypot(curve.sigma, np.interp(curve.bias_mv, other.bias_mv, other.sigma))
+    noise = np.hypot(noise, _OF_STEP * _steps(curve.conductance))
     difference = curve.conductance - at
     chi2 = float(np.mean((difference / np.maximum(noise, 1e-9)) ** 2))
     if chi2 <= _DIFFER_CHI2:
@@ -78,6 +83,12 @@ def _differ(curve: ContactCurve, other: ContactCurve) -> str:
         f"the two directions differ by {abs(difference[worst]):.2g} G_N at {curve.bias_mv[worst]:.3g} mV "
         f"(chi^2 {chi2:.2g} a point): heating, or a contact that changed; use less power"
     )
+
+
+def _steps(g: Floats) -> Floats:
+    """Return the larger of the changes to both neighbours."""
+    change = np.abs(np.diff(g))
+    return np.asarray(np.maximum(np.pad(change, (1, 0)), np.pad(change, (0, 1))))
 
 
 def _even(g: Floats) -> Floats:

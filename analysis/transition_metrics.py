@@ -120,7 +120,11 @@ def noise_of(curve: Curve, metrics: Metrics) -> Floats:
 
 
 def _guess(t: Floats, r: Floats) -> float:
-    """Return the temperature where R rises most steeply, of points merged to even out their noise."""
+    """Return about the onset: the tangent where R rises most steeply meets R at 1.5 times that temperature.
+
+    Points are merged to even out their noise. In a wide transition the normal line above the steepest place
+    itself would lie inside the transition, and look normal.
+    """
     span = max(0.05, 0.0005 * float(t[-1] - t[0]))  # K; 10 times the noise of a good thermometer
     groups = np.floor((t - t[0]) / span).astype(int)
     count = np.bincount(groups)
@@ -134,7 +138,12 @@ def _guess(t: Floats, r: Floats) -> float:
     # Over three neighbours each side where they are dense, over one where they are sparse.
     reach = 3 if len(mean_t) > 60 and float(np.median(np.diff(mean_t))) < 0.2 else 1
     rise = (mean_r[2 * reach :] - mean_r[: -2 * reach]) / (mean_t[2 * reach :] - mean_t[: -2 * reach])
-    return float(mean_t[reach:-reach][int(np.argmax(rise))])
+    steepest = int(np.argmax(rise))
+    at_k, at_ohm = float(mean_t[reach:-reach][steepest]), float(mean_r[reach:-reach][steepest])
+    top_ohm = float(np.interp(_WINDOW[1] * at_k, mean_t, mean_r))
+    if not (rise[steepest] > 0 and top_ohm > at_ohm):
+        return at_k
+    return min(at_k + (top_ohm - at_ohm) / float(rise[steepest]), _WINDOW[1] * at_k)
 
 
 def _normal(

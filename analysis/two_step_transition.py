@@ -19,6 +19,7 @@ _ABOVE = 1.1  # of the lower Tc: where its plateau begins, as the normal line of
 _PLATEAU = 1.3  # of the lower Tc: where the part of it ends that is extended below the upper step
 _FEWEST = 6
 _NEAR_K = 5.0
+_FIRM = 0.05  # of an upper Tc: one that hangs more on the window is no step, but the rise of a metal
 
 
 def two_step_transition(temperature: Any, resistance: Any, sigma: Any) -> tuple[Result, Result]:
@@ -80,7 +81,12 @@ def _upper(curve: SortedCurve, lower_k: float) -> dict[str, Result]:
     if int(flat.sum()) < _FEWEST:
         return _steps(_part(part, flat))
     plateau = Polynomial.fit(part.x[flat], part.y[flat], 1)
-    return _steps(SortedCurve(part.x, part.y - plateau(part.x), part.sigma))
+    found = _steps(SortedCurve(part.x, part.y - plateau(part.x), part.sigma))
+    onset = found["onset"]
+    if onset.value is not None and (onset.sigma or 0.0) > _FIRM * onset.value:
+        reason = f"R rises above {lower_k:.4g} K without a step that a tangent could be drawn to"
+        found["onset"] = replace(onset, value=None, sigma=None, reason=reason)
+    return found
 
 
 def _steps(curve: SortedCurve) -> dict[str, Result]:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import cast
 
 from onnes.instruments.conductance import Conductance, Modulation
-from onnes.instruments.errors import InstrumentFault, LimitError
+from onnes.instruments.errors import ContactError, InstrumentFault, LimitError
 from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
@@ -99,6 +99,7 @@ class LockInConductance(Sourced):
         If any of it fails, the source is off again.
 
         Raises:
+            ContactError: if the contact is open.
             LimitError: if the modulation, its settling or its frequency is out of range, and nothing was
                 sent; or if the contact takes more current or power for it than is allowed.
             InstrumentFault: if an instrument does not do as told, no reference locks, a signal overloads the
@@ -159,6 +160,11 @@ class LockInConductance(Sourced):
         for _ in range(_MOST_STEPS):
             self._readings.find_range()
             found = self._readings.average(2)
+            if self.source.was_in_compliance():
+                raise ContactError(
+                    f"the contact is open: {self._rms_a:.3g} A rms at zero bias bring the source into its "
+                    f"compliance of {self.compliance_v:.3g} V; the source is at 0 A; look at the leads"
+                )
             if found.flags:
                 raise InstrumentFault(
                     f"the modulation at zero bias is spoilt by {' and '.join(found.flags)}; look at the leads"

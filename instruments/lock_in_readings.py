@@ -42,7 +42,7 @@ class LockInReadings:
     The range changes between points only, by the signal of the last one, and the filter settles before the
     next. An overload spoils its point and widens the range. Where the signal that is read is smaller than the
     range was chosen for, something else overloads, a hum for one: no smaller range is tried then until
-    :meth:`find_range`.
+    :meth:`find_range`. A reference that is lost spoils its point; where it stays lost it is a fault.
     """
 
     def __init__(self, lock_in: StanfordLockIn) -> None:
@@ -53,6 +53,7 @@ class LockInReadings:
         self._fitted_for = 0.0
         self._least = 0.0
         self._is_overloaded = False
+        self._is_unlocked = False
 
     def listen(self, use: LockInUse, *, reference: Literal["internal", "external"]) -> None:
         """Set up the lock-in, which raises as its :meth:`~StanfordLockIn.listen`."""
@@ -92,7 +93,8 @@ class LockInReadings:
 
         Raises:
             ConfigurationError: if the lock-in was set up to listen otherwise since.
-            InstrumentFault: if they overload the largest range, or none keeps fitting after an overload.
+            InstrumentFault: if they overload the largest range, none keeps fitting after an overload, or
+                there is no reference in any of them nor in those of the point before.
         """
         self._check_use()
         if self._is_overloaded:
@@ -103,6 +105,7 @@ class LockInReadings:
         for _ in range(max(2, readings)):
             self._clock.sleep(spacing)
             taken.append(self._lock_in.take())
+        self._look_at_the_lock(taken)
         self._fit(taken)
         xs = tuple(reading.x for reading in taken)
         flags = tuple(sorted({flag for reading in taken for flag in reading.flags}))
@@ -134,6 +137,14 @@ class LockInReadings:
         """Wait until ``time``, if that is to come, and forget what latched until then."""
         self._clock.sleep_until(time)
         self._lock_in.take()
+
+    def _look_at_the_lock(self, taken: list[LockInReading]) -> None:
+        was, self._is_unlocked = self._is_unlocked, all("unlock" in reading.flags for reading in taken)
+        if was and self._is_unlocked:
+            raise InstrumentFault(
+                f"{self._lock_in.name} has been without a lock on its reference for two points; look at the "
+                "cable of the reference, its amplitude and its frequency"
+            )
 
     def _fit(self, taken: list[LockInReading]) -> bool:
         signal = max(math.hypot(reading.x, reading.y) for reading in taken)

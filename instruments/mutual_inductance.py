@@ -27,6 +27,30 @@ _STEP = 0.01
 _SELF = "susceptometer"
 
 
+def oe_per_volt(series_ohm: float, field_oe_per_a: float) -> float:
+    """Return the amplitude of the drive, Oe peak, for 1 V rms of the sine output."""
+    return _PEAK * field_oe_per_a / series_ohm
+
+
+def drive_limits(
+    lock_in: StanfordLockIn | type[StanfordLockIn], oe_peak_per_volt: float, coil: AcLimits
+) -> AcLimits:
+    """Return what a coil and a lock-in, or any of its model, can do together; amplitudes are peak.
+
+    The lowest are those that the steps of the sine output meet within 1 %.
+
+    Raises:
+        LimitError: if no amplitude or frequency is within both.
+    """
+    sine = lock_in.sine_limits
+    low = max(sine.low, 0.5 * lock_in.sine_step_v / _STEP)
+    drive = Limits(low * oe_peak_per_volt, sine.high * oe_peak_per_volt, "Oe", f"the sine of {sine.set_by}")
+    return AcLimits(
+        coil.amplitude.narrowed(drive),
+        coil.frequency.narrowed(lock_in.frequency_limits),
+    )
+
+
 class MutualInductance:
     """AC moments by mutual inductance: the sine of a lock-in drives a coil, its input reads the pick-up.
 
@@ -55,7 +79,7 @@ class MutualInductance:
         limits: AcLimits,
     ) -> None:
         self.source = self.lock_in = lock_in
-        self._oe_per_volt = _PEAK * field_oe_per_a / series_ohm
+        self._oe_per_volt = oe_per_volt(series_ohm, field_oe_per_a)
         self._pickup = pickup_v_per_hz_emu
         self._limits = limits
         self._readings = LockInReadings(lock_in)
@@ -66,23 +90,14 @@ class MutualInductance:
 
     @property
     def ac_limits(self) -> AcLimits:
-        """Return what coil and lock-in can do together; amplitudes are peak.
+        """Return what coil and lock-in can do together: see :func:`drive_limits`.
 
-        The lowest are those that the steps of the sine output meet within 1 %; which amplitude it is,
-        :attr:`amplitude_oe` tells.
+        Which amplitude it is, :attr:`amplitude_oe` tells.
 
         Raises:
             LimitError: if no amplitude or frequency is within both.
         """
-        sine = self.lock_in.sine_limits
-        low = max(sine.low, 0.5 * self.lock_in.sine_step_v / _STEP)
-        drive = Limits(
-            low * self._oe_per_volt, sine.high * self._oe_per_volt, "Oe", f"the sine of {sine.set_by}"
-        )
-        return AcLimits(
-            self._limits.amplitude.narrowed(drive),
-            self._limits.frequency.narrowed(self.lock_in.frequency_limits),
-        )
+        return drive_limits(self.lock_in, self._oe_per_volt, self._limits)
 
     @property
     def amplitude_oe(self) -> float:

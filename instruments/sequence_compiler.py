@@ -19,6 +19,7 @@ from onnes.instruments.protocols import FieldApproach, FieldMode, TemperatureApp
 from onnes.instruments.sequence_template import (
     ENCODING,
     END,
+    MEASURE,
     MEASURE_AC,
     MEASURING,
     SequenceTemplate,
@@ -56,12 +57,11 @@ def check_program(template: SequenceTemplate, program: MomentProgram) -> None:
         ConfigurationError: if it wants several, a scan lacks a value, a text does not fit into a sequence, or
             no lines were recorded for what it measures.
     """
+    if not template.measuring and any(isinstance(step, MeasureMoment) for step in program.steps):
+        raise _not_recorded(template, program, "a moment", MEASURE, "{scans} and the like")
     if not template.measuring_ac and any(isinstance(step, MeasureSusceptibility) for step in program.steps):
-        raise ConfigurationError(
-            f"{template.path}: the template has no lines that measure a susceptibility, and {program.name} "
-            f"needs them; record one in MultiVu, put it between `REM {MEASURE_AC}` and `REM {END}`, and put "
-            "{amplitude}, {frequency} and {averaging} where their numbers stand"
-        )
+        numbers = "{amplitude}, {frequency} and {averaging}"
+        raise _not_recorded(template, program, "a susceptibility", MEASURE_AC, numbers)
     for text in (program.title, *(step.text for step in program.steps if isinstance(step, Remark))):
         _check_text(program, text)
     for placeholder, wanted in _left_out(template, program).items():
@@ -191,6 +191,16 @@ def _of_drive(step: MeasureSusceptibility) -> dict[str, float]:
 
 def _has_moments(program: MomentProgram) -> bool:
     return any(isinstance(step, MeasureMoment) for step in program.steps)
+
+
+def _not_recorded(
+    template: SequenceTemplate, program: MomentProgram, what: str, section: str, numbers: str
+) -> ConfigurationError:
+    return ConfigurationError(
+        f"{template.path}: the template has no lines that measure {what}, and {program.name} needs them; "
+        f"record one in MultiVu, put it between `REM {section}` and `REM {END}`, and put {numbers} where "
+        "their numbers stand"
+    )
 
 
 def _left_out(template: SequenceTemplate, program: MomentProgram) -> dict[str, set[str]]:

@@ -45,9 +45,9 @@ _REMARK = re.compile(r"REM\b\s*(?P<text>.*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SequenceTemplate:
-    """The recorded lines: ``lines`` by the placeholder that makes each one, ``measuring`` for one point.
+    """The recorded lines: ``lines`` by the placeholder that makes each one, ``measuring`` for one moment.
 
-    ``measuring_ac`` are those for one alternating moment; empty where none were recorded.
+    ``measuring_ac`` are those for one alternating moment. One of the two is empty where none were recorded.
     """
 
     path: Path
@@ -124,7 +124,7 @@ def load_template(path: Path) -> SequenceTemplate:
             f"no line measures; put the recorded ones between `REM {name}` and `REM {END}`",
         )
         for name in _SECTIONS
-        if not measuring[name] and (name == MEASURE or name in began)
+        if not measuring[name] and (name in began or (name == MEASURE and not began))
     ]
     if found:
         told = sorted(found, key=lambda one: (one.line, one.column))

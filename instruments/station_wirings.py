@@ -43,13 +43,16 @@ class Wirings:
     def bridge(self, wiring: str, method: str = "") -> ResistanceBridge:
         """Return the resistance bridge of ``wiring``; always the same one.
 
+        The instruments of a conductance measure a resistance as well, as a check of its contacts does: by the
+        lock-in, or by the hardware delta mode.
+
         Args:
             method: default the wiring's own.
 
         Raises:
             ConfigurationError: if the station has no such wiring, or that cannot measure by this method.
         """
-        entry = self._entry(wiring, "resistance", "a resistance")
+        entry = self._entry(wiring, ("resistance", "conductance"), "a resistance")
         if method not in ("", entry.method):
             raise ConfigurationError(
                 f"{self._file.path}: wiring {wiring!r} measures by {entry.method!r}, not by {method!r}"
@@ -63,7 +66,7 @@ class Wirings:
             ConfigurationError: if the station has no such wiring, or that has no nanovoltmeter with an
                 address.
         """
-        entry = self._entry(wiring, None, "V(I)")
+        entry = self._entry(wiring, (), "V(I)")
         meter = entry.meter if entry.method == "reversal" else entry.bias_meter
         if meter is None:
             raise self._cannot(wiring, entry, "V(I)", "that takes a nanovoltmeter with its own address")
@@ -75,7 +78,7 @@ class Wirings:
         Raises:
             ConfigurationError: if the station has no such wiring, or that measures something else.
         """
-        entry = self._entry(wiring, "conductance", "a conductance")
+        entry = self._entry(wiring, ("conductance",), "a conductance")
         return self._once(wiring, "conductance", lambda: self._conductance(entry))
 
     def susceptometer(self, wiring: str) -> Susceptometer:
@@ -84,7 +87,7 @@ class Wirings:
         Raises:
             ConfigurationError: if the station has no such wiring, or that measures something else.
         """
-        entry = self._entry(wiring, "susceptibility", "a susceptibility")
+        entry = self._entry(wiring, ("susceptibility",), "a susceptibility")
         return self._once(wiring, "susceptometer", lambda: self._susceptometer(entry))
 
     def forget_start(self, instrument: Instrument) -> None:
@@ -100,12 +103,12 @@ class Wirings:
             self._built[key] = build()
         return cast(Composite, self._built[key])
 
-    def _entry(self, wiring: str, measures: str | None, what: str) -> Wiring:
+    def _entry(self, wiring: str, measures: tuple[str, ...], what: str) -> Wiring:
         known = self._file.wiring
         entry = known.get(wiring)
         if entry is None:
             raise ConfigurationError(f"{self._file.path}: no wiring {wiring!r}{one_of(wiring, known)}")
-        if measures not in (None, entry.measures):
+        if measures and entry.measures not in measures:
             raise self._cannot(wiring, entry, what, f"its table says measures = {entry.measures!r}")
         return entry
 
@@ -115,7 +118,7 @@ class Wirings:
         )
 
     def _bridge(self, entry: Wiring) -> ResistanceBridge:
-        if entry.method == "delta":
+        if entry.method in ("delta", "differential"):
             return DeltaBridge(self._k6221(entry), self._relayed(entry), **_driven(entry))
         if entry.method == "lock_in":
             source = cast(Keithley6221 | StanfordLockIn, self._instruments[entry.source])

@@ -143,7 +143,7 @@ class AcSusceptibilityProgram(MomentMeasurement):
         self,
         moment: MeasuredRow,
         curve: MomentCurve,
-        field_oe: float,  # noqa: ARG002 - the setpoint of a row is that of the machine
+        field_oe: float,
         clock: Clock,
         began: float,
         rest_s: float,  # noqa: ARG002 - no column of an alternating moment
@@ -156,7 +156,7 @@ class AcSusceptibilityProgram(MomentMeasurement):
             elapsed=moment.time - began,
             temperature_setpoint=planned.temperature_k,
             temperature=moment.temperature_k,
-            field_setpoint=planned.field_oe,
+            field_setpoint=field_oe,
             field=moment.field_oe,
             amplitude_setpoint=planned.amplitude_oe,
             amplitude=moment.amplitude_oe,

@@ -19,7 +19,10 @@ class SusceptibilityPoint(Point):
     elapsed: Annotated[float, Column("Elapsed", "s", "time since this attempt began; never jumps")]
     temperature_setpoint: Annotated[float, Column("Temperature setpoint", "K", "NaN while sweeping")]
     temperature: Annotated[float, Column("Temperature", "K", "at the middle of the readings")]
-    field_setpoint: Annotated[float, Column("Field setpoint", "Oe", "the dc field asked for")]
+    field_setpoint: Annotated[
+        float,
+        Column("Field setpoint", "Oe", "the dc field asked for; a corrected residual field is not in it"),
+    ]
     field: Annotated[float, Column("Field", "Oe", "the dc field as the supply reports it")]
     amplitude_setpoint: Annotated[float, Column("Amplitude setpoint", "Oe", "of the drive field, peak")]
     amplitude: Annotated[float, Column("Amplitude", "Oe", "of the drive field, peak, as reported")]

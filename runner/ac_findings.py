@@ -214,10 +214,11 @@ def _of_set(together: CivaleSet, body: Body, after: str) -> Keyed:
     for curve, kelvin, current in zip(together.curves, temperatures, currents, strict=True):
         if kelvin.value is not None:
             keyed.append((f"jc-ac-{curve.amplitude_oe:.3g}Oe{after}", _at(current, kelvin)))
-    low = [one.value for one in temperatures if one.value is not None]
-    if len(low) >= 2:
-        middle = sum(low) / len(low)
-        keyed.append((f"jc-ac-at-{middle:.4g}K{after}", critical_current_at(middle, temperatures, currents)))
+    # At round temperatures, which nights and papers have in common.
+    for near in dict.fromkeys(round(one.value, 1) for one in temperatures if one.value is not None):
+        current = critical_current_at(near, temperatures, currents)
+        if current.value is not None:
+            keyed.append((f"jc-ac-at-{near:g}K{after}", current))
     return keyed
 
 

@@ -28,18 +28,20 @@ from onnes.runner.yaml_text import Table
 
 
 class Block(Part):
-    """What every measurement block takes."""
+    """A measurement block."""
+
+
+class SetpointBlock(Block):
+    """What the blocks take that go to temperatures and fields."""
 
     magnet: Magnet = Magnet()
     prepare: Prepare = Prepare()
 
 
-class ElectricalBlock(Block):
+class ElectricalBlock(SetpointBlock):
     """What the blocks take that measure with leads on the sample."""
 
     wiring: Words | None = None
-    both_directions: YesOrNo | None = None
-    average: Count | None = None
     settle: Settle = Settle()
     history: Literal["auto", "free", "path"] | None = None
 
@@ -47,6 +49,8 @@ class ElectricalBlock(Block):
 class ResistanceBlock(ElectricalBlock):
     """What the blocks take that measure a resistance."""
 
+    both_directions: YesOrNo | None = None
+    average: Count | None = None
     current: typed.Current | None = None
     method: Literal["delta", "reversal", "lock_in", "bridge"] | None = None
     lockin: LockIn = LockIn()
@@ -85,7 +89,7 @@ class Isotherms(ResistanceBlock):
     fine: FineField | None = None
 
 
-class MomentBlock(Block):
+class MomentBlock(SetpointBlock):
     """What the blocks take that measure a moment: the history is always path."""
 
     prepare: MomentPrepare = MomentPrepare()
@@ -112,14 +116,14 @@ class Magnetization(MomentBlock):
     wait: typed.Time | None = None
 
 
-class AcSusceptibility(Block):
+class AcSusceptibility(SetpointBlock):
     """The alternating moment against temperature; amplitudes are peaks."""
 
     called = "ac_susceptibility"
     prepare: MomentPrepare = MomentPrepare()
     wiring: Words | None = None
     temperature: typed.TemperatureProgram | None = None
-    amplitude: typed.FieldSizes | None = None
+    amplitude: typed.FieldPeaks | None = None
     frequency: typed.Frequencies | None = None
     dc_field: typed.Fields | None = None
     heating_check: YesOrNo | None = None
@@ -141,6 +145,7 @@ class PointContact(ElectricalBlock):
     bias: typed.Voltages | None = None
     zero_bias: YesOrNo | None = None
     field: typed.Fields | None = None
+    both_directions: YesOrNo | None = None
     modulation: typed.RmsVoltage | None = None
     normal_at: typed.Temperature | None = None
     lockin: LockIn = LockIn()
@@ -155,6 +160,7 @@ class CurrentVoltage(ElectricalBlock):
     temperature: typed.Temperatures | None = None
     current: typed.Currents | None = None
     field: typed.Fields | None = None
+    average: Count | None = None
     both_polarities: YesOrNo | None = None
     pulse: typed.TimeLimit | None = None
     criterion: typed.ElectricField | None = None

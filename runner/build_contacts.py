@@ -1,7 +1,8 @@
 """From a block of contacts or V(I) to the measurements it stands for, with every default filled in."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from onnes.instruments.quantities import show
@@ -13,11 +14,11 @@ from onnes.procedures.zero_bias_conductance import ZeroBiasConductance
 from onnes.runner import blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.build_electrical import ElectricalBuilder, lowest_of
+from onnes.runner.contact_checks import usual_current
 from onnes.runner.electrical_lint import narrow_bias, no_normal_reference, wide_modulation
 from onnes.runner.filled import Filled
 from onnes.runner.plan_limits import Demand, extremes, readable
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 ContactMeasurement = DifferentialConductanceVsBias | ZeroBiasConductance | CurrentVoltage
@@ -29,27 +30,22 @@ _NORMAL_OHM = "expected.resistance"
 class ContactBuilder(ElectricalBuilder):
     """Builds the measurements of point contacts, of V(I) and of contacts of one sequence file."""
 
-    def measures(
-        self,
-        name: str,
-        block: blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck,
-        place: Place,
-    ) -> Iterator[Measure]:
+    def measures(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
         """Yield the runs that a block stands for; what is wrong goes to the ledger.
 
         Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
+            filled: the block.
+            like: the block of resistance or V(I) that comes next on the wiring: a check of contacts drives
+                and listens as it does.
         """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
+        if isinstance(filled.block, blocks.ContactCheck):
+            yield from self._contact_check(filled, like)
+            return
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
-        if isinstance(block, blocks.PointContact):
+        if isinstance(filled.block, blocks.PointContact):
             yield from self._point_contact(filled)
-        elif isinstance(block, blocks.CurrentVoltage):
-            yield from self._current_voltage(filled)
         else:
-            yield from self._contact_check(filled)
+            yield from self._current_voltage(filled)
 
     # -- dI/dV
 
@@ -82,6 +78,13 @@ class ContactBuilder(ElectricalBuilder):
             program = compact(as_json(temperatures, "k", "rate_k_per_min"))
             given |= {"temperature_program": program, "both_directions": both}
             yield from self._built(ZeroBiasConductance, wiring, filled, given)
+            return
+        if not _go_one_way([bias.number for bias in biases]):
+            self.ledger.refuse(
+                biases[0].place,
+                f"the bias '{biases[0].text}' is one value or turns; expected several that go one way, "
+                "'both_directions' takes them back again; e.g. '-20..20 mV step 0.1 mV'",
+            )
             return
         self.ledger.demands += extremes("voltage", biases)
         self._look_at_bias(filled, wiring, biases)
@@ -186,24 +189,53 @@ class ContactBuilder(ElectricalBuilder):
 
     # -- the contacts themselves
 
-    def _contact_check(self, filled: Filled) -> Iterator[Measure]:
-        wiring = self._wiring(filled, "resistance")
-        current = self._current(filled, wiring)
+    def _contact_check(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
+        wiring = self._wiring(filled, "resistance", "conductance")
+        if like is not None and filled.get("current") is None:
+            # what is wrong with the current of the block is said there
+            current = usual_current(like) or self._current_of_sample(like, wiring)
+        else:
+            current = self._current(filled, wiring)
+        for key in ("pairs", "max_resistance"):
+            if filled.get(key) is not None:
+                self.ledger.refuse(
+                    filled.place,
+                    f"'{key}' is of the two-wire resistances of pairs of contacts, which are still to come; "
+                    "leave it out, and measure them by hand",
+                )
         if wiring is None or current is None:
             return
-        double = 2 * current.number
-        said = (
-            f"{show(double, 'current', current.unit)}, twice {show(current.number, 'current', current.unit)},"
-        )
-        self.ledger.demands.append(Demand("current", double, current.unit, f"L050: {said}", current.place))
+        self._ask_for_double(filled, wiring, current)
         given: dict[str, Any] = {
             "station_file": str(self.around.station_path),
             "wiring": wiring,
             "current_a": float(current),
         }
-        if (pairs := filled.get("pairs")) is not None:
-            given["pairs"] = pairs
+        if like is not None and hasattr(like.block, "lockin") and (lock_in := self._lock_in(like)):
+            given["lockin"] = compact(lock_in)
         yield from self._built(ContactCheck, wiring, filled, given)
+
+    def _ask_for_double(self, filled: Filled, wiring: str, current: Typed) -> None:
+        """Ask for twice the current, and for what it makes of the expected resistance (L050)."""
+        double = 2 * current.number
+        shown = show(double, "current", current.unit)
+        why = f"twice {show(current.number, 'current', current.unit)} for the check of the contacts,"
+        asked = [("current", double, current.number, "")]
+        ohm = self.around.samples[wiring].expected.resistance
+        if ohm is not None:
+            self._look_at_compliance(filled, wiring, float(double), float(ohm))
+            through = f", {shown} through the expected {ohm.normalize():f} ohm"
+            asked += [
+                ("voltage", double * ohm, current.number * ohm, through),
+                ("power", double**2 * ohm, current.number**2 * ohm, through),
+            ]
+        for kind, number, single, through in asked:
+            allowed = self.around.limits.of(kind)
+            if allowed is not None and not allowed.contains(float(single)):
+                continue  # the current itself is too much, which is said of it
+            unit = current.unit if kind == "current" else readable(number, kind)
+            said = f"L050: {show(number, kind, unit)}{through}, {why}"
+            self.ledger.demands.append(Demand(kind, number, unit, said, current.place))
 
     # -- all of them
 
@@ -229,3 +261,8 @@ class ContactBuilder(ElectricalBuilder):
             self.ledger.refuse(filled.place, str(error))
             return
         yield Measure(measurement.kind, measurement.label(), wiring, measurement)
+
+
+def _go_one_way(numbers: Sequence[Decimal]) -> bool:
+    steps = [after - before for before, after in pairwise(numbers)]
+    return bool(steps) and (min(steps) > 0 or max(steps) < 0)

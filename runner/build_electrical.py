@@ -114,6 +114,9 @@ class ElectricalBuilder:
         mounted = [name for name in self.around.samples if name in station.wiring]
         fit = [name for name in mounted if station.wiring[name].measures in measures]
         wiring = filled.get("wiring")
+        method = filled.get("method") if hasattr(filled.block, "method") else None
+        if wiring is None and method is not None:  # of several wirings on a sample the method chooses one
+            fit = [name for name in fit if station.wiring[name].method == method] or fit
         what = " or ".join(measures)
         if not station.wiring:
             instead = "it measures moments, by zfc_fc and magnetization" if self.around.magnetometer else ""
@@ -168,9 +171,8 @@ class ElectricalBuilder:
     def _current(self, filled: Filled, wiring: str | None) -> Typed | None:
         sample = self.around.samples.get(wiring or "")
         current = filled.get("current")
-        if current is None and sample is not None and sample.defaults.current is not None:
-            number = sample.defaults.current
-            current = Typed(number, "", readable(number, "current"), filled.place)
+        if current is None:
+            current = self._current_of_sample(filled, wiring)
         if not isinstance(current, Typed):
             if wiring is not None:
                 self.ledger.refuse(
@@ -183,10 +185,19 @@ class ElectricalBuilder:
             self._look_at_heating(filled, wiring, float(current), float(sample.expected.resistance))
         return current
 
+    def _current_of_sample(self, filled: Filled, wiring: str | None) -> Typed | None:
+        sample = self.around.samples.get(wiring or "")
+        number = None if sample is None else sample.defaults.current
+        return None if number is None else Typed(number, "", readable(number, "current"), filled.place)
+
     def _look_at_heating(self, filled: Filled, wiring: str, current_a: float, ohm: float) -> None:
-        temperatures = filled.get("temperature") if hasattr(filled.block, "temperature") else None
-        if temperatures is not None:
+        if not hasattr(filled.block, "temperature"):
+            return  # a check of the contacts, which asks for twice its current
+        if (temperatures := filled.get("temperature")) is not None:
             self._say(filled, heating(current_a, ohm, lowest_of(temperatures)))
+        self._look_at_compliance(filled, wiring, current_a, ohm)
+
+    def _look_at_compliance(self, filled: Filled, wiring: str, current_a: float, ohm: float) -> None:
         compliance = self.around.station.wiring[wiring].compliance
         if compliance is not None:
             self._say(filled, near_compliance(current_a, ohm, float(compliance)))

@@ -8,12 +8,12 @@ from onnes.instruments.quantities import show
 from onnes.procedures.options import compact
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
-from onnes.runner import blocks
+from onnes.runner import block_parts, blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.build_electrical import ElectricalBuilder
 from onnes.runner.filled import Filled
+from onnes.runner.plan_limits import Demand
 from onnes.runner.plan_steps import Measure
-from onnes.runner.problems import Place
 from onnes.runner.quantity_text import Sweep, Typed
 
 ResistanceMeasurement = ResistanceVsTemperature | ResistanceVsField
@@ -22,22 +22,15 @@ ResistanceMeasurement = ResistanceVsTemperature | ResistanceVsField
 class MeasurementBuilder(ElectricalBuilder):
     """Builds the measurements of resistance of one sequence file."""
 
-    def measures(self, name: str, block: blocks.ElectricalBlock, place: Place) -> Iterator[Measure]:
-        """Yield the runs that a block stands for; what is wrong goes to the ledger.
-
-        Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
-        """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
+    def measures(self, filled: Filled) -> Iterator[Measure]:
+        """Yield the runs that a block stands for; what is wrong goes to the ledger."""
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         wiring = self._wiring(filled, "resistance")
         current = self._current(filled, wiring)
         program = filled.get("temperature")
         if program is None:
-            self.ledger.refuse(place, lacks(name, "temperature", "2..300 K step 1 K"))
-        if isinstance(block, blocks.Resistivity):
+            self.ledger.refuse(filled.place, lacks(filled.name, "temperature", "2..300 K step 1 K"))
+        if isinstance(filled.block, blocks.Resistivity):
             yield from self._resistivity(filled, wiring, current, program)
         else:
             yield from self._isotherms(filled, wiring, current, program)
@@ -50,7 +43,9 @@ class MeasurementBuilder(ElectricalBuilder):
         self.asked.temperatures(program)
         if wiring is None or current is None or program is None:
             return
+        tc = self.around.samples[wiring].expected.tc
         common = self._resistance(filled, wiring, current, program)
+        common |= self._fine(filled, "temperature", "k", None if tc is None else float(tc))
         for field in fields:
             yield from self._built(
                 ResistanceVsTemperature,
@@ -83,6 +78,7 @@ class MeasurementBuilder(ElectricalBuilder):
             wiring,
             filled,
             self._resistance(filled, wiring, current, temperatures)
+            | self._fine(filled, "field", "oe", None)
             | self._reference(filled)
             | {
                 "temperatures": compact([float(kelvin) for kelvin in temperatures]),
@@ -102,7 +98,38 @@ class MeasurementBuilder(ElectricalBuilder):
             given["method"] = method
         if lock_in := self._lock_in(filled):
             given["lockin"] = compact(lock_in)
+        if (check := filled.get("self_heating_check")) is not None:
+            given["self_heating_check"] = check
         return given
+
+    def _fine(self, filled: Filled, kind: str, suffix: str, expected: float | None) -> dict[str, str]:
+        """Return the finer pass over temperatures or fields, with ``suffix`` for their unit in its keys.
+
+        Args:
+            expected: where it will be if the coarse passes do not tell; None if nobody knows.
+        """
+        fine: block_parts.FineTemperature | block_parts.FineField | None = filled.get("fine")
+        if fine is None:
+            return {}
+        rate = "rate_k_per_min" if suffix == "k" else "rate_oe_per_s"
+        given = {
+            f"around_{suffix}": fine.around,
+            f"width_{suffix}": fine.width,
+            f"step_{suffix}": fine.step,
+            f"every_{suffix}": fine.every,
+            rate: fine.rate,
+        }
+        found = {key: float(typed) for key, typed in given.items() if typed is not None}
+        if fine.around is None and expected is not None:
+            found[f"expected_{suffix}"] = expected
+        if fine.rate is not None:
+            self.ledger.demands.append(Demand.of(f"{kind}_rate", fine.rate))
+        if fine.around is not None:
+            half = fine.width.number / 2
+            for number in (fine.around.number - half, fine.around.number + half):
+                said = f"{show(number, kind, fine.around.unit)}, an end of the fine pass,"
+                self.ledger.demands.append(Demand(kind, number, fine.around.unit, said, fine.around.place))
+        return {"fine": compact(found)}
 
     def _built(
         self,

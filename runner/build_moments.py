@@ -48,21 +48,14 @@ class MomentBuilder:
     history: HistoryRules
     asked: AskedValues
 
-    def measures(self, name: str, block: blocks.MomentBlock, place: Place) -> Iterator[Measure]:
-        """Yield the run that a block stands for; what is wrong goes to the ledger.
-
-        Args:
-            name: the block's name in the file.
-            block: the block, what a loop fills in included.
-            place: of the block's name.
-        """
-        filled = Filled(name, block, getattr(self.defaults, name), place)
+    def measures(self, filled: Filled) -> Iterator[Measure]:
+        """Yield the run that a block stands for; what is wrong goes to the ledger."""
         self.asked.field_rates(self.defaults.magnet, *filled.layers("magnet"))
         temperatures, fields = filled.get("temperature"), filled.get("field")
         if temperatures is None:
-            self.ledger.refuse(place, lacks(name, "temperature", "2..45 K step 0.5 K"))
+            self.ledger.refuse(filled.place, lacks(filled.name, "temperature", "2..45 K step 0.5 K"))
         if fields is None:
-            self.ledger.refuse(place, lacks(name, "field", "5 Oe"))
+            self.ledger.refuse(filled.place, lacks(filled.name, "field", "5 Oe"))
         else:
             self.asked.fields(fields)
         self.asked.temperatures(temperatures)
@@ -75,7 +68,7 @@ class MomentBuilder:
         common = self._common(filled, mount, fields)
         if common is None:
             return
-        if isinstance(block, blocks.ZfcFc):
+        if isinstance(filled.block, blocks.ZfcFc):
             yield from self._zfc_fc(filled, mount, common, temperatures, fields)
         else:
             yield from self._magnetization(filled, mount, common, temperatures, fields)

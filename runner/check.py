@@ -78,19 +78,23 @@ def check_sequence(file: Path, *, station: str | None, sample: str | None) -> Ch
 def _step(step: PlanStep, duration_s: float) -> dict[str, Any]:
     action = step.action
     measurement = action.measurement if isinstance(action, Measure) else None
+    setpoints = measurement.setpoints() if measurement else []
     return {
         "number": step.number,
         "what": f"{action.kind} {action.label}" if isinstance(action, Measure) else step.name,
         "where": step.where,
-        "points": len(measurement.setpoints()) if measurement else 0,
+        "points": len(setpoints),
+        "estimated_points": sum(setpoint.is_estimated for setpoint in setpoints),
         "duration_s": duration_s,
         "path_below_k": measurement.path_below_k if isinstance(measurement, SetpointMeasurement) else 0.0,
     }
 
 
 def _in_words(step: Mapping[str, Any]) -> str:
-    """Return ``12 points, about 2 h 10 min, path below 38 K``, as far as there is something to say."""
+    """Return ``12 points, 5 of them estimated, about 2 h 10 min, path below 38 K``, as far as there is that."""
     said = [f"{step['points']} points"] if step["points"] else []
+    if step["estimated_points"]:
+        said.append(f"{step['estimated_points']} of them estimated")
     said.append(_about(step["duration_s"]) if step["duration_s"] else "time not counted")
     if step["path_below_k"]:
         said.append(f"path below {step['path_below_k']:.9g} K")

@@ -45,8 +45,8 @@ def contact_panels(runs: ContactRuns, upper_fields: Sequence[LevelPoints]) -> li
 def _susceptibility(found: AcFindings, axes: Axes) -> None:
     """Draw chi' above chi'' on one temperature axis: amplitude as colour, frequency as symbol."""
     axes.set_axis_off()
-    upper = axes.inset_axes((0.0, 0.5, 1.0, 0.5))
-    lower = axes.inset_axes((0.0, 0.0, 1.0, 0.5), sharex=upper)
+    upper = axes.inset_axes((0.0, 0.52, 1.0, 0.48))
+    lower = axes.inset_axes((0.0, 0.0, 1.0, 0.48), sharex=upper)
     amplitudes = sorted({round(one.curve.amplitude_oe, 6) for one in found.curves})
     frequencies = sorted({one.curve.frequency_hz for one in found.curves})
     colours = dict(zip(amplitudes, colour_key(upper, "viridis", amplitudes, "h (Oe peak)"), strict=True))
@@ -67,7 +67,9 @@ def _susceptibility(found: AcFindings, axes: Axes) -> None:
     lower.legend(title="f (Hz)", fontsize=SMALL, title_fontsize=SMALL, frameon=False)
     if np.isfinite(low):  # the transition; what lies below is flat
         hottest = max(float(one.curve.temperature[-1]) for one in found.curves)
-        upper.set_xlim(max(low - 2.5, float(found.curves[0].curve.temperature[0])), hottest)
+        coldest = max(low - 2.5, float(found.curves[0].curve.temperature[0]))
+        margin = 0.02 * (hottest - coldest)
+        upper.set_xlim(coldest - margin, hottest + margin)
     which = found.curves[0].curve.kind
     upper.set_ylabel(f"χ' ({which})")
     lower.set_ylabel("χ''")

@@ -28,6 +28,7 @@ _MV = 1e3
 _ASSUMED_GAP_MV = (
     7.0  # the larger one of MgB2 (k): where no curve above Tc is, its height is taken from there
 )
+_HOPELESS_CHI2 = 10.0  # a point (a); what is below it and above 2 is flagged
 _NEAR_NORMAL_K = 4.0  # below the temperature of the reference: there the contact is normal too
 
 
@@ -85,8 +86,7 @@ def contact_findings(run: Run) -> tuple[ContactFindings, Keyed]:
             keyed.append(("contact", refused("conductance of the contact", "1", "G/G_N", reason)))
             continue
         if found.field_oe == 0:
-            fit = fit_btk(found.normalised.curve, held=held, spoilt=found.spoilt)
-            found = replace(found, fit=fit)
+            found, fit = _fitted(found, held)
             keyed += _of_fit(fit, found, is_first=not held)
             if not held and not found.spoilt:
                 held = {name: value for name, value in fit.values.items() if name[0] in "zw"}
@@ -149,8 +149,8 @@ def _curve(
 ) -> tuple[BiasCurve | None, str]:
     """Return a curve relative to its normal state, and whether it is one of the theory; or why not."""
     try:
-        ways = {str(way): _normalised(part, normal, kelvin) for way, part in rows.groupby("Direction")}
-        whole = _normalised(rows, normal, kelvin)
+        ways = {str(way): _normalised(part, normal) for way, part in rows.groupby("Direction")}
+        whole = _normalised(rows, normal)
     except ValueError as error:
         return None, str(error)
     first, *others = ways.values()
@@ -158,7 +158,22 @@ def _curve(
     return BiasCurve(kelvin, field_oe, whole, spoilt, None), ""
 
 
-def _normalised(rows: pd.DataFrame, normal: pd.DataFrame, kelvin: float) -> Normalised:
+def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, BtkFit]:
+    """Return a curve with its fit; one that no parameters of the theory come near is spoilt."""
+    fit = fit_btk(curve.normalised.curve, held=held, spoilt=curve.spoilt)
+    chi2 = max((result.goodness.get("chi2_per_dof", 0.0) for result in fit.results.values()), default=0.0)
+    if chi2 <= _HOPELESS_CHI2:
+        return replace(curve, fit=fit), fit
+    spoilt = (
+        f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its current; "
+        "take less bias, or a contact of higher resistance"
+    )
+    fit = fit_btk(curve.normalised.curve, held=held, spoilt=spoilt)
+    return replace(curve, spoilt=spoilt, fit=fit), fit
+
+
+def _normalised(rows: pd.DataFrame, normal: pd.DataFrame) -> Normalised:
+    kelvin = float(rows["Temperature (K)"].mean())  # some mK from what was asked for are seen in the smearing
     # Both directions at one bias are one point; their setpoints are equal, their readings nearly.
     grouped = rows.groupby("Bias setpoint (V)")
     count = grouped.size()

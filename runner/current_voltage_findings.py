@@ -16,6 +16,7 @@ from onnes.storage.reader import Run
 CURRENT_VOLTAGE = "current-voltage"
 
 _ASYMMETRIC = 3.0  # sigma between the critical currents of the two polarities
+_WITHOUT_VOLTAGE = 0.8  # of Ic: with n = 20 a hundredth of the criterion is left there (a)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,15 +85,22 @@ def _curve(rows: pd.DataFrame, criterion_v: float) -> VoltageCurve:
 
 
 def _asymmetry(rows: pd.DataFrame, criterion_v: float) -> tuple[str, ...]:
-    """Return a flag where the two polarities have different critical currents."""
+    """Return a flag where the two polarities have different critical currents.
+
+    One polarity alone has the thermal EMF in it, whose wander along the curve looks like a difference: as
+    much as it is where the sample has no voltage yet is allowed for.
+    """
     found = []
     for label, sign in (("Voltage positive (V)", 1.0), ("Voltage negative (V)", -1.0)):
-        ic = critical_current(
+        curve = critical_current(
             rows["Current (A)"], sign * rows[label], rows["Voltage error (V)"], criterion_v=criterion_v
-        ).ic
-        if ic.value is None or ic.sigma is None:
+        )
+        if curve.ic.value is None or curve.ic.sigma is None or curve.n.value is None:
             return ()
-        found.append((ic.value, ic.sigma))
-    (plus, plus_sigma), (minus, minus_sigma) = found
-    apart = abs(plus - minus) / max(float(np.hypot(plus_sigma, minus_sigma)), 1e-300)
-    return ("polarities_differ",) if apart > _ASYMMETRIC else ()
+        found.append((curve.ic.value, curve.ic.sigma, curve.n.value))
+    (plus, plus_sigma, n), (minus, minus_sigma, _) = found
+    free = rows[rows["Current (A)"] < _WITHOUT_VOLTAGE * min(plus, minus)]
+    emf_v = 0.5 * (free["Voltage positive (V)"] + free["Voltage negative (V)"])
+    wander = 2.0 * float(emf_v.std()) / (n * criterion_v) * plus
+    sigma = float(np.sqrt(plus_sigma**2 + minus_sigma**2 + wander**2))
+    return ("polarities_differ",) if abs(plus - minus) > _ASYMMETRIC * sigma else ()

@@ -6,6 +6,7 @@ about.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from onnes.instruments.susceptometer import AcLimits
@@ -17,7 +18,7 @@ _AT_300_K_W: Final = 1e-4
 _OF_COMPLIANCE = 0.8
 _MAINS_HZ: Final = (50.0, 60.0)
 _NEAR_MAINS_HZ = 0.5
-_MOST_MULTIPLE = 20  # of the mains, and of its divisors, that a transport lock-in meets
+_MOST_DIVISOR = 20  # of the mains: below 2 Hz the divisors lie closer than the band around each (a)
 _THERMAL_WIDTH_MV_PER_K = 3.53 * 0.0861733  # of the derivative of the Fermi function, 3.53 kT/e
 _GAPS = 3.0
 _COLD_OF_TC = 0.5
@@ -60,13 +61,13 @@ def near_compliance(current_a: float, ohm: float, compliance_v: float) -> str:
 def near_mains(hertz: float) -> str:
     """Return a text where a frequency is near a multiple or a divisor of the mains (L054)."""
     for mains in _MAINS_HZ:
-        for number in range(1, _MOST_MULTIPLE + 1):
-            for near in (mains * number, mains / number):
-                if abs(hertz - near) < _NEAR_MAINS_HZ:
-                    return (
-                        f"L054: {hertz:.5g} Hz is within {_NEAR_MAINS_HZ} Hz of {near:.5g} Hz, of the mains "
-                        f"at {mains:.0f} Hz; take another, e.g. 17.77 Hz"
-                    )
+        multiple = mains * max(1, round(hertz / mains))
+        for near in (multiple, *(mains / number for number in range(2, _MOST_DIVISOR + 1))):
+            if abs(hertz - near) < _NEAR_MAINS_HZ:
+                return (
+                    f"L054: {hertz:.5g} Hz is within {_NEAR_MAINS_HZ} Hz of {near:.5g} Hz, of the mains "
+                    f"at {mains:.0f} Hz; take another, e.g. 17.77 Hz"
+                )
     return ""
 
 
@@ -128,6 +129,43 @@ def not_rising(amplitudes_oe: Sequence[float]) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DrivenRun:
+    """With what one run drives a sample: amplitudes in Oe peak, frequencies in Hz, dc fields in Oe."""
+
+    amplitudes_oe: tuple[float, ...]
+    frequencies_hz: tuple[float, ...]
+    fields_oe: tuple[float, ...]
+
+    def __str__(self) -> str:
+        drives = zip(
+            (self.amplitudes_oe, self.frequencies_hz, self.fields_oe), ("Oe peak", "Hz", "Oe"), strict=True
+        )
+        amplitude, frequency, dc_field = (
+            f"{', '.join(f'{value:.6g}' for value in values)} {unit}" for values, unit in drives
+        )
+        return f"{amplitude} at {frequency} in {dc_field}"
+
+
+def mixed_set(runs: Sequence[DrivenRun]) -> int | None:
+    """Return the first of the runs whose amplitude has no other beside it to make rectangles with (L061).
+
+    A set of rectangles has several amplitudes at one frequency and dc field. Where no run has several, and
+    runs differ in amplitude, they were meant to be put together; it is refused where no two of them can be.
+    """
+    if any(len(set(run.amplitudes_oe)) > 1 for run in runs):
+        return None
+    at: dict[tuple[float, float], set[float]] = {}
+    for run in runs:
+        for hertz in run.frequencies_hz:
+            for oersted in run.fields_oe:
+                at.setdefault((hertz, oersted), set()).update(run.amplitudes_oe)
+    if any(len(amplitudes) > 1 for amplitudes in at.values()):
+        return None
+    others = (number for number, run in enumerate(runs) if run.amplitudes_oe[0] != runs[0].amplitudes_oe[0])
+    return next(others, None)
+
+
 def no_phase(temperatures_k: Sequence[float], *, is_calibrated: bool, tc_k: float | None) -> str:
     """Return a text where nothing will tell the phase of the susceptometer (L063)."""
     if is_calibrated or tc_k is None or min(temperatures_k) < _COLD_OF_TC * tc_k:
@@ -135,4 +173,14 @@ def no_phase(temperatures_k: Sequence[float], *, is_calibrated: bool, tc_k: floa
     return (
         f"L063: no phase calibration, and no point below half the expected Tc, {_COLD_OF_TC * tc_k:.4g} K; "
         "0.5 deg leaks 0.9 % of the screening into the loss; say 'phase: {calibrate_at: 10 K}'"
+    )
+
+
+def not_screening(calibrate_at_k: float, tc_k: float) -> str:
+    """Return a text where the phase would be set above the expected Tc."""
+    if calibrate_at_k < tc_k:
+        return ""
+    return (
+        f"phase.calibrate_at = {calibrate_at_k:.9g} K is not below the expected Tc, {tc_k:.9g} K; the phase "
+        "is set deep in the screening state, where there is no loss"
     )

@@ -20,6 +20,8 @@ from onnes.runner.build_electrical import magnet_options, settle_options
 from onnes.runner.build_measurements import MeasurementBuilder
 from onnes.runner.build_moments import MomentBuilder
 from onnes.runner.build_susceptibility import SusceptibilityBuilder
+from onnes.runner.contact_checks import ContactChecks
+from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.on_error import USUAL, OnError, policy
 from onnes.runner.plan_limits import Demand
@@ -79,6 +81,21 @@ class _Around:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Unrolled:
+    """A step outside all loops: its block, where that was typed, and what stood around it.
+
+    ``filled`` is a measurement block with what the loops fill in, and its defaults; None for every other
+    block, and where it is wrong.
+    """
+
+    step: Step
+    block: str
+    place: Place
+    around: _Around
+    filled: Filled | None
+
+
 class Expansion:
     """Expands the steps of one sequence file."""
 
@@ -93,15 +110,24 @@ class Expansion:
         self._contacts = ContactBuilder(around, self._defaults, ledger, self._history, asked)
         self._susceptibilities = SusceptibilityBuilder(around, self._defaults, ledger, self._history, asked)
         self._moments = MomentBuilder(around, self._defaults, ledger, self._history, asked)
+        self._checks = ContactChecks(around, self._defaults)
 
     def steps(self) -> tuple[PlanStep, ...]:
         """Return every step of the night in order, numbered from 1."""
         model = self._sequence.model
         around = _Around(on_error=policy(model.on_error, USUAL))
-        found = self._walk(model.steps, self._sequence.tree["steps"], around)
+        unrolled = list(self._walk(model.steps, self._sequence.tree["steps"], around))
+        blocks_in_order = [one.filled for one in unrolled]
+        first = self._checks.first_electrical(blocks_in_order)
+        found: list[PlanStep] = []
+        for index, one in enumerate(unrolled):
+            if index == first:
+                found += self._contacts_before(blocks_in_order[index:], blocks_in_order[:index], one.place)
+            found += self._planned(one, self._checks.next_on_its_wiring(blocks_in_order, index))
+        self._susceptibilities.look_at_sets()
         return tuple(replace(step, number=number) for number, step in enumerate(found, start=1))
 
-    def _walk(self, steps: Sequence[Step], tables: Sequence[Table], around: _Around) -> Iterator[PlanStep]:
+    def _walk(self, steps: Sequence[Step], tables: Sequence[Table], around: _Around) -> Iterator[_Unrolled]:
         for step, table in zip(steps, tables, strict=True):
             block = _block(step)
             place = table.key_places[block]
@@ -114,21 +140,52 @@ class Expansion:
                     self._ledger.refuse(table.key_places["time_limit"], text)
                 yield from self._loop(step, table, around)
                 continue
-            # A loop's name, note and on_error are those of the steps in it that have none.
-            for action in self._actions(step, block, table, place, around.bound):
-                label = f" {action.label}" if isinstance(action, Measure) else ""
+            filled = None
+            if block in blocks.BLOCKS and (
+                own := self._filled(getattr(step, block), table[block], around.bound)
+            ):
+                filled = Filled(block, own, getattr(self._defaults, block), place)
+            yield _Unrolled(step, block, place, around, filled)
+
+    def _planned(self, one: _Unrolled, like: Filled | None) -> Iterator[PlanStep]:
+        """Yield the steps that a block stands for; ``like`` is the electrical block that comes next."""
+        step, around = one.step, one.around
+        # A loop's name, note and on_error are those of the steps in it that have none.
+        for action in self._actions(one, like):
+            label = f" {action.label}" if isinstance(action, Measure) else ""
+            yield PlanStep(
+                number=0,  # given when all are known
+                where=f"{self._sequence.path}:{one.place.line}:{one.place.column}",
+                name=step.name or f"{around.name or one.block}{label}",
+                note=step.note or around.note,
+                loop=around.loop,
+                action=action,
+                on_error=policy(step.on_error, around.on_error),
+                time_limit_s=None if step.time_limit is None else float(step.time_limit),
+            )
+
+    def _contacts_before(
+        self, ahead: Sequence[Filled | None], behind: Sequence[Filled | None], place: Place
+    ) -> Iterator[PlanStep]:
+        """Yield the checks of contacts that nobody wrote down, unless they are declined."""
+        declined = self._sequence.model.contact_check
+        if declined != "auto":
+            key = self._sequence.tree.key_places["contact_check"]
+            self._ledger.messages.append((key, f"L057: contact_check is declined: {declined.declined}"))
+            return
+        for check, like in self._checks.unwritten(ahead, behind, place):
+            for action in self._contacts.measures(check, like):
                 yield PlanStep(
-                    number=0,  # given when all are known
+                    number=0,
                     where=f"{self._sequence.path}:{place.line}:{place.column}",
-                    name=step.name or f"{around.name or block}{label}",
-                    note=step.note or around.note,
-                    loop=around.loop,
+                    name=f"{check.name} {action.label}",
+                    note="",
+                    loop={},
                     action=action,
-                    on_error=policy(step.on_error, around.on_error),
-                    time_limit_s=None if step.time_limit is None else float(step.time_limit),
+                    on_error=policy(self._sequence.model.on_error, USUAL),
                 )
 
-    def _loop(self, step: ForStep | RepeatStep, table: Table, around: _Around) -> Iterator[PlanStep]:
+    def _loop(self, step: ForStep | RepeatStep, table: Table, around: _Around) -> Iterator[_Unrolled]:
         if isinstance(step, RepeatStep):
             outside = around.loop.get("repeat")
             for number in range(1, step.repeat + 1):
@@ -153,23 +210,15 @@ class Expansion:
             one = _Bound(loop, value)
             yield from self._walk(step.do, table["do"], around.within(step, loop.key, one.shown(), (one,)))
 
-    def _actions(
-        self, step: Step, block: str, table: Table, place: Place, bound: tuple[_Bound, ...]
-    ) -> Iterator[Action]:
-        if block in blocks.BLOCKS:
-            filled = self._filled(getattr(step, block), table[block], bound)
-            if isinstance(filled, blocks.ResistanceBlock):
-                yield from self._resistances.measures(block, filled, place)
-            elif isinstance(filled, blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck):
-                yield from self._contacts.measures(block, filled, place)
-            elif isinstance(filled, blocks.AcSusceptibility):
-                yield from self._susceptibilities.measures(block, filled, place)
-            elif isinstance(filled, blocks.MomentBlock):
-                yield from self._moments.measures(block, filled, place)
+    def _actions(self, one: _Unrolled, like: Filled | None) -> Iterator[Action]:
+        step, place = one.step, one.place
+        if one.block in blocks.BLOCKS:
+            if one.filled is not None:
+                yield from self._measures(one.filled, like)
         elif not self._around.can_be_set and not (isinstance(step, WaitStep) and not step.wait.stable):
             self._ledger.refuse(
                 place,
-                f"{block} on the station {self._around.station.name}: MultiVu's sequence prepares each "
+                f"{one.block} on the station {self._around.station.name}: MultiVu's sequence prepares each "
                 "block; this machine cannot be set from here; leave the step out",
             )
         elif isinstance(step, SetTemperatureStep):
@@ -178,6 +227,17 @@ class Expansion:
             yield from self._set_field(step.set_field, place)
         elif isinstance(step, WaitStep):
             yield _wait(step.wait)
+
+    def _measures(self, filled: Filled, like: Filled | None) -> Iterator[Measure]:
+        block = filled.block
+        if isinstance(block, blocks.ResistanceBlock):
+            yield from self._resistances.measures(filled)
+        elif isinstance(block, blocks.PointContact | blocks.CurrentVoltage | blocks.ContactCheck):
+            yield from self._contacts.measures(filled, like)
+        elif isinstance(block, blocks.AcSusceptibility):
+            yield from self._susceptibilities.measures(filled)
+        elif isinstance(block, blocks.MomentBlock):
+            yield from self._moments.measures(filled)
 
     def _filled(self, block: blocks.Block, table: Any, bound: tuple[_Bound, ...]) -> blocks.Block | None:
         """Return the block with what the loops around it fill in; None if that is wrong."""

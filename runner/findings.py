@@ -37,6 +37,7 @@ from onnes.storage.manifest import read_manifest
 from onnes.storage.night import NIGHT_MANIFEST
 from onnes.storage.reader import Night, Run
 
+_ROUND_K = (300.0, 100.0)  # where papers print a resistivity
 _H_OVER_4E2_OHM = 25812.80745 / 4  # exact since the SI of 2019
 
 _log = logging.getLogger(__name__)
@@ -224,7 +225,8 @@ def _over_temperature(
         minimum = resistance_minimum(temperature[order], resistance[order], sigma[order])
         if minimum.value is not None or "000-rho-minimum" in compare_with:
             keyed.append(("rho-minimum", replace(minimum, flags=(*minimum.flags, *lagging))))
-        keyed += _at_300_k(measured, temperature, resistance, sigma)
+        for kelvin in _ROUND_K:
+            keyed += _at_round(measured, temperature, resistance, sigma, kelvin)
         keyed += _two_steps(temperature, resistance, sigma, lagging)
     metrics = transition(temperature, resistance, sigma)
     if metrics["t50"].value is not None:
@@ -240,9 +242,11 @@ def _over_temperature(
     return findings, _in_field(keyed, measured.field_oe) if in_field else keyed
 
 
-def _at_300_k(measured: TemperatureRun, temperature: Floats, resistance: Floats, sigma: Floats) -> Keyed:
-    """Return rho(300 K) where the run was there and the size is known."""
-    ohms = resistance_at(temperature, resistance, sigma, 300.0)
+def _at_round(
+    measured: TemperatureRun, temperature: Floats, resistance: Floats, sigma: Floats, kelvin: float
+) -> Keyed:
+    """Return rho at ``kelvin``, as papers print it, where the run was there and the size is known."""
+    ohms = resistance_at(temperature, resistance, sigma, kelvin)
     size = measured.geometry
     if ohms.value is None or size is None:
         return []
@@ -254,7 +258,7 @@ def _at_300_k(measured: TemperatureRun, temperature: Floats, resistance: Floats,
         thickness_cm=size.thickness_cm,
         geometry_sigma=size.bulk_sigma,
     )
-    return [("resistivity-300K", replace(found, quantity="resistivity at 300 K"))]
+    return [(f"resistivity-{kelvin:.0f}K", replace(found, quantity=f"resistivity at {kelvin:.0f} K"))]
 
 
 def _two_steps(temperature: Floats, resistance: Floats, sigma: Floats, flags: tuple[str, ...]) -> Keyed:

@@ -84,7 +84,7 @@ class HistoryRules:
             )
         if asked == "auto" and expected.tc is None and expected.hysteretic is not False:
             self._say_once(filled, wiring)
-        if filled.block.prepare != block_parts.Prepare():
+        if filled.layers("prepare")[1] != block_parts.Prepare():
             self._say(filled, "prepare is given and not used: the history is free here")
         return {}
 

@@ -27,7 +27,7 @@ from onnes.runner.requests import Request
 from onnes.runner.run_clock import RunClock
 from onnes.runner.run_manifest import run_header, run_manifest
 from onnes.storage.night import NightFolder
-from onnes.storage.qd_export import write_run_dat
+from onnes.storage.qd_export import fits_a_dat, write_run_dat
 from onnes.storage.reader import Run
 from onnes.storage.run import RUN_MANIFEST, RunFolder
 
@@ -222,7 +222,8 @@ class Measuring:
             stored = Run.open(run.path)
             for name, frame in measurement.derived(stored.current).items():
                 run.write_derived(f"{name}.csv", frame)
-            write_run_dat(stored, run.path / DATA_DAT, self._night.wall)
+            if fits_a_dat(stored):
+                write_run_dat(stored, run.path / DATA_DAT, self._night.wall)
         except Exception as error:  # noqa: BLE001 - the points are stored, and the night has more to measure
             self._record.event(
                 "derived_failed", f"{run.path.name}: {error}", {"traceback": traceback.format_exc()}

@@ -105,7 +105,10 @@ def _compared(plan: Plan) -> tuple[str, ...]:
         case {"model": "bilayer", "gamma_t": gamma_t, **other} if not other:
             return _COMPARES.get(str(gamma_t), ())
         case {"model": "nanocomposite", **other} if not other:
-            return ("001-chi-onset", "001-chi-zfc", "001-chi-fc", "001-hc1-0", "001-hc1-10k", "001-lambda")
+            return (
+                *("001-chi-onset", "001-chi-zfc", "001-chi-fc", "001-hc1-0", "001-hc1-10k", "001-lambda"),
+                *("001-ths-0p1", "001-ths-1", "001-ths-10", "001-jc-37p1", "001-jc-36p9", "001-jc-36p6"),
+            )
         case {"model": "twostep", **other} if not other:
             return {"perpendicular": ("003-irr-n-perp",), "parallel": ("003-irr-n-par",)}.get(
                 str(plan.mounting), ()

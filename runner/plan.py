@@ -144,17 +144,14 @@ class _Planner:
             demands=tuple(self._ledger.demands),
             notify=self._sequence.model.notify,
             end_by=self._sequence.model.end_by,
-            messages=(*self._messages(station), *station.not_enforced()),
+            messages=(*self._messages(), *station.not_enforced()),
         )
 
-    def _messages(self, station: StationFile) -> tuple[str, ...]:
+    def _messages(self) -> tuple[str, ...]:
         messages = list(self._ledger.messages)
         if self._sequence.model.end_by is not None:
             text = "end_by is recorded and not yet compared with the predicted end; nothing is stopped by it"
             messages.append((self._key("end_by"), text))
-        if self._sequence.model.contact_check == "auto" and station.wiring:
-            text = "contact_check: auto does nothing yet; check the contacts by hand before the run"
-            messages.append((self._key("contact_check"), text))
         return tuple(
             report(str(self._sequence.path), [Problem(*message) for message in messages]).splitlines()
         )

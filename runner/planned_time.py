@@ -1,5 +1,6 @@
 """How long a plan will take, by what the magnet does meanwhile: for estimates of helium and of data."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -98,6 +99,9 @@ class _Walk:
     def measure(self, measurement: Measurement) -> None:
         planned = measurement.setpoints()
         first, last = planned[0], planned[-1]
+        if math.isnan(first.temperature_k):  # it is measured where temperature and field are
+            self._rest(measurement.duration_s())
+            return
         self.go_to_temperature(first.temperature_k, None)
         self.go_to_field(first.field_oe)
         self.coldest_k = min(self.coldest_k, *(point.temperature_k for point in planned))

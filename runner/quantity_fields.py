@@ -6,11 +6,13 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from onnes.instruments.quantities import KINDS, expected, quantity, quantity_range, unit_in
+from onnes.instruments.quantities import KINDS, expected, quantity_range, unit_in
+from onnes.runner.alternating_text import read_peaks, read_rms
 from onnes.runner.quantity_text import (
     SWEEP_KEYS,
     Sweep,
     Typed,
+    read_positive_values,
     read_quantity,
     read_sweep,
     read_values,
@@ -103,11 +105,7 @@ class _ReadsPositiveValues(_ReadsValues):
     __slots__ = ()
 
     def read(self, value: Any) -> Any:
-        found = read_values(value, self.kind)
-        for typed in found:
-            if typed.number <= 0:
-                raise ValueError(f"'{typed.text}' reaches 0 or below; expected {expected(self.kind)}")
-        return found
+        return read_positive_values(value, self.kind)
 
 
 class _ReadsNotNegativeValues(_ReadsValues):
@@ -121,24 +119,25 @@ class _ReadsNotNegativeValues(_ReadsValues):
         return found
 
 
-class _ReadsRms(_ReadsPositive):
-    """A voltage that says that it is an rms value: an amplitude without a word could be either."""
-
+class _ReadsPeaks(_ReadsValues):
     __slots__ = ()
 
     def read(self, value: Any) -> Any:
-        if not isinstance(value, str) or not value.rstrip().endswith(" rms"):
-            shown = f"'{value}'" if isinstance(value, str) else f"a {shape(value)}"
-            raise ValueError(f"{shown} does not say rms; expected e.g. '0.2 mV rms'")
-        bare = value.rstrip().removesuffix("rms")
-        place = place_of(value)
-        number = quantity(bare, self.kind)
-        if number <= 0:
-            raise ValueError(f"'{value}' is not above 0; expected e.g. '0.2 mV rms'")
-        return Typed(number, str(value), unit_in(bare), place)
+        return read_peaks(value, self.kind)
+
+
+class _ReadsRms(_Reads):
+    __slots__ = ()
+
+    def read(self, value: Any) -> Any:
+        return read_rms(value, self.kind)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "description": "a voltage, rms, said so", "examples": ["0.2 mV rms"]}
+        return {
+            "type": "string",
+            "description": "a voltage with the word rms or peak",
+            "examples": ["0.2 mV rms"],
+        }
 
 
 class _ReadsProgram(_ReadsValues):
@@ -179,7 +178,7 @@ TemperatureRange = Annotated[tuple[Typed, Typed], _ReadsRange("temperature")]
 FieldRange = Annotated[tuple[Typed, Typed], _ReadsRange("field")]
 Temperatures = Annotated[tuple[Typed, ...], _ReadsValues("temperature")]
 Fields = Annotated[tuple[Typed, ...], _ReadsValues("field")]
-FieldSizes = Annotated[tuple[Typed, ...], _ReadsPositiveValues("field")]
+FieldPeaks = Annotated[tuple[Typed, ...], _ReadsPeaks("field")]
 Frequencies = Annotated[tuple[Typed, ...], _ReadsPositiveValues("frequency")]
 Voltages = Annotated[tuple[Typed, ...], _ReadsValues("voltage")]
 Currents = Annotated[tuple[Typed, ...], _ReadsNotNegativeValues("current")]

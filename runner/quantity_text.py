@@ -95,28 +95,59 @@ def read_quantity(value: object, kind: str) -> Typed:
     return Typed(quantity(value, kind), str(value), unit_in(value), place_of(value))
 
 
-def read_values(value: object, kind: str) -> tuple[Typed, ...]:
+def read_values(
+    value: object, kind: str, read: Callable[[object, str], Typed] = read_quantity
+) -> tuple[Typed, ...]:
     """Return the values of a quantity, a grid, or a list of them joined in order.
 
     An equal value where two items of a list meet is taken once.
+
+    Args:
+        read: how a single quantity is read.
 
     Raises:
         PlacedError: with every item that says no value.
     """
     problems: list[Problem] = []
-    numbers = _join(value, kind, problems)
+    numbers = _join(value, kind, problems, read)
     if problems:
         raise PlacedError(problems)
     return tuple(numbers)
 
 
-def _join(value: object, kind: str, problems: list[Problem]) -> list[Typed]:
+def read_positive_values(value: object, kind: str) -> tuple[Typed, ...]:
+    """Return the values of a quantity, a grid, or a list of them, each of them above zero.
+
+    Raises:
+        PlacedError: with every item that says no value, or one that is not above zero.
+    """
+    return all_positive(read_values(value, kind), kind)
+
+
+def all_positive(values: tuple[Typed, ...], kind: str) -> tuple[Typed, ...]:
+    """Return the values as they are.
+
+    Raises:
+        PlacedError: with every item that is not above zero.
+    """
+    low = {typed.place: typed.text for typed in values if typed.number <= 0}
+    if low:
+        texts = {place: f"'{text}' reaches 0 or below" for place, text in low.items()}
+        raise PlacedError(
+            [Problem(place, f"{text}; expected {expected(kind)}") for place, text in texts.items()]
+        )
+    return values
+
+
+def _join(
+    value: object, kind: str, problems: list[Problem], read: Callable[[object, str], Typed]
+) -> list[Typed]:
     if isinstance(value, Items):
         if not value:
             problems.append(Problem(value.place, f"an empty list; expected {expected(kind)}"))
         joined: list[Typed] = []
         for item in value:
-            further = _join(item, kind, problems)
+            further = _join(item, kind, problems, read)
             same = bool(joined and further) and joined[-1].number == further[0].number
             joined += further[1:] if same else further
         return joined
@@ -125,7 +156,7 @@ def _join(value: object, kind: str, problems: list[Problem]) -> list[Typed]:
             unit, place = unit_in(value.partition(" points ")[0]), place_of(value)
             numbers = [Typed(number, str(value), unit, place) for number in grid(value, kind)]
         else:
-            numbers = [read_quantity(value, kind)]
+            numbers = [read(value, kind)]
         _refuse_zero_kelvin(numbers, kind)
         return numbers
     except ValueError as error:

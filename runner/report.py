@@ -87,6 +87,8 @@ def with_uncertainty(value: float | None, sigma: float | None, unit: str) -> str
     '2.3341(54)'
     >>> with_uncertainty(1.4987e-4, 3.1e-7, "ohm*cm")
     '1.4987(31)e-4 ohm*cm'
+    >>> with_uncertainty(-2e-5, 0.0222, "K")
+    '-0.000(22) K'
     """
     tail = "" if unit in ("", "1") else f" {unit}"
     if value is None or not math.isfinite(value):
@@ -94,8 +96,9 @@ def with_uncertainty(value: float | None, sigma: float | None, unit: str) -> str
     if sigma is None or not (math.isfinite(sigma) and sigma > 0):
         return f"{value:.6g}{tail}"
     power = 0
-    if value and not 1e-3 <= abs(value) < 1e6:
-        power = math.floor(math.log10(abs(value)))
+    size = max(abs(value), sigma)  # a value that is lost in its error has the scale of the error
+    if not 1e-3 <= size < 1e6:
+        power = math.floor(math.log10(size))
     value, sigma = value / 10.0**power, sigma / 10.0**power
     decimals = 1 - math.floor(math.log10(sigma))
     if round(sigma * 10.0**decimals) >= 100:  # 0.0996 is written 0.10, with a digit less

@@ -1,5 +1,6 @@
 """The sequence file: what is measured in a night, read with all its errors at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError,
 from onnes.instruments.errors import SequenceError
 from onnes.instruments.spelling import nearest
 from onnes.runner import quantity_fields as typed
+from onnes.runner.alternating_text import read_peaks
 from onnes.runner.block_parts import (
     Count,
     LockIn,
@@ -35,7 +37,7 @@ from onnes.runner.blocks import (
 from onnes.runner.control_blocks import SetFieldOrValue, SetTemperatureOrValue, TimeOfDay, WaitOrTime
 from onnes.runner.on_error import OnErrorTyped
 from onnes.runner.problems import Place, PlacedError, Problem, choice, report
-from onnes.runner.quantity_text import Typed, read_quantity, read_values
+from onnes.runner.quantity_text import Typed, read_positive_values, read_quantity, read_values
 from onnes.runner.sequence_errors import problems_in
 from onnes.runner.yaml_text import Items, Table, Text, place_of, read_yaml
 
@@ -183,7 +185,7 @@ class WaitStep(Step):
 
 
 # The kinds of the keys that a loop fills with quantities; any other key but a table or list takes a
-# list of words.
+# list of words, such as whole grids of a bias.
 LOOPED: dict[str, str] = {
     "temperature": "temperature",
     "field": "field",
@@ -191,10 +193,15 @@ LOOPED: dict[str, str] = {
     "current": "current",
     "amplitude": "field",
     "frequency": "frequency",
-    "bias": "voltage",
 }
-_TABLES_AND_LISTS = (
-    *("settle", "magnet", "prepare", "reference", "scan", "curves", "lockin", "fine", "phase", "harmonics"),
+# Those of them that are never zero.
+_READ: dict[str, Callable[[object, str], tuple[Typed, ...]]] = {
+    "current": read_positive_values,
+    "amplitude": read_peaks,
+    "frequency": read_positive_values,
+}
+_TABLES_AND_LISTS = frozenset(
+    ("settle", "magnet", "prepare", "reference", "scan", "curves", "lockin", "fine", "phase", "harmonics")
 )
 LOOP_KEYS = tuple(
     dict.fromkeys(key for block in BLOCKS.values() for key in keys_of(block) if key not in _TABLES_AND_LISTS)
@@ -220,7 +227,8 @@ def _read_loop(value: Any) -> Loop:
         raise PlacedError([Problem(value.key_places[key], text)])
     place = value.key_places[key]
     if key in LOOPED:
-        return Loop(key=key, key_place=place, values=read_values(given, LOOPED[key]))
+        read = _READ.get(key, read_values)
+        return Loop(key=key, key_place=place, values=read(given, LOOPED[key]))
     if not isinstance(given, Items) or not given or not all(isinstance(item, Text) for item in given):
         text = f"the values of '{key}' are no list of words; expected e.g. '[{key}1, {key}2]'"
         raise PlacedError([Problem(place_of(given), text)])

@@ -1,7 +1,7 @@
 """What several R(T) runs of one sample in different fields say together: Hc2(T), and activation energies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from onnes.runner.results import Keyed
 LEVELS = {"t10": "0.1", "t50": "0.5", "t90": "0.9"}
 
 _FEWEST_FIELDS = 4  # above 0: with fewer no exponent can be told
+_SIGMAS = 3.0  # an activation energy less certain than that is none
 _THERMOMETER_K = 0.005  # of a settled machine, one field against the next (a)
 
 
@@ -63,14 +64,22 @@ def upper_critical_fields(curves: Sequence[InField]) -> tuple[list[LevelPoints],
         level = f"R/R_n = {number}"
         fit = power_law(field_oe, kelvin, sigma, level=level)
         found.append(LevelPoints(level, field_oe, kelvin, sigma, fit))
-        after = "" if name == "t10" else f"-{name}"
-        keyed += [(f"hc2-zero{after}", fit.hc2), (f"hc2-alpha{after}", fit.alpha), (f"hc2-tc{after}", fit.tc)]
-        if name == "t10":
+        if name != "t10":
+            keyed += [
+                (f"{key}-{name}", replace(result, quantity=f"{result.quantity} at {level}"))
+                for key, result in _of_fit(fit)
+            ]
+        else:
+            keyed += _of_fit(fit)
             dirty, slope = whh(field_oe, kelvin, sigma, level=level)
             keyed += [("hc2-zero-whh", dirty), ("hc2-slope", slope)]
             if fit.hc2.value is not None:
                 keyed.append(("coherence-length-hc2", coherence_length(fit.hc2.value, fit.hc2.sigma or 0.0)))
     return found, keyed
+
+
+def _of_fit(fit: UpperCriticalField) -> Keyed:
+    return [("hc2-zero", fit.hc2), ("hc2-alpha", fit.alpha), ("hc2-tc", fit.tc)]
 
 
 def activation_energies(curves: Sequence[InField]) -> Keyed:
@@ -92,8 +101,9 @@ def activation_energies(curves: Sequence[InField]) -> Keyed:
             normal_ohm=onset.goodness["r_normal_ohm"],
             field_oe=abs(curve.field_oe),
         )
-        # Curved means that it is no activation: a transition that only ends there.
-        if energy.value is not None and "curved" not in energy.flags:
+        # Curved, or lost in its error, means that it is no activation: a transition that only ends there.
+        is_seen = energy.value is not None and energy.value > _SIGMAS * (energy.sigma or 0.0)
+        if is_seen and "curved" not in energy.flags:
             found.append((abs(curve.field_oe), energy))
     keyed: Keyed = [(f"u0-{field_oe:.0f}Oe", energy) for field_oe, energy in found]
     if len(found) >= 3:

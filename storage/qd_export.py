@@ -33,18 +33,20 @@ XL_COLUMNS = (
 # {branch of a moment: how readers of such files call the measurement}; loops and virgin curves are MvsH.
 _OF_TEMPERATURE = {"zfc": "ZFC", "fcc": "FC", "fcw": "FC"}
 
+_ALTERNATING = "Moment in phase (emu)"
 _Row = dict[str, Cell | None]
 
 
 def write_run_dat(run: Run, path: Path, wall: Clock) -> None:
     """Write the good points of a run that count as a ``.dat`` file; it can be written again at any time.
 
-    Moments go into the columns of an MPMS3 or, where they are fits of an MPMS-XL, of that; resistances into
-    the Resistivity option, bridge 1. The field is the one that the machine reports. Before each curve of
-    moments stands a remark such as ``ZFC 100 Oe``, ``FC 100 Oe`` or ``MvsH 5 K``.
+    Moments go into the columns of an MPMS3 or, where they are fits of an MPMS-XL, of that; the first harmonic
+    of alternating moments, raw, into those of the ac option of an MPMS3; resistances into the Resistivity
+    option, bridge 1. The field is the one that the machine reports. Before each curve of moments stands a
+    remark such as ``ZFC 100 Oe``, ``FC 100 Oe``, ``MvsH 5 K`` or ``AC curve 10 Oe``.
 
     Raises:
-        ConfigurationError: if the run holds neither moments nor resistances.
+        ConfigurationError: if the run holds neither moments nor resistances: see :func:`fits_a_dat`.
         StorageError: if the run cannot be read, or the file not be written.
     """
     data = run.current
@@ -55,6 +57,9 @@ def write_run_dat(run: Run, path: Path, wall: Clock) -> None:
             (XL_COLUMNS, "MPMS Measurement,2.1,Summary") if xl else (MPMS3_COLUMNS, "MPMS3,1.0,1.1")
         )
         table = _moment_rows(rows, _xl_row if xl else _mpms3_row)
+    elif _ALTERNATING in data:
+        columns, app = MPMS3_COLUMNS, "MPMS3,1.0,1.1"
+        table = _moment_rows([row for row in rows if row["Harmonic"] == 1], _ac_row)
     elif "Resistance (ohm)" in data:
         columns, app = RESISTIVITY_COLUMNS, "Resistivity, 2.1, 1.0"
         table = [_resistivity_row(row) for row in rows]
@@ -65,6 +70,11 @@ def write_run_dat(run: Run, path: Path, wall: Clock) -> None:
     write_dat(
         path, {name: [row.get(name) for row in table] for name in columns}, _facts(run, app, rows), wall
     )
+
+
+def fits_a_dat(run: Run) -> bool:
+    """Say whether the run holds what an option of Quantum Design has columns for."""
+    return not {"Moment (emu)", _ALTERNATING, "Resistance (ohm)"}.isdisjoint(run.current.columns)
 
 
 def _moment_rows(rows: list[dict[Hashable, Any]], write: Any) -> list[_Row]:
@@ -83,6 +93,8 @@ def _remark(row: Mapping[Hashable, Any]) -> str:
     name = _OF_TEMPERATURE.get(str(row["Branch"]))
     if name:
         return f"{name} {row['Measuring field (Oe)']:.6g} Oe"
+    if _ALTERNATING in row:
+        return f"AC {row['Branch']} {row['Field setpoint (Oe)']:.6g} Oe"
     return f"MvsH {row['Temperature setpoint (K)']:.6g} K"
 
 
@@ -108,6 +120,22 @@ def _mpms3_row(row: Mapping[Hashable, Any]) -> _Row:
         f"DC Moment Err {used} Ctr (emu)": row["Moment error (emu)"],
         f"DC {used} Fit": row["Fit"],
         "DC Calculated Center (mm)": row["Centre (cm)"] * 10.0,
+    }
+
+
+def _ac_row(row: Mapping[Hashable, Any]) -> _Row:
+    drive = row["Amplitude (Oe)"]
+    return {
+        "Time Stamp (sec)": _unix(row["Time UTC"]),
+        "Temperature (K)": row["Temperature (K)"],
+        "Magnetic Field (Oe)": row["Field (Oe)"],
+        "AC Moment (emu)": math.hypot(row[_ALTERNATING], row["Moment quadrature (emu)"]),
+        "AC X' (emu/Oe)": row[_ALTERNATING] / drive,
+        "AC X' Std Err. (emu/Oe)": row["Moment in phase error (emu)"] / drive,
+        "AC X'' (emu/Oe)": row["Moment quadrature (emu)"] / drive,
+        "AC X'' Std Err. (emu/Oe)": row["Moment quadrature error (emu)"] / drive,
+        "AC Drive (Oe)": drive,
+        "AC Frequency (Hz)": row["Frequency (Hz)"],
     }
 
 

@@ -28,13 +28,21 @@ def slab(x: float) -> complex:
     return complex(real, 2 / math.pi * (1 / x - 2 / (3 * x * x)))
 
 
-def chi(kelvin: float, amplitude_oe: float, hertz: float = 10.0, **other: float) -> complex:
-    """Return the intrinsic susceptibility."""
-    grains = 0.05 * min(max((38.5 - kelvin) / 0.8, 0.0), 2.0)
-    jc = critical_current(kelvin, **other)
+def chi(
+    kelvin: float,
+    amplitude_oe: float,
+    hertz: float = 10.0,
+    *,
+    tc_k: float = 38.5,
+    onset_k: float = 36.7,
+    **other: float,
+) -> complex:
+    """Return the intrinsic susceptibility; ``onset_k`` is where frequency begins to count."""
+    grains = 0.05 * min(max((tc_k - kelvin) / 0.8, 0.0), 2.0)
+    jc = critical_current(kelvin, tc_k=tc_k, **other)
     if jc == 0:
         return complex(-grains, 0.0)
-    omega = min(max((kelvin - 36.7) / 0.8, 0.0), 1.0)
+    omega = min(max((kelvin - onset_k) / 0.8, 0.0), 1.0)
     h_star = 0.4 * math.pi * jc * 0.05 * (hertz / 10.0) ** (omega / 2)
     found = slab(min(amplitude_oe / h_star, 1e3))
     loss = found.imag * (1 + 0.12 * omega * math.log10(hertz / 10.0))

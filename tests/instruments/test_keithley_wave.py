@@ -1,7 +1,6 @@
 """The sine of the 6221, byte by byte."""
 
 import math
-
 from collections.abc import Callable
 
 import pytest

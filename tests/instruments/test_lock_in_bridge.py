@@ -187,6 +187,17 @@ def test_an_unlocked_reference_and_compliance_are_flagged() -> None:
     assert bridge.measure(2).flags == ("compliance", "unlock")
 
 
+def test_a_reference_that_stays_lost_for_a_second_point_is_a_fault_and_one_that_comes_back_is_none() -> None:
+    bridge, _, lock_in = bridge_of()
+    bridge.start(CURRENT)
+    for flags in (("unlock",), (), ("unlock",)):
+        lock_in.flags = lambda flags=flags: flags  # type: ignore[misc]
+        assert bridge.measure(2).flags == flags
+    says = "without a lock on its reference for two points; look at the cable of the reference"
+    with pytest.raises(InstrumentFault, match=says):
+        bridge.measure(2)
+
+
 def test_without_a_reference_the_range_stays_for_what_comes_after() -> None:
     bridge, _, lock_in = bridge_of()
     bridge.start(CURRENT)

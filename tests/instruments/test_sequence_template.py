@@ -209,3 +209,12 @@ def test_what_the_lines_for_it_do_not_say_must_be_one_value(tmp_path: Path) -> N
 
 def test_a_scan_is_not_looked_at_where_no_moment_is_scanned(tmp_path: Path) -> None:
     check_program(load_template(written(tmp_path)), program(driven(), scan=Scan("rso")))
+
+
+def test_a_template_may_have_the_lines_of_a_susceptibility_alone(tmp_path: Path) -> None:
+    start = GOOD.index("REM onnes measure\n")
+    template = load_template(written(tmp_path, (GOOD[start : GOOD.index("REM onnes measure ac")], "")))
+    check_program(template, program(driven()))
+    with pytest.raises(ConfigurationError, match=r"no lines that measure a moment, and night_0001") as e:
+        check_program(template, program())
+    assert "between `REM onnes measure` and `REM onnes end`, and put {scans} and the like" in str(e.value)

@@ -21,6 +21,8 @@ TC = SAMPLE + 'expected = { tc = "38 K" }\n'
 SOFT = SAMPLE + 'expected = { tc = "38 K", hysteretic = false }\n'
 HEAD = "sequence: 1\nstation: s\nsample: {film: f}\nfinish: {field: 0 Oe}\n"
 
+DECLINED = "contact_check: {declined: a test}\n"
+
 ISOTHERMS = "  - isotherms: {temperature: 5 K, field: [0 T, 1 T]}"
 WARMING = "resistivity: {temperature: 5..60 K step 5 K}"
 
@@ -38,7 +40,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
             (tmp_path / folder).mkdir(exist_ok=True)
             (tmp_path / folder / f"{name}.toml").write_text(text, encoding="utf-8")
         path = Path("night.yaml")
-        path.write_text(f"{head}{more}steps:\n{steps}\n", encoding="utf-8")
+        path.write_text(f"{head}{more}steps:\n{steps}\n{DECLINED}", encoding="utf-8")
         return make_plan(path)
 
     return plan

@@ -75,7 +75,8 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
             (tmp_path / folder).mkdir(exist_ok=True)
             (tmp_path / folder / f"{name}.toml").write_text(text, encoding="utf-8")
         path = Path("night.yaml")
-        path.write_text(f"{HEAD}{FINISH}{more}steps:\n{steps}\n", encoding="utf-8")
+        check = "" if "contact_check" in more else "contact_check: {declined: a test}\n"
+        path.write_text(f"{HEAD}{FINISH}{more}steps:\n{steps}\n{check}", encoding="utf-8")
         return make_plan(path)
 
     return plan
@@ -607,11 +608,6 @@ def test_a_sample_with_several_mountings_asks_for_one(planned: Planner) -> None:
         "expected 'mounting: ' with flat or upright"
     )
     assert planned("  - wait: 1 s", "mounting: flat\n", sample=sample).mounting == "flat"
-
-
-def test_a_contact_check_that_does_nothing_yet_says_so(planned: Planner) -> None:
-    assert any("contact_check: auto does nothing yet" in text for text in planned("  - wait: 1 s").messages)
-    assert planned("  - wait: 1 s", "contact_check: {declined: soldered}\n").messages == ()
 
 
 def test_what_the_station_file_promises_and_nothing_keeps_yet_is_said(planned: Planner) -> None:

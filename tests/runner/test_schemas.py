@@ -71,7 +71,7 @@ def test_check_prints_what_its_schema_says() -> None:
     good = CliRunner().invoke(cli, ["check", str(ROOT / "examples" / "000-transport.yaml"), "--json"])
     found = json.loads(good.stdout)
     assert output_problems(found, "check") == []
-    assert found["plan"]["points"] == 11138
+    assert found["plan"]["points"] == 11303
     bad = CliRunner().invoke(cli, ["check", str(ROOT / "examples" / "none.yaml"), "--json"])
     assert output_problems(json.loads(bad.stdout), "check") == []
 

@@ -98,10 +98,10 @@ steps:
     [
         (
             "- zcf_fc: {}",
-            "6:3: unknown block 'zcf_fc'; expected one of for, .*; did you mean 'zfc_fc'\\?",
+            "6:3: unknown block 'zcf_fc'; expected one of ac_susceptibility, .*; did you mean 'zfc_fc'\\?",
         ),
         ("- resitivity: {}", "6:3: unknown block 'resitivity'; expected .*; did you mean 'resistivity'\\?"),
-        ("- {name: x}", "6:3: a step without a block; expected one of for, isotherms"),
+        ("- {name: x}", "6:3: a step without a block; expected one of ac_susceptibility, "),
         ("- {wait: 1 s, set_field: 1 T}", "6:15: a second block in one step, 'set_field' beside 'wait'"),
         ("- hello", "6:3: 'hello' is no step; expected a table with one block"),
         ("- {wait: 1 s, nmae: x}", "6:15: unknown key 'nmae' in a step; .*; did you mean 'name'\\?"),
@@ -109,10 +109,8 @@ steps:
             "- resistivity: {feild: 1 T}",
             "6:17: unknown key 'feild' in resistivity; .*; did you mean 'field'\\?",
         ),
-        (
-            "- resistivity: {fine: {around: Tc}}",
-            "6:17: unknown key 'fine' in resistivity; expected one of average",
-        ),
+        ("- resistivity: {fein: {around: Tc}}", "6:17: unknown key 'fein' in resistivity; expected one of "),
+        ("- resistivity: {fine: {around: Tc}}", "6:17: fine without 'width'"),
         (
             "- resistivity: {settle: {witin: 1 K}}",
             "6:26: unknown key 'witin' in settle; .*did you mean 'within'\\?",

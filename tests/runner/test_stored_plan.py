@@ -29,6 +29,7 @@ station: ../s.toml
 sample: {film: f}
 finish: {field: 0 Oe}
 steps: [resistivity: {temperature: 5 K}]
+contact_check: {declined: a test}
 """
 Stored = tuple[Plan, Path, Mapping[str, Any]]
 

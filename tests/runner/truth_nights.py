@@ -144,9 +144,10 @@ def moment_night(
 
 
 def _station_file(folder: Path, station: str, bound: str) -> None:
-    """Copy a station; its sequences alone set anything, which is fast: nobody asks a server meanwhile."""
+    """Copy a station; of a magnetometer sequences alone set anything, which is fast: nobody asks a server."""
     text = (EXAMPLES / f"stations/{station}.toml").read_text(encoding="utf-8")
-    text = re.sub(r"^(host|thermostat|magnet|chamber) = .*\n", "", text, flags=re.MULTILINE)
+    if "magnetometer = " in text:
+        text = re.sub(r"^(host|thermostat|magnet|chamber) = .*\n", "", text, flags=re.MULTILINE)
     if bound:
         text = re.sub(r"^(after_\w+) = .*$", rf'\1 = "{bound}"', text, flags=re.MULTILINE)
     (folder / "station.toml").write_text(text.replace("../multivu", "multivu"), encoding="utf-8")
