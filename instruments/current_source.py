@@ -143,8 +143,9 @@ class StrictCurrentSource(StrictInstrument):
             self._ramp_down(rate_a_per_s)
         except OnnesError as error:
             unramped = f", but not ramped: {error}"
+            self._tell(*self._ABORTS)  # the first may have been lost, and the level be locked still
         finally:
-            self._cut_off()
+            self._tell(*self._ZERO, "OUTP 0")
         try:
             confirm("source_enabled", False, self.source_enabled, 0.0, self.name)
             confirm("source current", 0.0, self.source_current, self.resolution(0.0), self.name)
@@ -164,11 +165,8 @@ class StrictCurrentSource(StrictInstrument):
     def _is_current_on(self) -> bool:
         return self.source_enabled
 
-    def _cut_off(self) -> None:
-        """Set 0 and switch off without asking anything; whether it worked is for the read-back to say.
-
-        The aborts are sent again: where the first ones were lost, the level is still locked.
-        """
-        for message in (*self._ABORTS, *self._ZERO, "OUTP 0"):
+    def _tell(self, *messages: str) -> None:
+        """Send messages without asking anything; whether they arrived is for the read-back to say."""
+        for message in messages:
             with suppress(CommunicationError):
                 self.link.write(message)
