@@ -220,9 +220,9 @@ def test_what_a_wiring_cannot_measure_is_told_with_the_reason(opened: _Opened) -
         with pytest.raises(ConfigurationError, match=text):
             measure("film")
     with pytest.raises(
-        ConfigurationError, match="cannot measure a resistance: its table says measures = 'cond"
+        ConfigurationError, match="cannot measure a resistance: its table says measures = 'susc"
     ):
-        station.bridge("contact")
+        station.bridge("coil")
     with pytest.raises(ConfigurationError, match="wiring 'film' measures by 'delta', not by 'lock_in'"):
         station.bridge("film", "lock_in")
     with pytest.raises(ConfigurationError, match="no wiring 'flim'; did you mean 'film'"):
