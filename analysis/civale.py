@@ -80,7 +80,8 @@ def temperature_at(curve: AcCurve, level: float) -> Result:
     i, kelvin = found
     t, chi = curve.temperature, curve.real
     slope = float((chi[i + 1] - chi[i]) / (t[i + 1] - t[i]))
-    noise = float(np.hypot(curve.sigma[i], curve.sigma[i + 1])) / 2**0.5 / slope
+    sigma = curve.real_sigma
+    noise = float(np.hypot(sigma[i], sigma[i + 1])) / 2**0.5 / slope
     grid = abs(float(t[i]) + (level - float(chi[i])) / slope - kelvin) / 2
     # chi/(1 - N chi) of an external chi that is off by a share of itself; N is 0 where it stays external.
     scale = abs(level) * (1 + curve.demagnetisation * level) * curve.scale_sigma / slope
@@ -180,9 +181,10 @@ def closure(curves: CivaleSet, level: float) -> Result:
     if isinstance(found, str):
         return refused(quantity, "K", criterion, found, n=n)
     random = np.random.default_rng(_SEED)
+    noises = [(curve, curve.real_sigma) for curve in three]
     draws = []
     for _ in range(_DRAWS):
-        noisy = [curve.real + curve.sigma * random.standard_normal(len(curve.sigma)) for curve in three]
+        noisy = [curve.real + sigma * random.standard_normal(len(sigma)) for curve, sigma in noises]
         drawn = _miss(noisy, three, level)
         if not isinstance(drawn, str):
             draws.append(drawn)

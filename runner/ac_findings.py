@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
 from onnes.analysis.ac_phase import AcCalibration, AcMoments, calibration
@@ -148,15 +147,8 @@ def _curve(
         dc_field_oe=dc_oe,
         geometry_sigma=body.volume_sigma,
     )
-    return _with_thermometer(outside if body.n is None else intrinsic(outside, body.n.n))
-
-
-def _with_thermometer(curve: AcCurve) -> AcCurve:
-    """Return a curve whose noise holds that of the thermometer: where chi is steep, some mK count."""
-    if len(curve.temperature) < 3:
-        return curve
-    slope = np.abs(np.gradient(curve.chi, curve.temperature))
-    return replace(curve, sigma=np.hypot(curve.sigma, slope * THERMOMETER_K))
+    made = outside if body.n is None else intrinsic(outside, body.n.n)
+    return replace(made, thermometer_k=THERMOMETER_K)
 
 
 # -- what they say

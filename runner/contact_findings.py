@@ -78,7 +78,7 @@ def contact_findings(run: Run) -> tuple[ContactFindings, Keyed]:
         ]
     curves: list[BiasCurve] = []
     keyed: Keyed = []
-    held: dict[str, float] = {}
+    lowest: BtkFit | None = None
     groups = shown.groupby(["Temperature setpoint (K)", "Field setpoint (Oe)"], sort=True, dropna=False)
     for at, part in groups:
         kelvin, field_oe = cast(tuple[float, float], at)
@@ -87,10 +87,10 @@ def contact_findings(run: Run) -> tuple[ContactFindings, Keyed]:
             keyed.append(("contact", refused("conductance of the contact", "1", "G/G_N", reason)))
             continue
         if found.field_oe == 0:
-            found, fit = _fitted(found, held)
-            keyed += _of_fit(fit, found, is_first=not held)
-            if not held and not found.spoilt:
-                held = {name: value for name, value in fit.values.items() if name[0] in "zw"}
+            found, fit = _fitted(found, lowest)
+            keyed += _of_fit(fit, found, is_first=lowest is None)
+            if lowest is None and fit.curve:
+                lowest = fit
         elif found.spoilt:
             keyed.append(
                 (
@@ -159,9 +159,19 @@ def _curve(
     return BiasCurve(kelvin, field_oe, whole, spoilt, None), ""
 
 
-def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, BtkFit]:
-    """Return a curve with its fit; one that no parameters of the theory come near is spoilt."""
-    fit = fit_btk(curve.normalised.curve, held=held, spoilt=curve.spoilt)
+def _fitted(curve: BiasCurve, lowest: BtkFit | None) -> tuple[BiasCurve, BtkFit]:
+    """Return a curve with its fit; one that no parameters of the theory come near is spoilt.
+
+    Args:
+        lowest: the fit at the lowest temperature, whose barriers and weight are held, with their errors
+    """
+    held: dict[str, float] = {}
+    covariance: Floats | None = None
+    if lowest is not None:
+        held = {name: value for name, value in lowest.values.items() if name[0] in "zw"}
+        covariance = lowest.covariance(tuple(held))
+    shown = curve.normalised.curve
+    fit = fit_btk(shown, held=held, held_covariance=covariance, spoilt=curve.spoilt)
     chi2 = max((result.goodness.get("chi2_per_dof", 0.0) for result in fit.results.values()), default=0.0)
     if chi2 <= _HOPELESS_CHI2:
         return replace(curve, fit=fit), fit
@@ -169,7 +179,7 @@ def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, Btk
         f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its "
         "current; take less bias, or a contact of higher resistance"
     )
-    fit = fit_btk(curve.normalised.curve, held=held, spoilt=spoilt)
+    fit = fit_btk(shown, held=held, spoilt=spoilt)
     return replace(curve, spoilt=spoilt, fit=fit), fit
 
 
@@ -247,7 +257,8 @@ def _of_fit(fit: BtkFit, found: BiasCurve, *, is_first: bool) -> Keyed:
             goodness |= _correlations(fit, name)
             if name == fit.free[-2]:
                 goodness |= _profile(fit)
-        flags = tuple(dict.fromkeys((*result.flags, *words)))
+        without = () if found.normalised.normal_sigma_s is not None else ("normal_by_high_bias",)
+        flags = tuple(dict.fromkeys((*result.flags, *words, *without)))
         keyed.append(
             (
                 f"{key}-{number}-{found.kelvin:.4g}K",
@@ -288,11 +299,11 @@ def _normal(normalised: Normalised) -> Result:
     return Result(
         "normal conductance at zero bias",
         normalised.normal_s,
-        None,
+        normalised.normal_sigma_s,
         "S",
         normalised.by,
         goodness={"normal_ohm": ohm, "sharvin_radius_nm": sharvin_radius_nm(ohm)},
-        flags=("normal_by_reference",),
+        flags=() if normalised.normal_sigma_s is not None else ("normal_by_high_bias",),
     )
 
 

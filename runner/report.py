@@ -41,7 +41,7 @@ FLAGS = {
     "meissner_slope": "the first slope is not -1/(1 - N): volume, N or full screening is not as assumed",
     "negative_lag": "the sample seems to run ahead of the thermometer",
     "no_narrow_window": "no narrower window of fields could be fitted to check this value",
-    "normal_by_reference": "the scale of the reference itself: its error is that of the meters",
+    "normal_by_high_bias": "no curve above Tc: G_N is a guess from high bias, 2 % high; fits may move it",
     "normal_state_moment": "most of sigma is a moment above the transition: subtract the holder",
     "normal_state_slopes": "the normal state has a slope, such as of a holder; it is taken out",
     "not_normal": "the conductance does not come back to that of the normal state",
