@@ -24,8 +24,9 @@ _RARE = 1e-3
 class AcCurve:
     """``chi`` = chi' + i chi'' (loss positive) at rising ``temperature`` (K), of one drive.
 
-    ``sigma`` is the noise of either part of the signal, ``thermometer_k`` that of the temperature, which counts
-    where a part is steep; ``scale_sigma`` the relative error that all points share, of volume and drive field. Amplitude in Oe (peak), frequency in Hz, ``dc_field_oe`` in Oe.
+    ``sigma`` is the noise of either part of the signal, ``thermometer_k`` that of the temperature, which
+    counts where a part is steep; ``scale_sigma`` the relative error that all points share, of volume and
+    drive field. Amplitude in Oe (peak), frequency in Hz, ``dc_field_oe`` in Oe.
     """
 
     temperature: Floats

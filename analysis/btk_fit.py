@@ -95,11 +95,11 @@ def fit_btk(
     """Fit one band or two to one curve by bounded least squares from several starts.
 
     sigma is that of the fit, times sqrt(chi^2/dof) where that is above 1, with what the errors of the normal
-    state and of held parameters add. A parameter that ran to the end of its range is refused. Flags of every parameter:
-    ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with another), ``at_bound``, ``held_off`` (a
-    held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it), ``bias_short``
-    (below 2.5 of the larger gap), ``wide_modulation`` (more than half the thermal width). A curve that is
-    normal everywhere is refused.
+    state and of held parameters add. A parameter that ran to the end of its range is refused. Flags of every
+    parameter: ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with another), ``at_bound``,
+    ``held_off`` (a held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it),
+    ``bias_short`` (below 2.5 of the larger gap), ``wide_modulation`` (more than half the thermal width). A
+    curve that is normal everywhere is refused.
 
     Args:
         held: parameters by name that are not fitted
@@ -109,8 +109,8 @@ def fit_btk(
         with_profile: also fit with the last barrier held at values about its own
 
     Raises:
-        ValueError: if there are other than 1 or 2 bands, a held parameter does not exist, or the covariance is
-            not that of the held ones.
+        ValueError: if there are other than 1 or 2 bands, a held parameter does not exist, or the covariance
+            is not that of the held ones.
     """
     names = {1: ONE_BAND, 2: TWO_BANDS}.get(bands)
     if names is None:
@@ -198,8 +198,8 @@ def _no_gap(curve: ContactCurve) -> str:
 class _Model:
     """The misfit of one curve, with its smearing made once.
 
-    The errors of G_N, which the points share, are in the covariance of the misfit: so a scale that is a little
-    wrong is not taken for a gap, and ``_whiten`` makes its parts independent.
+    The errors of G_N, which the points share, are in the covariance of the misfit: so a scale that is
+    a little wrong is not taken for a gap, and ``_whiten`` makes its parts independent.
     """
 
     def __init__(self, curve: ContactCurve, names: Sequence[str]) -> None:

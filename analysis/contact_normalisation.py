@@ -19,7 +19,7 @@ from onnes.analysis.sorted_curve import SortedCurve, sorted_curve
 BEYOND_GAPS = 2.2  # of the larger gap: the bias from which a polynomial is drawn
 _DEGREE = 2
 _FEWEST = 8
-_FREE = 0.05  # of G_N, by which each part of a polynomial at high bias may be wrong: the 2 %, and as much more (a)
+_FREE = 0.05  # of G_N, by which each part of a polynomial at high bias may be wrong: the 2 %, and more (a)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
