@@ -27,6 +27,8 @@ _SAME = 1e-3  # relative difference of frequencies and dc fields that are the sa
 _SAME_RATIO = 0.02  # of h2/h1 and h3/h2
 # What cubics through a grid miss where chi' bends, rms over where the grid may lie (seen, 50 mK).
 _OF_A_STEP = 0.02
+_SEEN = 3.0  # sigma
+_MANY_GRAINS = 0.05
 _DRAWS = 100
 _SEED = 41710
 
@@ -95,10 +97,32 @@ def half_screening(curves: CivaleSet) -> tuple[Result, ...]:
     return tuple(temperature_at(curve, -0.5) for curve in curves.curves)
 
 
+def screened_without_loss(curve: AcCurve) -> float:
+    """Return -chi' at the coldest point above the loss peak where no loss is seen any more; 0 without one.
+
+    It is the share that screens by itself, such as the inside of grains, and no part of the critical state.
+    """
+    top = int(np.argmax(curve.loss))
+    quiet = np.flatnonzero(curve.loss[top:] < _SEEN * curve.loss_sigma[top:])
+    if not len(quiet):
+        return 0.0
+    first = top + int(quiet[0])
+    share = -float(curve.real[first])
+    return share if share > _SEEN * float(curve.real_sigma[first]) else 0.0
+
+
 def critical_current_at_half_screening(
-    amplitude_oe: float, half_thickness_cm: float, half_thickness_sigma_cm: float, convention: Convention
+    amplitude_oe: float,
+    half_thickness_cm: float,
+    half_thickness_sigma_cm: float,
+    convention: Convention,
+    grains: float = 0.0,
 ) -> Result:
     """Return Jc = (10/4 pi) h/(x D_c), A/cm^2, where chi' = -0.5; D_c is half the thickness across the field.
+
+    Where a share ``grains`` of the sample screens by itself, chi' = -0.5 lies at x/(1 - grains): Jc is so much
+    too high. It is not taken out, as the share changes with temperature, but counts as an error; above 5 %
+    it is flagged ``grains``. goodness has Jc by both formulas, of a slab and of a square bar.
 
     Raises:
         ValueError: if the amplitude or the thickness is not a positive number.
@@ -115,8 +139,16 @@ def critical_current_at_half_screening(
         f"chi' = -0.5 at h = {amplitude_oe:.4g} Oe peak, x = h/h* = {x:.4g} ({convention}), "
         f"D_c = {half_thickness_cm:.4g} cm"
     )
-    sigma = jc * half_thickness_sigma_cm / half_thickness_cm
-    return Result("Jc at half screening", jc, sigma, "A/cm^2", criterion, n=1)
+    of_size = jc * half_thickness_sigma_cm / half_thickness_cm
+    goodness = {
+        "sigma_size": of_size,
+        "sigma_grains": jc * grains,
+        "jc_as_slab": jc * x / HALF_SCREENING["slab"],
+        "jc_as_square_bar": jc * x / HALF_SCREENING["bar"],
+    }
+    sigma = math.hypot(of_size, jc * grains)
+    flags = ("grains",) if grains > _MANY_GRAINS else ()
+    return Result("Jc at half screening", jc, sigma, "A/cm^2", criterion, {}, 1, goodness, flags)
 
 
 def critical_current_at(
@@ -134,6 +166,8 @@ def critical_current_at(
         if t.value is not None and j.value is not None
     ]
     criterion = f"quadratic in ln Jc through {len(pairs)} half-screening points"
+    if pairs:
+        criterion += f", such as {pairs[0][1].criterion}"
     if len(pairs) < 2:
         return refused(quantity, "A/cm^2", criterion, f"{len(pairs)} half-screening points; two are needed")
     t = np.array([pair[0].value for pair in pairs], dtype=np.float64)
@@ -154,11 +188,12 @@ def critical_current_at(
     value = at(t)
     random = np.random.default_rng(_SEED)
     draws = [at(t + sigma_t * random.standard_normal(len(t))) for _ in range(_DRAWS)]
-    from_t, from_size = float(np.std(draws)), float(sigma_j.mean())  # the thickness is one for all
-    goodness = {"sigma_temperature": from_t * math.exp(value), "sigma_size": from_size * math.exp(value)}
+    from_t, shared = float(np.std(draws)), float(sigma_j.mean())  # thickness and grains are one for all
+    goodness = {"sigma_temperature": from_t * math.exp(value), "sigma_shared": shared * math.exp(value)}
     window = {"temperature_k": (float(t.min()), float(t.max()))}
-    sigma = math.hypot(from_t, from_size) * math.exp(value)
-    return Result(quantity, math.exp(value), sigma, "A/cm^2", criterion, window, len(pairs), goodness)
+    sigma = math.hypot(from_t, shared) * math.exp(value)
+    flags = tuple(dict.fromkeys(flag for _, one in pairs for flag in one.flags))
+    return Result(quantity, math.exp(value), sigma, "A/cm^2", criterion, window, len(pairs), goodness, flags)
 
 
 def closure(curves: CivaleSet, level: float) -> Result:

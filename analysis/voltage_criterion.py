@@ -2,7 +2,8 @@
 
 The ohmic and thermal part that is there without the superconductor is taken from the lowest currents. What
 the power law itself has there, with n = 3 a few percent of the criterion, cannot be told from leads: it
-counts as an error. The power law is a description of a narrow decade of voltages, so its window is in the answer.
+counts as an error. The power law is a description of a narrow decade of voltages, so its window is in the
+answer.
 """
 
 import math

@@ -122,6 +122,7 @@ def zero_bias_findings(run: Run) -> tuple[ZeroBiasFindings, Keyed]:
         if shown.empty:
             continue
         normal_s = float(normal["Conductance (S)"].mean()) if len(normal) else None
+        error_s = float(normal["Conductance error (S)"].mean()) / len(normal) ** 0.5 if len(normal) else 0.0
         hottest = float((normal if len(normal) else shown)["Temperature (K)"].max())
         found = zero_bias(
             shown["Temperature (K)"],
@@ -129,6 +130,7 @@ def zero_bias_findings(run: Run) -> tuple[ZeroBiasFindings, Keyed]:
             shown["Conductance error (S)"],
             above_k=hottest - _NEAR_NORMAL_K,
             normal_s=normal_s,
+            normal_sigma_s=error_s,
         )
         where = cast(float, field_oe)
         curves[where] = found
