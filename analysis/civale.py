@@ -120,9 +120,9 @@ def critical_current_at_half_screening(
 ) -> Result:
     """Return Jc = (10/4 pi) h/(x D_c), A/cm^2, where chi' = -0.5; D_c is half the thickness across the field.
 
-    Where a share ``grains`` of the sample screens by itself, chi' = -0.5 lies at x/(1 - grains): Jc is so much
-    too high. It is not taken out, as the share changes with temperature, but counts as an error; above 5 %
-    it is flagged ``grains``. goodness has Jc by both formulas, of a slab and of a square bar.
+    Where a share ``grains`` of the sample screens by itself, chi' = -0.5 lies at x/(1 - grains): Jc is so
+    much too high. It is not taken out, as the share changes with temperature, but counts as an error; above
+    5 % it is flagged ``grains``. goodness has Jc by both formulas, of a slab and of a square bar.
 
     Raises:
         ValueError: if the amplitude or the thickness is not a positive number.

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from onnes.analysis.btk import sharvin_radius_nm
-from onnes.analysis.btk_fit import BtkFit, fit_btk
+from onnes.analysis.btk_bands import fit_one_or_two_bands
+from onnes.analysis.btk_fit import BtkFit, ContactCurve, fit_btk
 from onnes.analysis.contact_normalisation import Normalised, by_high_bias, by_normal_curve
 from onnes.analysis.contact_quality import flags_of, spoils
 from onnes.analysis.isotherm import Floats
@@ -167,13 +168,7 @@ def _fitted(curve: BiasCurve, lowest: BtkFit | None) -> tuple[BiasCurve, BtkFit]
     Args:
         lowest: the fit at the lowest temperature, whose barriers and weight are held, with their errors
     """
-    held: dict[str, float] = {}
-    covariance: Floats | None = None
-    if lowest is not None:
-        held = {name: value for name, value in lowest.values.items() if name[0] in "zw"}
-        covariance = lowest.covariance(tuple(held))
-    shown = curve.normalised.curve
-    fit = fit_btk(shown, held=held, held_covariance=covariance, spoilt=curve.spoilt)
+    fit = _fit(curve.normalised.curve, lowest, curve.spoilt)
     chi2 = max((result.goodness.get("chi2_per_dof", 0.0) for result in fit.results.values()), default=0.0)
     if chi2 <= _HOPELESS_CHI2:
         return replace(curve, fit=fit), fit
@@ -181,8 +176,17 @@ def _fitted(curve: BiasCurve, lowest: BtkFit | None) -> tuple[BiasCurve, BtkFit]
         f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its "
         "current; take less bias, or a contact of higher resistance"
     )
-    fit = fit_btk(shown, held=held, spoilt=spoilt)
+    fit = _fit(curve.normalised.curve, lowest, spoilt)
     return replace(curve, spoilt=spoilt, fit=fit), fit
+
+
+def _fit(shown: ContactCurve, lowest: BtkFit | None, spoilt: str) -> BtkFit:
+    if lowest is None:
+        return fit_one_or_two_bands(shown, spoilt=spoilt)
+    held = {name: value for name, value in lowest.values.items() if name[0] in "zw"}
+    bands = 2 if "delta_2" in lowest.values else 1
+    covariance = lowest.covariance(tuple(held))
+    return fit_btk(shown, bands=bands, held=held, held_covariance=covariance, spoilt=spoilt)
 
 
 def _normalised(rows: pd.DataFrame, normal: pd.DataFrame) -> Normalised:
@@ -257,7 +261,7 @@ def _of_fit(fit: BtkFit, found: BiasCurve, *, is_first: bool) -> Keyed:
         goodness = dict(result.goodness)
         if is_first:
             goodness |= _correlations(fit, name)
-            if name == fit.free[-2]:
+            if name == max(one for one in fit.free if one[0] == "z"):
                 goodness |= _profile(fit)
         without = () if found.normalised.normal_sigma_s is not None else ("normal_by_high_bias",)
         flags = tuple(dict.fromkeys((*result.flags, *words, *without)))
@@ -277,7 +281,7 @@ def _of_fit(fit: BtkFit, found: BiasCurve, *, is_first: bool) -> Keyed:
 
 
 def _correlations(fit: BtkFit, name: str) -> dict[str, float]:
-    if not fit.correlation:
+    if name not in fit.free or not fit.correlation:
         return {}
     row = fit.correlation[fit.free.index(name)]
     return {

@@ -68,6 +68,7 @@ FLAGS = {
     "upper_bound": "an upper bound: flux has entered before it is seen",
     "thermometry": "50 mK between the thermometers of the two curves would move this by more than 0.1 K",
     "unconfirmed": "no extrapolation beside it: what was seen need not be flux",
+    "two_steps": "of a transition in two steps, taken as one: tc1 and tc2 are those of the steps",
     "wide_modulation": "the modulation is wider than half the thermal width",
     "wider_elsewhere": "the loop is wider elsewhere than at zero: flux jumps, the range, or a second peak",
     "up_down": "warming and cooling were measured apart; their mean is given",
