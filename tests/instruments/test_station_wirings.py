@@ -229,6 +229,14 @@ def test_what_a_wiring_cannot_measure_is_told_with_the_reason(opened: _Opened) -
         station.conductance_meter("flim")
 
 
+@pytest.mark.parametrize(("on_the_line", "kind"), [(False, LockInBridge), (True, DeltaBridge)])
+def test_the_instruments_of_a_conductance_measure_a_resistance_too(
+    opened: _Opened, on_the_line: bool, kind: type
+) -> None:
+    bridge = opened(on_the_line=on_the_line).bridge("contact")
+    assert isinstance(bridge, kind)
+
+
 @pytest.mark.parametrize("on_the_line", [False, True])
 def test_delta_reversal_and_lock_in_give_the_same_resistance_with_an_emf_that_drifts(
     opened: _Opened, on_the_line: bool
