@@ -83,8 +83,9 @@ def fit_btk(
 
     sigma is that of the fit, times sqrt(chi^2/dof) where that is above 1. Flags of every parameter:
     ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with another), ``at_bound``, ``held_off`` (a
-    held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it), ``bias_short`` (below 2.5 of the larger
-    gap), ``wide_modulation`` (more than half the thermal width). A curve that is normal everywhere is refused.
+    held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it), ``bias_short``
+    (below 2.5 of the larger gap), ``wide_modulation`` (more than half the thermal width). A curve that is
+    normal everywhere is refused.
 
     Args:
         held: parameters by name that are not fitted
@@ -225,7 +226,7 @@ class _Model:
         return tuple(found)
 
     def wants_another(self, values: Mapping[str, float], chi2: float) -> bool:
-        """Say whether letting go of what was held lowers chi^2 by more than 3 sigma are worth, and moves a gap."""
+        """Say whether letting go of what was held lowers chi^2 by more than 3 sigma, and moves a gap."""
         whole = self.fit(tuple(self._names), {}, values, 1e-6)
         moved = max(
             abs(found / values[name] - 1)

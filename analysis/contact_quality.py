@@ -16,8 +16,8 @@ _SIGMAS = 4.0
 _POINTS = 3  # in a row
 _NORMAL = 0.05  # the conductance at high bias and that of the normal state
 _DIFFER_CHI2 = 3.0
-# Behind a filter that settles to 99 % each direction keeps a hundredth of the step before; and between points,
-# which are not at the same biases in both, the curve is no straight line (a).
+# Behind a filter that settles to 99 % each direction keeps a hundredth of the step before; and between
+# points, which are not at the same biases in both, the curve is no straight line (a).
 _OF_STEP = 0.03
 _HIGH = 0.85  # of the largest bias
 

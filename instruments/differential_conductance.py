@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from onnes.instruments.conductance import Conductance, Modulation
 from onnes.instruments.errors import ConfigurationError, ContactError
-from onnes.instruments.keithley2182a import RANGES_V
+from onnes.instruments.keithley2182a import OVERFLOW_V, RANGES_V
 from onnes.instruments.limits import Limits
 from onnes.instruments.resistance_bridge import LINE_CYCLES, SETTLE_S, mean_and_error
 from onnes.instruments.triggered_meter import APART, Triggered, TriggeredMeter, triggered
@@ -79,6 +79,7 @@ class DifferentialConductance(TriggeredMeter):
         Raises:
             ConfigurationError: if nothing was started, or the biases of a sweep are not equally spaced.
             LimitError: if a bias is none that the source and the meter can do; nothing was sent.
+            ContactError: if the contact shows no voltage.
             InstrumentFault: if no new readings come.
             CommunicationError: if an instrument gives no usable answer, or did so only when its connection
                 was opened anew: it may have lost its setup.
@@ -151,6 +152,10 @@ class DifferentialConductance(TriggeredMeter):
             self.current_limits.check("current of the bias", abs(amps) + self._delta_a)
             self.source.source_range = abs(amps) + self._delta_a
             ohm = abs(self._volts_at(amps) / amps)
+            if not ohm:
+                raise ContactError(
+                    f"the contact shows no voltage at {amps:.3g} A: it is shorted; the source goes to 0"
+                )
         return ohm
 
     def _sweep(self, biases: tuple[float, ...], ohm: float) -> Iterator[Conductance]:
@@ -201,16 +206,17 @@ class DifferentialConductance(TriggeredMeter):
     def _conductance(self, bias: float, readings: Sequence[Triggered]) -> Conductance:
         apart = readings[1::APART]
         delta = self._delta_a
+        current = sum(one.current for one in apart) / len(apart)
         flags = ("compliance",) if any(one.is_limited for one in readings) else ()
-        if any(one.overflows for one in readings):
-            nan = math.nan
-            current = sum(one.current for one in apart) / len(apart)
-            return Conductance(bias, nan, current, nan, nan, nan, nan, (*flags, "overload"))
+        if any(one.overflows or abs(one.average) >= OVERFLOW_V for one in readings):
+            return _without_values(bias, current, (*flags, "overload"))
         volts, error = mean_and_error([one.volts for one in apart])
+        if not volts:
+            return _without_values(bias, current, flags)
         return Conductance(
             bias_setpoint=bias,
             bias=sum(one.average for one in apart) / len(apart),
-            current=sum(one.current for one in apart) / len(apart),
+            current=current,
             conductance=delta / volts,
             conductance_error=abs(delta / volts) * error / abs(volts),
             modulation=abs(volts),
@@ -220,8 +226,12 @@ class DifferentialConductance(TriggeredMeter):
 
 
 def _undriven(bias: float) -> Conductance:
+    return _without_values(bias, math.nan, ("power",))
+
+
+def _without_values(bias: float, current: float, flags: tuple[str, ...]) -> Conductance:
     nan = math.nan
-    return Conductance(bias, nan, nan, nan, nan, nan, nan, ("power",))
+    return Conductance(bias, nan, current, nan, nan, nan, nan, flags)
 
 
 def _check_even(biases: tuple[float, ...]) -> None:

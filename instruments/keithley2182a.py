@@ -11,7 +11,6 @@ from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import InstrumentFault
-from onnes.instruments.keithley6221 import identify
 from onnes.instruments.strict import StrictChannel, StrictInstrument
 
 # 2182A user's manual: ranges of channel 1, each with 20 % over-range; an overflow reads 9.9E37.
@@ -35,6 +34,7 @@ class Keithley2182A(StrictInstrument, PyMeasureKeithley2182):
     a reply that ends otherwise was cut off.
     """
 
+    model_name: ClassVar[str] = "2182"
     units: ClassVar[Mapping[str, str]] = {"voltage_nplc": "line cycles", "trigger_delay": "s"}
 
     ch_1 = Instrument.ChannelCreator(_Channel1, 1)
@@ -82,19 +82,6 @@ class Keithley2182A(StrictInstrument, PyMeasureKeithley2182):
     ) -> None:
         # The termination reaches PyMeasure's adapter only where that opens the resource itself.
         super().__init__(adapter, name, clock, **{"read_termination": "\n", **kwargs})
-
-    def connect(self) -> str:
-        """Clear the line and return the identification; nothing is set.
-
-        Raises:
-            CommunicationError: if another instrument answers.
-        """
-        self.link.clear()
-        return identify(self, "2182")
-
-    def answer(self) -> None:
-        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
-        identify(self, "2182")
 
     def prepare_for_reversal(self, nplc: float) -> None:
         """Set up channel 1 for single readings that know nothing of one another, autoranging.

@@ -7,14 +7,9 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments.keithley import Keithley2400 as PyMeasureKeithley2400
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import CommunicationError
 from onnes.instruments.limits import Limits
 from onnes.instruments.source_meter import SourceMeterCurrent, full_scale
 
-# 2400 manual: bit 14 of the measurement registers, "compliance" (k).
-_IN_COMPLIANCE = 1 << 14
-_COMPLIANCE = "STAT:MEAS:EVEN?;COND?"  # what began and has ended since is only in the first
-_COMPLIANCE_AND_OUTPUT = f"{_COMPLIANCE};:OUTP?"
 _CURRENTS = Limits(-1.05, 1.05, "A", "the Keithley 2400")
 _VOLTAGES = Limits(-210.0, 210.0, "V", "the Keithley 2400")
 
@@ -39,10 +34,11 @@ class Keithley2400(SourceMeterCurrent, PyMeasureKeithley2400):
     }
     current_limits: ClassVar[Limits] = _CURRENTS
     voltage_limits: ClassVar[Limits] = Limits(2e-4, 210.0, "V", "the Keithley 2400")  # 0.1 % of 200 mV (k)
-    _MODEL = "2400"
+    model_name: ClassVar[str] = "2400"
     _LIMIT = "SENS:VOLT:PROT"
     _RANGES_A = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
     _STEPS = 20_000  # 50 pA of 1 uA (manual)
+    _IN_COMPLIANCE = 1 << 14  # 2400 manual: bit 14 of the measurement registers, "compliance" (k)
 
     source_current_range = full_scale(
         ":SOUR:CURR:RANG?", ":SOUR:CURR:RANG {:.9g}", _CURRENTS, "Control the source current range, A."
@@ -87,30 +83,3 @@ class Keithley2400(SourceMeterCurrent, PyMeasureKeithley2400):
         self.link.write(":SENS:FUNC:CONC 1;:SENS:FUNC 'VOLT','CURR'")
         volts, amps, *_ = self.link.query(":READ?", lambda reply: [float(part) for part in reply.split(",")])
         return volts, amps
-
-    def watch_compliance(self) -> bool:
-        """Say whether the voltage limit decides what flows now, and forget whether it did before."""
-        registers = self.link.query(
-            _COMPLIANCE, lambda reply: int(reply.rpartition(";")[2]), "STAT:MEAS:COND?"
-        )
-        return bool(registers & _IN_COMPLIANCE)
-
-    def was_in_compliance(self) -> bool:
-        """Say whether the voltage limit decided it since :meth:`watch_compliance`, or does now.
-
-        Raises:
-            CommunicationError: if the reply is spoilt, as what was latched is lost then, or if the output is
-                off: the source was without power since, and what it was set to is lost.
-        """
-
-        def parse(reply: str) -> tuple[int, bool]:
-            latched, present, output = reply.split(";")
-            return int(latched) | int(present), bool(int(output))
-
-        registers, is_on = self.link.query(_COMPLIANCE_AND_OUTPUT, parse)
-        if not is_on:
-            raise CommunicationError(
-                f"{self.name} has its output off, though it was switched on; it may have been without power: "
-                "look at its power and interlock, and set it up again"
-            )
-        return bool(registers & _IN_COMPLIANCE)

@@ -9,7 +9,6 @@ from pymeasure.instruments.keithley import Keithley2450 as PyMeasureKeithley2450
 from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from onnes.instruments.clock import Clock
-from onnes.instruments.errors import CommunicationError
 from onnes.instruments.limits import Limits
 from onnes.instruments.source_meter import SourceMeterCurrent, full_scale
 
@@ -37,10 +36,13 @@ class Keithley2450(SourceMeterCurrent, PyMeasureKeithley2450):
     }
     current_limits: ClassVar[Limits] = _CURRENTS
     voltage_limits: ClassVar[Limits] = Limits(0.02, 210.0, "V", "the Keithley 2450")  # (k)
-    _MODEL = "2450"
+    model_name: ClassVar[str] = "2450"
     _LIMIT = "SOUR:CURR:VLIM"
     _RANGES_A = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
     _STEPS = 20_000  # 500 fA of 10 nA (manual)
+    # Whether the limit decides, 0 or 1; of its own word there is no register.
+    _COMPLIANCE = _COMPLIANCE_NOW = "SOUR:CURR:VLIM:TRIP?"
+    _IN_COMPLIANCE = 1
 
     # PyMeasure gives these no validator, or none that refuses.
     source_enabled = Instrument.control(
@@ -118,33 +120,3 @@ class Keithley2450(SourceMeterCurrent, PyMeasureKeithley2450):
     def measure_once(self) -> float:
         """Measure what is chosen for measuring, V, A or ohm."""
         return self.link.query(":READ?", float)
-
-    def watch_compliance(self) -> bool:
-        """Say whether the voltage limit decides what flows now."""
-        return self.link.query("SOUR:CURR:VLIM:TRIP?", _flag)
-
-    def was_in_compliance(self) -> bool:
-        """Say whether the voltage limit decides what flows now.
-
-        Raises:
-            CommunicationError: if the output is off: the source was without power since it was switched on,
-                and what it was set to is lost.
-        """
-
-        def parse(reply: str) -> tuple[bool, bool]:
-            limited, output = reply.split(";")
-            return _flag(limited), _flag(output)
-
-        limited, is_on = self.link.query("SOUR:CURR:VLIM:TRIP?;:OUTP?", parse)
-        if not is_on:
-            raise CommunicationError(
-                f"{self.name} has its output off, though it was switched on; it may have been without power: "
-                "look at its power and interlock, and set it up again"
-            )
-        return limited
-
-
-def _flag(reply: str) -> bool:
-    if reply not in {"0", "1"}:
-        raise ValueError(f"{reply!r} is neither 0 nor 1")
-    return reply == "1"

@@ -13,7 +13,6 @@ from pymeasure.adapters import Adapter
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import ConfigurationError, InstrumentFault, LimitError
-from onnes.instruments.keithley6221 import identify
 from onnes.instruments.lakeshore_heater import LOOP, LakeShoreHeater
 from onnes.instruments.lakeshore_replies import HeaterLoop, Look, heater_loop, look, numbers, reading_faults
 from onnes.instruments.limits import Limits
@@ -49,14 +48,13 @@ class _LakeShore(LakeShoreHeater):
 
     temperature_rate_limits: ClassVar[Limits] = Limits(0.1, 100.0, "K/min", "the Lake Shore")
     hint: ClassVar[str] = "look at cable, power, address and the interface that its front panel has chosen"
-    _model: ClassVar[str]
     _heater_question: ClassVar[str]
     _heater_faults: ClassVar[Mapping[int, str]]
 
     def __init__(
         self, adapter: Adapter | str, name: str = "", clock: Clock | None = None, **kwargs: object
     ) -> None:
-        super().__init__(adapter, name or f"Lake Shore {self._model}", clock, includeSCPI=False, **kwargs)
+        super().__init__(adapter, name or f"Lake Shore {self.model_name}", clock, includeSCPI=False, **kwargs)
         self._temperature = Regulated()
         self._input = "A"
         self._tlimit_k = 0.0
@@ -72,8 +70,7 @@ class _LakeShore(LakeShoreHeater):
             CommunicationError: if another instrument answers.
             ConfigurationError: if loop 1 does not regulate in kelvin.
         """
-        self.link.clear()
-        identity = identify(self, self._model)
+        identity = super().connect()
         loop = self._control()
         if not loop.is_closed or not loop.in_kelvin:
             raise ConfigurationError(
@@ -87,10 +84,6 @@ class _LakeShore(LakeShoreHeater):
     @abstractmethod
     def _control(self) -> HeaterLoop:
         """Read how loop 1 is set up."""
-
-    def answer(self) -> None:
-        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
-        identify(self, self._model)
 
     @property
     def temperature_limits(self) -> Limits:
@@ -304,7 +297,7 @@ def _here(now: Look) -> float:
 class LakeShore336(_LakeShore):
     """Lake Shore 336; loop 1 is its output 1, 100 W at most."""
 
-    _model = "336"
+    model_name: ClassVar[str] = "336"
     _range_question = "RANGE? 1"
     _range_command = "RANGE 1,{}"
     _heater_question = "HTRST? 1"
@@ -324,7 +317,7 @@ class LakeShore336(_LakeShore):
 class LakeShore340(_LakeShore):
     """Lake Shore 340; ``RANGE``, ``HTR?`` and ``HTRST?`` name no output: only loop 1 has a heater."""
 
-    _model = "340"
+    model_name: ClassVar[str] = "340"
     _range_question = "RANGE?"
     _range_command = "RANGE {}"
     _heater_question = "HTRST?"

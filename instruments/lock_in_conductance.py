@@ -8,7 +8,7 @@ from typing import cast
 
 from onnes.instruments.conductance import Conductance, Modulation
 from onnes.instruments.errors import ContactError, InstrumentFault, LimitError
-from onnes.instruments.keithley2182a import Keithley2182A
+from onnes.instruments.keithley2182a import OVERFLOW_V, Keithley2182A
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.limits import Limits
 from onnes.instruments.lock_in_readings import LockInReadings
@@ -44,9 +44,10 @@ class LockInConductance(Sourced):
     """Differential conductance by a small sine on a direct current, with the sine held constant in voltage.
 
     The lock-in reads dV/dI times the alternating current, which is for each bias the modulation over the last
-    dV/dI. The bias is what ``bias_meter`` reads less its reading at 0 A; without one it is the
-    integral of dV/dI over the current from 0, by trapezoids. It is gone to in steps of the distance between
-    two biases, so that a jump cannot drive the contact far beyond.
+    dV/dI. The bias is what ``bias_meter`` reads less its reading at 0 A; beyond its range a point is flagged
+    ``overload`` and the current goes back. Without a meter the bias is the integral of dV/dI over the current
+    from 0, by trapezoids. It is gone to in steps of the distance between two biases, so that a jump cannot
+    drive the contact far beyond.
 
     One reading is taken at each bias, ``settle_tau`` time constants after the last change. Its error is the
     scatter of readings at zero bias, as one reading has none. Status counts from one time constant before it:
@@ -101,8 +102,8 @@ class LockInConductance(Sourced):
             ContactError: if the contact is open.
             LimitError: if the modulation, its settling or its frequency is out of range, and nothing was
                 sent; or if the contact takes more current or power for it than is allowed.
-            InstrumentFault: if an instrument does not do as told, no reference locks, the signal overloads
-                the largest range, or no current makes the modulation.
+            InstrumentFault: if an instrument does not do as told, no reference locks, a signal overloads the
+                largest range, or no current makes the modulation.
             CommunicationError: if one gives no usable answer, or did so only over a connection opened anew.
         """
         highest = self.compliance_v / _PEAK
@@ -191,6 +192,8 @@ class LockInConductance(Sourced):
         hz = self._modulation.lock_in.frequency_hz
         meter.prepare_for_reversal(line_cycles(hz, meter.line_frequency))
         self._emf_v = sum(meter.read_voltage() for _ in range(_BIAS_READINGS)) / _BIAS_READINGS
+        if abs(self._emf_v) >= OVERFLOW_V:
+            raise InstrumentFault(f"{meter.name} reads no voltage at 0 A; look at the voltage leads")
 
     # --- a point
 
@@ -199,14 +202,18 @@ class LockInConductance(Sourced):
         try:
             reading, limited = self._vouched(lambda: self._reading_at(target, step_v))
         except _TooMuchPower:
-            nan = math.nan
-            return Conductance(target, nan, self._direct_a, nan, nan, nan, nan, ("power",))
+            return self._without_values(target, math.nan, ("power",))
         self._set_up.check(_SELF)
         self._readings.fit(reading)
         flags = (*(("compliance",) if limited or self._limited else ()), *reading.flags)
+        is_beyond = math.isnan(self._bias_v)
+        if is_beyond and "overload" not in flags:
+            flags = (*flags, "overload")
         if "overload" in flags or not reading.x:
-            nan = math.nan
-            return Conductance(target, self._bias_v, self._direct_a, nan, nan, nan, nan, flags)
+            spoilt = self._without_values(target, self._bias_v, flags)
+            if is_beyond:
+                self._go_back()
+            return spoilt
         conductance = self._rms_a / reading.x
         return Conductance(
             bias_setpoint=target,
@@ -218,6 +225,15 @@ class LockInConductance(Sourced):
             quadrature=reading.y / reading.x,
             flags=flags,
         )
+
+    def _without_values(self, target: float, bias_v: float, flags: tuple[str, ...]) -> Conductance:
+        nan = math.nan
+        return Conductance(target, bias_v, self._direct_a, nan, nan, nan, nan, flags)
+
+    def _go_back(self) -> None:
+        """Go to the current of the last good reading."""
+        amps, self._bias_v, self._ohms = self._good
+        self._drive(amps, self._next_rms())
 
     def _reading_at(self, target: float, step_v: float) -> LockInReading:
         """Go to a bias and return the settled reading there; at compliance, that where it began."""
@@ -240,7 +256,7 @@ class LockInConductance(Sourced):
                 if abs(target - self._bias_v) > close and amps:
                     continue
             reading = self._settled()
-            if self._limited or not amps or "overload" in reading.flags:
+            if self._limited or not amps or "overload" in reading.flags or math.isnan(self._bias_v):
                 return reading
         raise InstrumentFault(
             f"bias = {target:.6g} V cannot be reached in {most} steps; the last is {self._bias_v:.6g} V "
@@ -261,7 +277,7 @@ class LockInConductance(Sourced):
             self._bias_v = bias + way if self._direct_a else 0.0
         else:
             self._bias_v = self._read_bias()
-        if is_good:
+        if is_good and not math.isnan(self._bias_v):
             self._good = (self._direct_a, self._bias_v, self._ohms)
         return reading
 
@@ -270,12 +286,16 @@ class LockInConductance(Sourced):
         self._clock.sleep(_SETTLE_S)
         amps, bias, _ = self._good
         self._bias_v = self._read_bias()
+        if math.isnan(self._bias_v):
+            return
         if self._direct_a != amps and (self._bias_v - bias) / (self._direct_a - amps) > 0.0:
             self._ohms = (self._bias_v - bias) / (self._direct_a - amps)
         self._good = (self._direct_a, self._bias_v, self._ohms)
 
     def _read_bias(self) -> float:
-        return cast(Keithley2182A, self.bias_meter).read_voltage() - self._emf_v
+        """Return the bias, V; NaN beyond the range of the meter."""
+        volts = cast(Keithley2182A, self.bias_meter).read_voltage()
+        return volts - self._emf_v if abs(volts) < OVERFLOW_V else math.nan
 
     def _next_rms(self) -> float:
         return self._modulation.volts_rms / self._ohms

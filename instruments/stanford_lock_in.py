@@ -7,7 +7,6 @@ from pymeasure.adapters import Adapter
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
-from onnes.instruments.keithley6221 import identify
 from onnes.instruments.limits import Limits
 from onnes.instruments.lock_ins import SETTLING_TAU, LockInReading, LockInUse
 from onnes.instruments.strict import StrictInstrument, confirm
@@ -43,7 +42,6 @@ class StanfordLockIn(StrictInstrument):
     )
 
     # What a model says of itself.
-    model_name: ClassVar[str]
     SENSITIVITIES: ClassVar[list[float]]  # full scales, V rms
     TIME_CONSTANTS: ClassVar[list[float]]  # s
     frequency_limits: ClassVar[Limits]
@@ -79,14 +77,9 @@ class StanfordLockIn(StrictInstrument):
         Raises:
             CommunicationError: if another instrument answers.
         """
-        self.link.clear()
-        identity = identify(self, self.model_name)
+        identity = super().connect()
         self.link.query("*ESR?", int)  # the event of its power-on, for one
         return identity
-
-    def answer(self) -> None:
-        """Ask who it is; raise CommunicationError if it does not answer, or another instrument does."""
-        identify(self, self.model_name)
 
     def listen(self, use: LockInUse, *, reference: Literal["internal", "external"]) -> None:
         """Set reference, frequency (internal alone), harmonic and filters, and forget the status so far.

@@ -169,6 +169,7 @@ class StrictInstrument(Strict):
     reply_termination: ClassVar[str | None] = "\n"  # the character that ends a read; None: only END does
     reply_delay_s: ClassVar[float] = 0.0
     hint: ClassVar[str] = "look at cable, power and address"
+    model_name: ClassVar[str] = ""  # what the reply to ``*IDN?`` names
     adapter: Adapter
 
     def __init__(self, adapter: Adapter | str, name: str, clock: Clock | None = None, **kwargs: Any) -> None:
@@ -267,13 +268,36 @@ class StrictInstrument(Strict):
             raise CommunicationError(told)
         raise InstrumentFault(told)
 
+    def connect(self) -> str:
+        """Clear the line and return the identification; nothing is set.
+
+        Raises:
+            CommunicationError: if another instrument answers.
+        """
+        self.link.clear()
+        return self.identify()
+
+    def identify(self) -> str:
+        """Return the reply to ``*IDN?``.
+
+        Raises:
+            CommunicationError: if it does not name the model, or none comes.
+        """
+        identity = self.link.query("*IDN?", str)
+        if self.model_name not in identity:
+            raise CommunicationError(
+                f"{self.name}: expected a {self.model_name}, but {identity!r} answers; "
+                "correct its resource in the station file"
+            )
+        return identity
+
     def answer(self) -> None:
         """Ask a question that changes nothing.
 
         Raises:
             CommunicationError: if the instrument does not answer, or another one does.
         """
-        self.link.query("*IDN?", str)
+        self.identify()
 
     def shutdown(self) -> None:
         """Bring the instrument into its safe state, as PyMeasure's windows ask at the end of a run."""

@@ -105,6 +105,22 @@ class AcSusceptibility(TemperatureCurves):
         is_end = [row in ends for row in stored[labels].itertuples(index=False, name=None)]
         return stored[is_end]
 
+    def _taken(self, stored: pd.DataFrame, number: int, done: int) -> int:
+        curve = self.planned()[number - 1]
+        kelvin = curve.leg.program.targets()[done]
+        rows = stored[(stored["Curve"] == number) & (stored["Temperature setpoint (K)"] == kelvin)]
+        if rows.empty:
+            return 0
+        row = rows.iloc[-1]
+        last = Drive(
+            float(row["Amplitude setpoint (Oe)"]),
+            float(row["Frequency (Hz)"]),
+            int(row["Harmonic"]),
+            str(row["Branch"]),
+        )
+        each = self.drives_of(curve.branch)
+        return (each.index(last) + 1) % len(each)
+
 
 class _Session(CurveSession):
     """One call of ``points()``: the susceptometer, and how it drives."""
@@ -128,8 +144,10 @@ class _Session(CurveSession):
         self._driven = None
         self._susceptometer.stop()
 
-    def take_at(self, number: int, curve: TemperatureCurve, kelvin: float) -> Iterator[SusceptibilityPoint]:
-        for drive in self._measurement.drives_of(curve.branch):
+    def take_at(
+        self, number: int, curve: TemperatureCurve, kelvin: float, taken: int = 0
+    ) -> Iterator[SusceptibilityPoint]:
+        for drive in self._measurement.drives_of(curve.branch)[taken:]:
             wanted = drive.amplitude_oe, drive.frequency_hz, drive.harmonic
             if wanted != self._driven:
                 self._driven = None

@@ -26,7 +26,8 @@ class TakeUp:
     ``curve`` counts from 1; those before it stay, with rule ``path`` its stored rows do not count any more.
     ``done`` setpoints of it are stored already. ``last`` is the last setpoint stored, K or Oe, in a sweep the
     last stored reading; NaN where nothing is. ``cost_s`` is the lab time of what is done again. ``flags`` are
-    those that every point goes on having, because of what was found before the break.
+    those that every point goes on having, because of what was found before the break. Where a setpoint has
+    several points, ``taken`` of the one after ``done`` are stored, too, and stay.
     """
 
     rule: Literal["free", "path"]
@@ -36,6 +37,7 @@ class TakeUp:
     cost_s: float
     message: str
     flags: tuple[str, ...] = ()
+    taken: int = 0
 
     @property
     def is_at_start(self) -> bool:

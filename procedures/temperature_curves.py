@@ -55,9 +55,9 @@ class CurveSession(SetpointSession):
         raise NotImplementedError
 
     def take_at(
-        self, number: int, curve: TemperatureCurve, kelvin: float
+        self, number: int, curve: TemperatureCurve, kelvin: float, taken: int = 0
     ) -> Iterator[ConductancePoint | SusceptibilityPoint]:
-        """Take the points that belong to ``kelvin``, K; NaN in a sweep."""
+        """Take the points that belong to ``kelvin``, K, after the first ``taken``; NaN in a sweep."""
         raise NotImplementedError
 
 
@@ -98,6 +98,10 @@ class TemperatureCurves(SetpointMeasurement):
         """Return one row for each temperature whose points are all stored."""
         return stored
 
+    def _taken(self, stored: pd.DataFrame, number: int, done: int) -> int:  # noqa: ARG002 - for subclasses
+        """Return how many points of the temperature after ``done`` of curve ``number`` are stored."""
+        return 0
+
     def passes(self) -> list[Pass]:
         """Return the passes of the temperature program."""
         return passes(temperature_program(self.temperature_program), both_directions=self.both_directions)
@@ -134,12 +138,12 @@ class TemperatureCurves(SetpointMeasurement):
                     yield from session.prepare(curve.start_k)
                 yield from session.at_temperature(_first_k(curve, done, last))
                 yield from session.at_field(curve.field_oe)
-                yield from self._curve(session, number, curve, done, last)
+                yield from self._curve(session, number, curve, start if is_next else FROM_THE_START)
         finally:
             session.close()
 
     def _curve(
-        self, session: CurveSession, number: int, curve: TemperatureCurve, done: int, last: float
+        self, session: CurveSession, number: int, curve: TemperatureCurve, start: TakeUp
     ) -> Iterator[Point | Event]:
         part = curve.leg.program
         if isinstance(part, Sweep):
@@ -148,13 +152,13 @@ class TemperatureCurves(SetpointMeasurement):
                 lambda: part,
                 lambda: session.take_at(number, curve, math.nan),
                 lambda point: point.temperature,
-                last,
+                start.last,
             )
             return
-        for kelvin in part.values[done:]:
+        for place, kelvin in enumerate(part.values[start.done :]):
             yield from session.at_temperature(kelvin)
             session.start_source()
-            yield from session.take_at(number, curve, kelvin)
+            yield from session.take_at(number, curve, kelvin, 0 if place else start.taken)
 
     def _is_prepared(self, curves: list[TemperatureCurve], number: int) -> bool:
         """Say whether the sample is prepared before curve ``number``."""
@@ -172,7 +176,7 @@ class TemperatureCurves(SetpointMeasurement):
     def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:
         """Return where to go on after a break; see :meth:`Measurement.take_up`.
 
-        A temperature of which points are missing is measured again. A curve that hangs on its history is
+        A temperature of which points are missing goes on with those. A curve that hangs on its history is
         measured again with all of its field, unless the sample has kept it.
         """
         curves = self.planned()
@@ -192,10 +196,13 @@ class TemperatureCurves(SetpointMeasurement):
         is_stepped = isinstance(curve.leg.program, Steps)
         begins = left.done == 0 and number <= first  # with whatever history it is given then
         cold = (left.last if left.done else curve.start_k) < self.path_below_k
+        taken = self._taken(stored, number, left.done) if is_stepped else 0
         if begins or not cold or (history_kept and is_stepped):
             where = f"goes on after {left.last:.6g} K" if left.done else "begins"
             message = f"curve {number} at {curve.field_oe:.6g} Oe {where}"
-            found = TakeUp("free", number, left.done, left.last, 0.0, message)
+            found = TakeUp("free", number, left.done, left.last, 0.0, message, taken=taken)
+            if begins and taken:  # it is prepared again, and what was taken of its first temperature too
+                found = replace(found, rule="path", taken=0)
         else:
             which = f"curve {first}" if first == number else f"curves {first} to {number}"
             message = (

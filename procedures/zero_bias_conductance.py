@@ -47,7 +47,13 @@ class ZeroBiasConductance(ContactMeasurement, TemperatureCurves):
 class _ZeroBiasSession(ConductanceSession, CurveSession):
     """Takes one point a temperature."""
 
-    def take_at(self, number: int, curve: TemperatureCurve, kelvin: float) -> Iterator[ConductancePoint]:
+    def take_at(
+        self,
+        number: int,
+        curve: TemperatureCurve,
+        kelvin: float,
+        taken: int = 0,  # noqa: ARG002 - one point is all
+    ) -> Iterator[ConductancePoint]:
         yield from self.take(
             self._at_zero,
             0.0,

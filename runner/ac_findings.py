@@ -37,11 +37,16 @@ _DEEP_K = 1.0  # above the coldest point: there the sample screens all, if it do
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriveCurve:
-    """chi of one drive, corrected as far as that is known; ``again`` is the first amplitude once more."""
+    """chi of one drive, corrected as far as that is known; ``again`` is the first amplitude once more.
+
+    ``asked_oe`` is the amplitude that was asked for, by which results are named; that of the curve is as
+    reported, where the steps of a drive count.
+    """
 
     curve: AcCurve
     again: AcCurve | None
     direction: str
+    asked_oe: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +123,7 @@ def _curves(
     shown = shown.assign(**{"Field setpoint (Oe)": shown["Field setpoint (Oe)"].fillna(0.0)})
     found = []
     for key, part in shown.groupby(keys, sort=True):
-        hertz, dc_oe, _, direction = cast(tuple[float, float, float, str], key)
+        hertz, dc_oe, asked_oe, direction = cast(tuple[float, float, float, str], key)
         pair = [part[part["Branch"] == name] for name in ("curve", "heating_check")]
         if pair[0].empty:
             continue
@@ -127,7 +132,7 @@ def _curves(
             for one in pair
         ]
         if made[0] is not None:
-            found.append(DriveCurve(made[0], made[1], direction))
+            found.append(DriveCurve(made[0], made[1], direction, asked_oe))
     return found
 
 
@@ -157,8 +162,13 @@ def _with_thermometer(curve: AcCurve) -> AcCurve:
 # -- what they say
 
 
-def _drive(curve: AcCurve) -> str:
-    return f"{curve.amplitude_oe:.3g}Oe-{curve.frequency_hz:.4g}Hz"
+def _drive(one: DriveCurve) -> str:
+    return f"{one.asked_oe:.3g}Oe-{one.curve.frequency_hz:.4g}Hz{_in_dc(one.curve.dc_field_oe)}"
+
+
+def _in_dc(dc_oe: float) -> str:
+    """Return the end of the key of a result in a dc field, nothing without one."""
+    return f"-{dc_oe:.4g}Oe-dc" if dc_oe else ""
 
 
 def _of_curves(curves: tuple[DriveCurve, ...]) -> Keyed:
@@ -166,39 +176,41 @@ def _of_curves(curves: tuple[DriveCurve, ...]) -> Keyed:
     for one in curves:
         curve = one.curve
         deep = screening(curve, float(curve.temperature[0]) + _DEEP_K)
-        where = f"{curve.amplitude_oe:.3g} Oe, {curve.frequency_hz:.4g} Hz"
-        keyed.append((f"chi-screening-{_drive(curve)}", _named(deep, where)))
+        dc = f", {curve.dc_field_oe:.4g} Oe dc" if curve.dc_field_oe else ""
+        where = f"{curve.amplitude_oe:.3g} Oe, {curve.frequency_hz:.4g} Hz{dc}"
+        keyed.append((f"chi-screening-{_drive(one)}", _named(deep, where)))
         if one.again is not None:
-            keyed.append((f"ac-heating-{_drive(curve)}", _named(heating_check(curve, one.again), where)))
-        keyed.append((f"loss-peak-{_drive(curve)}", loss_peak(curve)))
+            keyed.append((f"ac-heating-{_drive(one)}", _named(heating_check(curve, one.again), where)))
+        keyed.append((f"loss-peak-{_drive(one)}", loss_peak(curve)))
     return keyed
 
 
 def _of_sets(curves: tuple[DriveCurve, ...], body: Body) -> Keyed:
     keyed: Keyed = []
-    groups: dict[tuple[float, float, str], list[AcCurve]] = {}
+    groups: dict[tuple[float, float, str], list[DriveCurve]] = {}
     for one in curves:
         key = (one.curve.frequency_hz, one.curve.dc_field_oe, one.direction)
-        groups.setdefault(key, []).append(one.curve)
+        groups.setdefault(key, []).append(one)
     for (hertz, dc_oe, _), group in groups.items():
-        after = f"-{hertz:.4g}Hz" + (f"-{dc_oe:.4g}Oe-dc" if dc_oe else "")
+        after = f"-{hertz:.4g}Hz{_in_dc(dc_oe)}"
         if len(group) < 2:
             continue
         try:
-            together = civale_set(group)
+            together = civale_set([one.curve for one in group])
         except ValueError as error:
             reason = str(error)
             keyed.append((f"rectangle{after}", refused("rectangles", "K", "T_B - T_D", reason)))
             continue
-        keyed += _of_set(together, body, after)
+        asked_oe = [one.asked_oe for one in sorted(group, key=lambda one: one.curve.amplitude_oe)]
+        keyed += _of_set(together, asked_oe, body, after)
     return keyed
 
 
-def _of_set(together: CivaleSet, body: Body, after: str) -> Keyed:
+def _of_set(together: CivaleSet, asked_oe: list[float], body: Body, after: str) -> Keyed:
     temperatures = half_screening(together)
     keyed: Keyed = [
-        (f"half-screening-{curve.amplitude_oe:.3g}Oe{after}", found)
-        for curve, found in zip(together.curves, temperatures, strict=True)
+        (f"half-screening-{asked:.3g}Oe{after}", found)
+        for asked, found in zip(asked_oe, temperatures, strict=True)
     ]
     keyed += [(f"rectangle{after}-{abs(level):g}", closure(together, level)) for level in _LEVELS]
     if body.across is None:
@@ -211,9 +223,9 @@ def _of_set(together: CivaleSet, body: Body, after: str) -> Keyed:
         critical_current_at_half_screening(curve.amplitude_oe, reach, reach * body.volume_sigma / 2, "paper")
         for curve in together.curves
     ]
-    for curve, kelvin, current in zip(together.curves, temperatures, currents, strict=True):
+    for asked, kelvin, current in zip(asked_oe, temperatures, currents, strict=True):
         if kelvin.value is not None:
-            keyed.append((f"jc-ac-{curve.amplitude_oe:.3g}Oe{after}", _at(current, kelvin)))
+            keyed.append((f"jc-ac-{asked:.3g}Oe{after}", _at(current, kelvin)))
     # At round temperatures, which nights and papers have in common.
     for near in dict.fromkeys(round(one.value, 1) for one in temperatures if one.value is not None):
         current = critical_current_at(near, temperatures, currents)
@@ -236,12 +248,13 @@ def _of_frequencies(curves: tuple[DriveCurve, ...]) -> Keyed:
     keyed: Keyed = []
     groups: dict[tuple[float, float, str], list[AcCurve]] = {}
     for one in curves:
-        key = (round(one.curve.amplitude_oe, 6), one.curve.dc_field_oe, one.direction)
+        key = (one.asked_oe, one.curve.dc_field_oe, one.direction)
         groups.setdefault(key, []).append(one.curve)
-    for (amplitude, _, _), group in groups.items():
+    for (amplitude, dc_oe, _), group in groups.items():
         ordered = sorted(group, key=lambda curve: curve.frequency_hz)
         if len(ordered) > 1:
-            keyed.append((f"loss-peak-shift-{amplitude:.3g}Oe", frequency_shift(ordered[0], ordered[-1])))
+            shift = frequency_shift(ordered[0], ordered[-1])
+            keyed.append((f"loss-peak-shift-{amplitude:.3g}Oe{_in_dc(dc_oe)}", shift))
     return keyed
 
 

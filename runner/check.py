@@ -91,7 +91,7 @@ def _step(step: PlanStep, duration_s: float) -> dict[str, Any]:
 
 
 def _in_words(step: Mapping[str, Any]) -> str:
-    """Return ``12 points, 5 of them estimated, about 2 h 10 min, path below 38 K``, as far as there is that."""
+    """Return e.g. ``12 points, 5 of them estimated, about 2 h 10 min, path below 38 K``."""
     said = [f"{step['points']} points"] if step["points"] else []
     if step["estimated_points"]:
         said.append(f"{step['estimated_points']} of them estimated")

@@ -28,6 +28,7 @@ _MV = 1e3
 _ASSUMED_GAP_MV = (
     7.0  # the larger one of MgB2 (k): where no curve above Tc is, its height is taken from there
 )
+_OF_STEP = 5e-3  # what a filter that settles to 99 % leaves of each step, less as directions are averaged (a)
 _HOPELESS_CHI2 = 10.0  # a point (a); what is below it and above 2 is flagged
 _NEAR_NORMAL_K = 4.0  # below the temperature of the reference: there the contact is normal too
 
@@ -165,8 +166,8 @@ def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, Btk
     if chi2 <= _HOPELESS_CHI2:
         return replace(curve, fit=fit), fit
     spoilt = (
-        f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its current; "
-        "take less bias, or a contact of higher resistance"
+        f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its "
+        "current; take less bias, or a contact of higher resistance"
     )
     fit = fit_btk(curve.normalised.curve, held=held, spoilt=spoilt)
     return replace(curve, spoilt=spoilt, fit=fit), fit
@@ -181,7 +182,8 @@ def _normalised(rows: pd.DataFrame, normal: pd.DataFrame) -> Normalised:
     conductance = grouped["Conductance (S)"].mean()
     sigma: pd.Series[float] = grouped["Conductance error (S)"].mean() / np.sqrt(count)
     rms_mv = _MV * float(rows["Modulation (V)"].mean())
-    noise = np.maximum(_values(sigma), _scatter(_values(conductance)))
+    noise = np.maximum(_values(sigma), _noise(_values(conductance), rows))
+    noise = np.hypot(noise, _OF_STEP * np.abs(np.gradient(_values(conductance))))
     if normal.empty:
         return by_high_bias(
             _values(bias),
@@ -207,12 +209,29 @@ def _values(column: "pd.Series[float]") -> Floats:
     return np.asarray(column, dtype=np.float64)
 
 
+def _noise(conductance: Floats, rows: pd.DataFrame) -> float:
+    """Return the noise of a point that the curve itself shows, S; 0 where it cannot show any."""
+    shown = min(_scatter(conductance), _apart(rows))
+    return shown if math.isfinite(shown) else 0.0
+
+
 def _scatter(conductance: Floats) -> float:
-    """Return the noise of a point from third differences, S: a curve of many points has none of its own."""
+    """Return the noise of a point from third differences, S; of a coarse curve those are its curvature."""
     if len(conductance) < 8:
-        return 0.0
+        return math.inf
     third = np.diff(conductance, n=3)
     return 1.4826 * float(np.median(np.abs(third))) / 20**0.5
+
+
+def _apart(rows: pd.DataFrame) -> float:
+    """Return the noise of the mean of both directions from how far they are apart, S."""
+    ways = [
+        part.groupby("Bias setpoint (V)")["Conductance (S)"].mean() for _, part in rows.groupby("Direction")
+    ]
+    if len(ways) < 2:
+        return math.inf
+    half = 0.5 * np.abs(_values((ways[0] - ways[1]).dropna()))
+    return 1.4826 * float(np.median(half)) if len(half) else math.inf
 
 
 def _of_fit(fit: BtkFit, found: BiasCurve, *, is_first: bool) -> Keyed:

@@ -1,5 +1,6 @@
 """The good points of stored runs as the arrays that the analyses and the figure take."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,8 +104,42 @@ def temperature_run(run: Run) -> TemperatureRun:
     if rows.empty:
         return TemperatureRun(run, float("nan"), (), rejected, False, size)
     swept = bool(rows["Temperature setpoint (K)"].isna().any())
-    branches = tuple(_branch(part, "warming", "cooling", "Temperature (K)") for part in _passes(rows))
-    return TemperatureRun(run, float(rows["Field setpoint (Oe)"].median()), branches, rejected, swept, size)
+    branches = [_branch(part, "warming", "cooling", "Temperature (K)") for part in _passes(rows)]
+    spliced = tuple(_spliced(branches, _fine_width_k(run.manifest)))
+    return TemperatureRun(run, float(rows["Field setpoint (Oe)"].median()), spliced, rejected, swept, size)
+
+
+def _fine_width_k(manifest: Mapping[str, Any]) -> float:
+    """Return how wide the finer pass of a run is, K; 0 without one."""
+    text = str(manifest.get("header", {}).get("parameters", {}).get("Fine", ["{}"])[0])
+    return float(json.loads(text).get("width_k", 0.0))
+
+
+def _spliced(branches: list[Branch], width_k: float) -> list[Branch]:
+    """Return the coarse passes; in the one of its direction the finer pass stands for what it measured again.
+
+    Alone it has no normal state above its transition, and nothing could be said of it.
+    """
+    *coarse, fine = branches
+    spans = [float(np.ptp(branch.temperature)) for branch in branches]
+    if not coarse or not width_k or spans[-1] > width_k or max(spans[:-1]) < 2 * width_k:
+        return branches
+    alike = [branch for branch in coarse if branch.direction == fine.direction]
+    into = (alike or coarse)[-1]
+    low, high = float(fine.temperature.min()), float(fine.temperature.max())
+    below, above = into.temperature < low, into.temperature > high
+    parts = [_part(into, below), fine, _part(into, above)]
+    joined = _joined(parts if into.direction == fine.direction else [parts[2], _turned(fine), parts[0]])
+    return [joined if branch is into else branch for branch in coarse]
+
+
+def _part(branch: Branch, inside: np.ndarray) -> Branch:
+    arrays = (branch.temperature, branch.rate, branch.field, branch.resistance, branch.sigma)
+    return Branch(branch.direction, *(array[inside] for array in arrays))
+
+
+def _turned(branch: Branch) -> Branch:
+    return _part(branch, np.arange(len(branch.temperature))[::-1])
 
 
 def field_run(run: Run) -> FieldRun:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from onnes.sim.device import Deferred, InstrumentSettings, Reply
 from onnes.sim.device_k2182a_input import K2182AInput
-from onnes.sim.scpi import OVERFLOW, Boolean, Choice, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
+from onnes.sim.scpi_kinds import OVERFLOW, Boolean, Choice, Integer, Number, ScpiError
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab

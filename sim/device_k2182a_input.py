@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from onnes.sim.device import InstrumentSettings
 from onnes.sim.faults_front_end import FrontEnd
 from onnes.sim.noise import stream_key, white
-from onnes.sim.scpi import Boolean, Choice, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
 from onnes.sim.scpi_device import ScpiDevice
+from onnes.sim.scpi_kinds import Boolean, Choice, Integer, Number, ScpiError
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab

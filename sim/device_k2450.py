@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnes.sim.device import Deferred, InstrumentSettings
-from onnes.sim.scpi import OVERFLOW, Boolean, Choice, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
+from onnes.sim.scpi_kinds import OVERFLOW, Boolean, Choice, Integer, Number, ScpiError
 from onnes.sim.source_meter import CURRENTS_A, MOST_A, MOST_V, VOLTAGES_V, SourceMeter
 
 if TYPE_CHECKING:

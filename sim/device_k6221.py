@@ -9,7 +9,8 @@ from onnes.sim.device_k6221_relay import K6221Settings
 from onnes.sim.device_k6221_reversal import K6221Reversal
 from onnes.sim.device_k6221_source import LARGEST_A
 from onnes.sim.device_k6221_wave import K6221Wave
-from onnes.sim.scpi import Boolean, Choice, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
+from onnes.sim.scpi_kinds import Boolean, Choice, Integer, Number, ScpiError
 
 _INFINITE = 9.9e37
 _DELAYS = Number(1e-3, 9999.999)

@@ -7,8 +7,9 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnes.sim.device import InstrumentSettings
-from onnes.sim.scpi import OVERFLOW, Choice, Integer, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
 from onnes.sim.scpi_device import ScpiDevice
+from onnes.sim.scpi_kinds import OVERFLOW, Choice, Integer, ScpiError
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from onnes.sim.device import Deferred, InstrumentSettings
 from onnes.sim.device_k2182a import K2182A, K2182ASettings
 from onnes.sim.link import Link
-from onnes.sim.scpi import Choice, Integer, Param, Quoted, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
 from onnes.sim.scpi_device import ScpiDevice
+from onnes.sim.scpi_kinds import Choice, Integer, Quoted, ScpiError
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab

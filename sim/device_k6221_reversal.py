@@ -15,7 +15,8 @@ from onnes.sim.device_k2182a import K2182A
 from onnes.sim.device_k6221_readings import K6221Readings, Reading
 from onnes.sim.device_k6221_relay import K6221Relay
 from onnes.sim.device_k6221_source import K6221Source
-from onnes.sim.scpi import Integer, Param, ScpiError, command
+from onnes.sim.scpi import Param, command
+from onnes.sim.scpi_kinds import Integer, ScpiError
 from onnes.sim.tones import Tone
 
 if TYPE_CHECKING:

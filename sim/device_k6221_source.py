@@ -4,8 +4,9 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from onnes.sim.device import InstrumentSettings
-from onnes.sim.scpi import Boolean, Choice, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
 from onnes.sim.scpi_device import ScpiDevice
+from onnes.sim.scpi_kinds import Boolean, Choice, Number, ScpiError
 from onnes.sim.tones import Tone
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from onnes.sim.device import InstrumentSettings
 from onnes.sim.device_k6221_source import LARGEST_A, K6221Source
-from onnes.sim.scpi import Boolean, Choice, Integer, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
+from onnes.sim.scpi_kinds import Boolean, Choice, Integer, Number, ScpiError
 from onnes.sim.tones import Tone
 from onnes.sim.waves import SINE, Fundamental, ramp, square, stairs
 

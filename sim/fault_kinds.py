@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from onnes.sim.scpi import ERRORS
+from onnes.sim.scpi_kinds import ERRORS
 
 Layer = Literal["wire", "front end", "wiring", "plant", "server", "multivu"]
 

@@ -166,8 +166,7 @@ class Demodulator:
             n = 2 * microseconds(t)
             noise = complex(white(self._key, n), white(self._key, n + 1))
             return self._input(t) + density * math.sqrt(listening.bandwidth_hz) * noise
-        noise = self._filtered_noise(t, density) if density else 0j
-        return self._filtered(t) + noise
+        return self._filtered(t) + self._filtered_noise(t, density)
 
     def steps(self, t0: float, t1: float) -> list[float]:
         """Return the times inside (t0, t1) at which input or reference may jump, s."""
@@ -180,13 +179,6 @@ class Demodulator:
         low, high = self._wiring.extremes(self._port, t)
         heard = math.sqrt(2.0) * abs(self._input(t))
         return max(abs(low), abs(high), heard) if dc else max(0.5 * (high - low), heard)
-
-    def _has_reference(self, t0: float, t1: float) -> bool:
-        """Say whether there was a reference at any time from ``t0`` to ``t1``, s."""
-        given = self._given() if self.listening.hz is None else None
-        if given is None:
-            return self.listening.hz is not None
-        return any(given.at(t).hz for t in (t0, *given.changes(t0, t1), t1))
 
     def _given(self) -> Timeline[Reference] | None:
         return self._wiring.reference(self._reference)
@@ -216,8 +208,6 @@ class Demodulator:
     def _filtered(self, t: float) -> complex:
         tau, poles = self.listening.tau_s, self.listening.poles
         begin = max(self._begin, t - REACH_TAU * tau)
-        if not self._has_reference(begin, t):  # only what was there before dies away
-            return (1.0 - passed(poles, (t - begin) / tau)) * self._first
         edges = [x * tau for x in _LADDER if t - x * tau > begin]  # as ages
         edges += [t - step for step in self.steps(begin, t)]
         total = 0j

@@ -6,21 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnes.sim.device import Deferred, Device, InstrumentSettings, Reply
 from onnes.sim.journal import JournalEntry
-from onnes.sim.scpi import (
-    ERRORS,
-    Boolean,
-    Choice,
-    Entry,
-    Integer,
-    Node,
-    Param,
-    ScpiError,
-    Unit,
-    add_to,
-    command,
-    parse,
-    query,
-)
+from onnes.sim.scpi import Entry, Node, Param, Unit, add_to, command, parse, query
+from onnes.sim.scpi_kinds import ERRORS, Boolean, Choice, Integer, ScpiError
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnes.sim.device import InstrumentSettings
 from onnes.sim.noise import stream_key, white
-from onnes.sim.scpi import Boolean, Choice, Number, Param, ScpiError, command, query
+from onnes.sim.scpi import Param, command, query
 from onnes.sim.scpi_device import ScpiDevice
+from onnes.sim.scpi_kinds import Boolean, Choice, Number, ScpiError
 
 if TYPE_CHECKING:
     from onnes.sim.lab import VirtualLab

@@ -1,7 +1,8 @@
 """Differential conductance on the virtual 6221 with a contact that is no straight line, in strict mode."""
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from onnes.instruments.conductance import ConductanceMeter, Modulation
 from onnes.instruments.differential_conductance import DifferentialConductance
 from onnes.instruments.errors import ConfigurationError, ContactError, InstrumentFault, LimitError
+from onnes.instruments.triggered_meter import Triggered
 from onnes.sim.sample_parameters import Value
 from tests.instruments.conftest import Relayed
 
@@ -193,3 +195,46 @@ def test_readings_that_stop_coming_are_told(opened: Opener, monkeypatch: pytest.
     monkeypatch.setattr(bench.source.link, "query", stuck)
     with pytest.raises(InstrumentFault, match="k6221 gets no new readings from k2182a"):
         list(bench.meter.curve(BIASES))
+
+
+def test_a_bias_that_the_source_does_not_know_is_told_as_none(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = opened()
+    bench.meter.start(MODULATION)
+    streamed = bench.meter._streamed
+
+    def without_average(count: int) -> Iterator[list[Triggered]]:
+        for readings in streamed(count):
+            yield [replace(one, average=9.9e37) for one in readings]
+
+    monkeypatch.setattr(bench.meter, "_streamed", without_average)
+    (found,) = bench.meter.curve([0.0])
+    assert math.isnan(found.bias)
+    assert found.flags == ("overload",)
+
+
+def test_a_contact_that_shows_no_voltage_at_all_is_a_short(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = opened()
+    bench.meter.start(MODULATION)
+    monkeypatch.setattr(bench.meter, "_volts_at", lambda _: 0.0)
+    with pytest.raises(ContactError, match=r"no voltage at 5e-05 A: it is shorted; the source goes to 0"):
+        next(bench.meter.curve([4e-3]))
+
+
+def test_a_reading_without_voltage_has_no_conductance(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = opened()
+    bench.meter.start(MODULATION)
+    streamed = bench.meter._streamed
+
+    def without_volts(count: int) -> Iterator[list[Triggered]]:
+        for readings in streamed(count):
+            yield [replace(one, volts=0.0) for one in readings]
+
+    monkeypatch.setattr(bench.meter, "_streamed", without_volts)
+    (found,) = bench.meter.curve([0.0])
+    assert math.isnan(found.conductance)

@@ -8,7 +8,7 @@ from pymeasure.test import expected_protocol
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.keithley2182a import Keithley2182A
-from onnes.instruments.keithley6221 import Keithley6221, resolution
+from onnes.instruments.keithley6221 import Keithley6221
 
 # --- 6221
 
@@ -88,7 +88,8 @@ def test_a_reply_left_over_from_before_is_not_taken_for_the_current() -> None:
     [(0.0, 1e-13), (1e-9, 1e-13), (1.5e-3, 1e-7), (2.1e-3, 1e-7), (2.2e-3, 1e-6), (-0.105, 5e-6)],
 )
 def test_the_step_of_the_current_is_that_of_the_smallest_range(amps: float, step: float) -> None:
-    assert resolution(amps) == pytest.approx(step)
+    with expected_protocol(Keithley6221, []) as source:
+        assert source.resolution(amps) == pytest.approx(step)
 
 
 def test_a_range_is_fixed_and_holds_the_current() -> None:
@@ -193,7 +194,8 @@ def test_a_ramp_goes_in_steps_at_its_rate() -> None:
 
 
 SAFE = [("SOUR:SWE:ABOR", None), ("SOUR:WAVE:ABOR", None)]
-OFF = [("SOUR:CURR 0", None), ("OUTPut 0", None), ("OUTPut?", "0"), ("SOUR:CURR?", "0")]
+CUT_OFF = [("SOUR:CURR 0", None), ("OUTP 0", None)]
+OFF = [*CUT_OFF, ("OUTPut?", "0"), ("SOUR:CURR?", "0")]
 
 
 def test_the_safe_state_aborts_ramps_to_zero_and_switches_off_in_this_order() -> None:
@@ -237,8 +239,7 @@ def test_an_output_that_stays_on_is_a_fault() -> None:
         *SAFE,
         ("SOUR:CURR?", "0"),
         ("OUTPut?", "0"),
-        ("SOUR:CURR 0", None),
-        ("OUTPut 0", None),
+        *CUT_OFF,
         ("OUTPut?", "1"),
     ]
     with (
@@ -249,13 +250,13 @@ def test_an_output_that_stays_on_is_a_fault() -> None:
 
 
 def test_a_source_that_cannot_be_ramped_is_switched_off_all_the_same_and_says_so() -> None:
-    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *OFF]
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *SAFE, *OFF]
     with expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source:
         assert source.safe_state().startswith("0 A, output off, but not ramped: Keithley 6221 gave no usable")
 
 
 def test_a_source_whose_zero_cannot_be_read_back_is_off_but_not_confirmed() -> None:
-    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 4]
+    pairs = [*SAFE, *[("SOUR:CURR?", "1?-?4")] * 4, *SAFE, *OFF[:3], *[("SOUR:CURR?", "0?0")] * 4]
     with (
         expected_protocol(Keithley6221, pairs, clock=VirtualClock()) as source,
         pytest.raises(CommunicationError, match=r"was told 0 A and output off, which cannot be read back: "),

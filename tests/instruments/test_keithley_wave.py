@@ -1,12 +1,14 @@
 """The sine of the 6221, byte by byte."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 from pymeasure.test import expected_protocol
 
-from onnes.instruments.errors import InstrumentFault, LimitError
+from onnes.instruments.errors import CommunicationError, InstrumentFault, LimitError
 from onnes.instruments.keithley6221 import Keithley6221
+from tests.instruments.conftest import Relayed
 
 SET_UP = [
     (":SOUR:WAVE:ABOR", None),
@@ -79,3 +81,22 @@ def test_a_wave_that_does_not_start_is_a_fault(replies: list[tuple[str, str | No
         pytest.raises(InstrumentFault, match=text),
     ):
         source.set_wave(1.23456789e-5, -1e-4)
+
+
+def test_a_wave_whose_abort_was_lost_is_at_zero_in_its_safe_state_all_the_same(
+    relayed: Callable[..., Relayed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = relayed()
+    source = bench.source
+    source.source_range = 1e-3
+    source.set_current(1e-4)
+    source.start_wave(17.77, 1e-5, 1e-4)
+    write = source.link.write
+
+    def loses_one(message: str) -> None:
+        monkeypatch.setattr(source.link, "write", write)
+        raise CommunicationError(f"lost {message!r}")
+
+    monkeypatch.setattr(source.link, "write", loses_one)
+    assert source.safe_state() == "0 A, output off, but not ramped: lost 'SOUR:SWE:ABOR'"
+    bench.assert_off()

@@ -231,6 +231,33 @@ def test_a_bias_that_cannot_be_reached_is_a_fault() -> None:
         next(meter.curve([1e-3]))
 
 
+@pytest.mark.parametrize("is_limited", [False, True])
+def test_a_bias_beyond_the_range_of_its_meter_is_flagged_and_the_current_goes_back(is_limited: bool) -> None:
+    meter, source, _, _, bias = meter_of()
+    meter.start(MODULATION)
+    curve = meter.curve([0.0, 1e-3, 2e-3, 3e-3])
+    first, good = next(curve), next(curve)
+    read, source.limits = bias.read_voltage, lambda: is_limited
+    bias.read_voltage = lambda: 9.9e37  # type: ignore[method-assign]
+    spoilt = next(curve)
+    assert spoilt.flags == (*(("compliance",) if is_limited else ()), "overload")
+    assert math.isnan(spoilt.bias)
+    assert math.isnan(spoilt.conductance)
+    assert source.direct_a == pytest.approx(good.current, rel=0.01)
+    bias.read_voltage, source.limits = read, bool  # type: ignore[method-assign]
+    last = next(curve)
+    assert (first.flags, last.flags) == ((), ())
+    assert last.bias == pytest.approx(3e-3, abs=1e-4)
+
+
+def test_a_thermal_voltage_beyond_the_range_of_the_bias_meter_is_a_fault() -> None:
+    meter, source, _, _, bias = meter_of()
+    bias.read_voltage = lambda: 9.9e37  # type: ignore[method-assign]
+    with pytest.raises(InstrumentFault, match="2182A reads no voltage at 0 A; look at the voltage leads"):
+        meter.start(MODULATION)
+    assert not source.is_on
+
+
 def test_a_current_beyond_the_source_is_refused_and_stays_where_it_is() -> None:
     meter, source, _, contact, _ = meter_of(with_bias=False)
     meter.start(MODULATION)

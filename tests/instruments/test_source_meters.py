@@ -346,7 +346,7 @@ def test_the_2450_measures_what_was_chosen(open_it: Callable[..., Opened]) -> No
 
 @BOTH
 def test_a_current_that_reads_back_otherwise_is_a_fault(name: str) -> None:
-    asked = ("SOUR:CURR 0.001;:SOUR:CURR?", "+2.000000E-03")
+    asked = ("SOUR:CURR 0.001;CURR?", "+2.000000E-03")
     with (
         expected_protocol(CLASSES[name], [asked, ("SOUR:CURR?", "+2.000000E-03")]) as source,
         pytest.raises(InstrumentFault, match=r"was told source current = 0\.001 and reads back 0\.002"),
@@ -359,7 +359,7 @@ def test_a_current_that_was_lost_on_the_way_is_sent_once_more(open_it: Callable[
     fault = {"kind": "drop", "target": "k2400", "at": 0.0, "count": 1, "match": "SOUR:CURR 0.001*"}
     source, *_ = open_it(fault=[fault])
     assert source.set_current(1e-3) == pytest.approx(1e-3)
-    assert [retry.question for retry in source.link.retries][-1] == "SOUR:CURR 0.001;:SOUR:CURR?"
+    assert [retry.question for retry in source.link.retries][-1] == "SOUR:CURR 0.001;CURR?"
 
 
 # --- safe state

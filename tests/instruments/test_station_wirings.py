@@ -220,13 +220,21 @@ def test_what_a_wiring_cannot_measure_is_told_with_the_reason(opened: _Opened) -
         with pytest.raises(ConfigurationError, match=text):
             measure("film")
     with pytest.raises(
-        ConfigurationError, match="cannot measure a resistance: its table says measures = 'cond"
+        ConfigurationError, match="cannot measure a resistance: its table says measures = 'susc"
     ):
-        station.bridge("contact")
+        station.bridge("coil")
     with pytest.raises(ConfigurationError, match="wiring 'film' measures by 'delta', not by 'lock_in'"):
         station.bridge("film", "lock_in")
     with pytest.raises(ConfigurationError, match="no wiring 'flim'; did you mean 'film'"):
         station.conductance_meter("flim")
+
+
+@pytest.mark.parametrize(("on_the_line", "kind"), [(False, LockInBridge), (True, DeltaBridge)])
+def test_the_instruments_of_a_conductance_measure_a_resistance_too(
+    opened: _Opened, on_the_line: bool, kind: type
+) -> None:
+    bridge = opened(on_the_line=on_the_line).bridge("contact")
+    assert isinstance(bridge, kind)
 
 
 @pytest.mark.parametrize("on_the_line", [False, True])

@@ -216,9 +216,23 @@ def test_a_history_that_was_kept_goes_on_with_the_temperature_of_which_points_ar
     points = points_of(list(measurement.points(station, clock)))
     kept = measurement.take_up(stored(points[:9]), history_kept=True)
     assert kept is not None
-    assert (kept.rule, kept.curve, kept.done) == ("free", 1, 1)
+    assert (kept.rule, kept.curve, kept.done, kept.taken) == ("free", 1, 1, 3)
     again = points_of(list(measurement.points(station, clock, kept)))
-    assert [p.temperature_setpoint for p in again] == [36.0] * 6 + [38.0] * 6
+    assert [p.temperature_setpoint for p in again] == [36.0] * 3 + [38.0] * 6
+    drives = [(p.amplitude_setpoint, p.frequency, p.branch) for p in (*points[:9], *again)]
+    assert drives == [(p.amplitude_setpoint, p.frequency, p.branch) for p in points]
+
+
+def test_what_was_taken_of_the_first_temperature_does_not_count_where_the_sample_is_prepared_again(
+    clock: VirtualClock, make_station: MakeStation
+) -> None:
+    station = make_station()
+    coil(station)
+    measurement = ac()
+    points = points_of(list(measurement.points(station, clock)))
+    begins = measurement.take_up(stored(points[:2]))
+    assert begins is not None
+    assert (begins.rule, begins.curve, begins.done, begins.taken) == ("path", 1, 0, 0)
 
 
 def test_nothing_stored_begins_at_the_start(clock: VirtualClock, make_station: MakeStation) -> None:

@@ -22,15 +22,14 @@ mounting: perpendicular
 contact_check: {{declined: a test}}
 finish: {{field: 0 Oe, temperature: {finish}}}
 """
-_DIFFERENTIAL = {  # the 2182A is heard through the 6221 then, and the lock-in has nothing to do
-    "station": (
-        (r'^resource = "GPIB0::7::INSTR"', 'via = "k6221"'),
-        (r'^method = "lock_in"', 'method = "differential"'),
-        (r'^meter = "sr830"', 'meter = "k2182a"'),
-        (r"^bias_meter = .*\n", ""),
-    ),
-    "lab": '[instrument.k2182a]\ninterface = "rs232"\n',
-}
+# the 2182A is heard through the 6221 then, and the lock-in has nothing to do
+_DIFFERENTIAL_STATION = (
+    (r'^resource = "GPIB0::7::INSTR"', 'via = "k6221"'),
+    (r'^method = "lock_in"', 'method = "differential"'),
+    (r'^meter = "sr830"', 'meter = "k2182a"'),
+    (r"^bias_meter = .*\n", ""),
+)
+_DIFFERENTIAL_LAB = '[instrument.k2182a]\ninterface = "rs232"\n'
 
 
 class Spectra(NamedTuple):
@@ -88,9 +87,9 @@ def contact_files(
     if leads:
         own = own.replace("[[read]]\n", f"[[read]]\n{leads}\n", 1)
     if differential:
-        for pattern, instead in _DIFFERENTIAL["station"]:
+        for pattern, instead in _DIFFERENTIAL_STATION:
             text = re.sub(pattern, instead, text, flags=re.MULTILINE)
-        own += _DIFFERENTIAL["lab"]
+        own += _DIFFERENTIAL_LAB
     (folder / "lab.toml").write_text(f"{own}\n{lab}", encoding="utf-8")
     text = text.replace(f'lab = "{name[1]}"', 'lab = "lab.toml"').replace('runs = "../runs"', 'runs = "runs"')
     (folder / "station.toml").write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ The truth is computed from the printed formulas, apart from the virtual lab.
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from onnes.analysis.civale import civale_set, closure
 from onnes.storage.qd_dat import read_dat
 from onnes.storage.reader import Night, Run
 from tests.analysis.ac_nanocomposite import critical_current
-from tests.runner.ac_nights import CALIBRATED, Bar, ac_night, curves_of, rms
+from tests.runner.ac_nights import CALIBRATED, PLAIN, Bar, ac_night, curves_of, rms
 from tests.runner.truth_nights import MomentNight
 
 Curves = Mapping[tuple[float, float], AcCurve]
@@ -299,3 +300,32 @@ def dc_of(run: Run) -> float:
     rows = run.current
     (field_oe,) = rows[rows["Branch"] == "curve"]["Field setpoint (Oe)"].unique()
     return float(field_oe)
+
+
+# -- other machines
+
+
+@pytest.mark.parametrize(
+    ("station", "hertz"), [("mpms-xl-sim", 10.0), ("acms-sim", 97.0)], ids=["mpms-xl", "acms"]
+)
+def test_other_machines_find_the_same_bar_at_what_they_can_drive(
+    tmp_path: Path, station: str, hertz: float
+) -> None:
+    steps = f"""\
+defaults:
+  {PLAIN}
+steps:
+  - ac_susceptibility:
+      temperature: [5 K, 10 K, 20 K, 36.5..37.7 K step 50 mK]
+      amplitude: [0.25 Oe, 1 Oe, 4 Oe]
+      frequency: {hertz:g} Hz
+      phase: {{calibrate_at: 10 K}}
+"""
+    night = ac_night(tmp_path, steps, station=station)
+    for amplitude in (0.25, 1.0, 4.0):
+        truth, key = BAR.half_screening_k(amplitude, hertz), f"half-screening-{amplitude:g}Oe-{hertz:g}Hz"
+        assert abs(night.value(key) - truth) < 0.015
+        assert abs(night.pull(key, truth)) < 3
+    assert abs(night.pull(f"ac-phase-{hertz:g}Hz", 0.5)) < 3
+    closed = night.results[f"rectangle-{hertz:g}Hz-0.4"]
+    assert abs(closed["value"]) < 3 * closed["sigma"]

@@ -17,7 +17,10 @@ geometry = { shape = "film" }
 defaults = { current = "100 uA" }
 expected = { tc = "38 K" }
 """
-HEAD = "sequence: 1\nstation: ./s.toml\nsample: {film: ./f.toml}\ncontact_check: {declined: a test}\nfinish: {field: 0 Oe}\nsteps:\n"
+HEAD = (
+    "sequence: 1\nstation: ./s.toml\nsample: {film: ./f.toml}\ncontact_check: {declined: a test}\n"
+    "finish: {field: 0 Oe}\nsteps:\n"
+)
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ import pytest
 from onnes.instruments.errors import SequenceError
 from onnes.procedures.contact_check import ContactCheck
 from onnes.runner.check import check_sequence
+from onnes.runner.night_thread import NightThread
 from onnes.runner.plan import Measure, Plan, make_plan
+from onnes.runner.virtual_night import LabChoice, prepared
+from onnes.sim.lab import get_lab
 
 STATIONS = Path(__file__).parents[2] / "examples/stations"
 SAMPLE = """sample = 1
@@ -167,3 +170,21 @@ def test_the_points_of_a_fine_pass_are_marked_as_estimated() -> None:
         (3143, 161),
         (962, 0),
     ]
+
+
+def test_open_contacts_fail_the_check_and_leave_the_source_at_0(planned: Planner, tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text(
+        '[[read]]\nport = "k2182a.ch1"\nloop = "I"\nopens_below_k = 350.0\n', encoding="utf-8"
+    )
+    plan = planned(f"  - {R}", sample=SAMPLE + 'virtual = { model = "bilayer", gamma_t = 0.06 }\n')
+    with prepared(plan, LabChoice(str(tmp_path / "lab.toml"), 1)) as (clock, key):
+        assert key is not None
+        thread = NightThread(plan, tmp_path / "runs", clock, key)
+        thread.start()
+        assert thread.wait(120)
+        outcome, lab = thread.outcome(), get_lab(key)
+        assert lab.wiring.terminals("k6221.out", lab.now()) == (0.0, 0.0)
+    assert (outcome.status, outcome.safe) == ("failed", True)
+    assert "step 1 (contact_check 100uA)" in outcome.message
+    assert "compliance" in outcome.message
+    assert not list(thread.folder.glob("02_*"))  # the night stops before it measures with them

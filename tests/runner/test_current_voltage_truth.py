@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -29,7 +30,7 @@ FLUX_FLOW = """\
           both_directions: true
 """
 WHERE = [(5.0, 0.0), (5.0, 1e4), (30.0, 0.0), (30.0, 1e4)]
-BRIDGE = {"wiring": "bridge", "station": "bridge-sim", "sample": "MB-bridge"}
+BRIDGE: dict[str, Any] = {"wiring": "bridge", "station": "bridge-sim", "sample": "MB-bridge"}
 OTHER = {"model": "bridge", "critical_current_a": 7e-3, "exponent": 9, "tc_k": 36.0, "h2_oe": 5e4}
 
 
@@ -61,7 +62,7 @@ def after_the_last_current(sent: Sequence[Sent], until: float) -> list[Sent]:
     last = max(
         count
         for count, one in enumerate(heard)
-        if one.message.startswith("SOUR:CURR ") and not one.message.startswith("SOUR:CURR 0;")
+        if one.message.startswith("SOUR:CURR ") and float(one.message[10:].partition(";")[0])
     )
     return heard[last + 1 :]
 

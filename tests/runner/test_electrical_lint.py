@@ -123,13 +123,13 @@ def test_a_contact_check_is_refused_where_twice_its_current_is_beyond_the_sample
     ]
     weak = loose.replace('"1 W"', '"50 mW"')
     assert refused(tmp_path, "contact_check: {wiring: film, current: 50 mA}", sample=weak) == [
-        "7:44: L050: 100 mW, 100 mA through 10 ohm, twice 50 mA for the check of the contacts, is above "
-        f"50 mW, the most allowed {sample}power); lower the power"
+        "7:44: L050: 100 mW, 100 mA through the expected 10 ohm, twice 50 mA for the check of the contacts, is "
+        f"above 50 mW, the most allowed {sample}power); lower the power"
     ]
     narrow = loose.replace('"2 V"', '"0.9 V"')
     assert refused(tmp_path, "contact_check: {wiring: film, current: 50 mA}", sample=narrow) == [
-        "7:44: L050: 1 V, 100 mA through 10 ohm, twice 50 mA for the check of the contacts, is above 0.9 V, "
-        f"the most allowed {sample}voltage); lower the voltage"
+        "7:44: L050: 1 V, 100 mA through the expected 10 ohm, twice 50 mA for the check of the contacts, is "
+        f"above 0.9 V, the most allowed {sample}voltage); lower the voltage"
     ]
     assert refused(tmp_path, "contact_check: {wiring: film, current: 50 mA}", sample=loose) == []
 
@@ -228,7 +228,7 @@ def test_a_check_of_the_contacts_that_is_declined_is_said_with_the_reason(tmp_pa
     step = "resistivity: {temperature: 10 K, current: 100 uA}"
     (declined,) = checked(tmp_path, step).messages
     where = f"{tmp_path / 'night.yaml'}:5:1:"
-    assert declined == f"{where} L057: the contacts are not checked: nothing is mounted"
+    assert declined == f"{where} L057: contact_check is declined: nothing is mounted"
     asked = checked(tmp_path, step, head=HEAD.replace("{declined: nothing is mounted}", "auto"))
     assert asked.messages == ()
     assert asked.plan is not None

@@ -209,6 +209,16 @@ def test_what_will_be_left_of_the_helium_is_estimated(evening: Evening, level: f
         assert "20 h at a field at 0.6 %/h and 0.037 h in ramps of the field at 1 %/h" in messages[0]
 
 
+def test_a_check_of_contacts_takes_its_time_where_the_station_is(evening: Evening) -> None:
+    evening.steps = "  - contact_check: {current: 100 uA}\n"
+    limits = StationLimits(
+        Limits(1.9, 350.0, "K"), Limits(0.0, 10.0, "K/min"), Limits(-9e4, 9e4, "Oe"), Limits(10, 100, "Oe/s")
+    )
+    found = planned_time(evening.plan(), limits, kelvin=300.0, field_oe=0.0, now=evening.wall.datetime())
+    assert 0.0 < found.hours["idle"] < 0.1
+    assert (found.moves_field, found.coldest_k) == (False, 300.0)
+
+
 def test_the_hours_of_a_plan_are_told_apart_by_what_the_magnet_does(evening: Evening) -> None:
     evening.steps = (
         "  - set_temperature: {to: 200 K, rate: 5 K/min}\n  - wait: {for: 1 h}\n"

@@ -52,7 +52,7 @@ def transport_plan(
     folder: Path,
     sequence: str,
     *,
-    station: str,
+    station: str | Path,
     samples: Mapping[str, str],
     lab: str = "",
     virtual: Mapping[str, float] | None = None,
@@ -60,16 +60,18 @@ def transport_plan(
     """Return the plan of a night on copies of an example station and of example samples in ``folder``.
 
     Args:
+        station: the name of an example, or a file.
         sequence: the text of the night, with ``station: station.toml`` and the samples by their id.
         samples: of the mounts by their id, one copy of each file.
-        lab: what a lab file says beside what the default lab does; empty for the lab of the station.
+        lab: the text of a lab file; empty for the lab of the station.
         virtual: keys of ``[virtual]`` of the sample files: other samples than those of the papers.
 
     Raises:
         SequenceError: if the night is refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = (EXAMPLES / f"stations/{station}.toml").read_text(encoding="utf-8")
+    of_station = station if isinstance(station, Path) else EXAMPLES / f"stations/{station}.toml"
+    text = of_station.read_text(encoding="utf-8")
     if lab:
         (folder / "lab.toml").write_text(lab, encoding="utf-8")
         text = re.sub(r"^lab = .*$", 'lab = "lab.toml"', text, count=1, flags=re.MULTILINE)
@@ -93,7 +95,7 @@ def run_night(
         spoil(get_lab(key))
         thread = NightThread(plan, folder / "runs", clock, key)
         thread.start()
-        assert thread.wait(120)
+        assert thread.wait(300)
         outcome = thread.outcome()
     assert (outcome.status, outcome.exit_code) == ("finished", 0), outcome
     results = {

@@ -10,8 +10,9 @@ import pytest
 from onnes.sim.device import Deferred
 from onnes.sim.device_k2182a import K2182A
 from onnes.sim.device_k6221 import K6221
-from onnes.sim.scpi import Param, ScpiError, split
+from onnes.sim.scpi import Param, split
 from onnes.sim.scpi_device import ScpiDevice
+from onnes.sim.scpi_kinds import ScpiError
 from tests.sim.conftest import Bench
 
 DEVICES = {"k6221": K6221, "k2182a": K2182A}
