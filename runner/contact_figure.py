@@ -132,7 +132,13 @@ def _map(curves: Sequence[BiasCurve], axis: str, axes: Axes) -> None:
     rows = [np.interp(bias, one.normalised.curve.bias_mv, one.normalised.curve.conductance) for one in curves]
     values = np.array([_value(curve, axis) for curve in curves])
     mesh = axes.pcolormesh(
-        _edges(bias), _edges(values), np.array(rows), cmap="viridis", shading="flat", rasterized=True
+        _edges(bias),
+        _edges(values),
+        np.array(rows),
+        cmap="viridis",
+        shading="flat",
+        rasterized=True,
+        zorder=-1,
     )
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label("G/G_N", fontsize=NORMAL)
