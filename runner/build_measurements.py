@@ -96,7 +96,7 @@ class MeasurementBuilder(ElectricalBuilder):
         given["current_a"] = float(current)
         if method := self._method(filled, wiring):
             given["method"] = method
-        if lock_in := self._lock_in(filled):
+        if lock_in := self._lock_in(filled, wiring):
             given["lockin"] = compact(lock_in)
         if (check := filled.get("self_heating_check")) is not None:
             given["self_heating_check"] = check
