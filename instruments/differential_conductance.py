@@ -232,9 +232,15 @@ def _without_values(bias: float, current: float, flags: tuple[str, ...]) -> Cond
     return Conductance(bias, nan, current, nan, nan, nan, nan, flags)
 
 
-def _check_even(biases: tuple[float, ...]) -> None:
+def is_even(biases: Sequence[float]) -> bool:
+    """Say whether biases, V, that go one way go in equal steps, as a staircase needs."""
     steps = [after - before for before, after in pairwise(biases)]
-    if steps and max(steps) - min(steps) > _EVEN * abs(steps[0]):
+    return not steps or max(steps) - min(steps) <= _EVEN * abs(steps[0])
+
+
+def _check_even(biases: tuple[float, ...]) -> None:
+    if not is_even(biases):
+        steps = [after - before for before, after in pairwise(biases)]
         raise ConfigurationError(
             f"the biases go in steps from {min(map(abs, steps)):.3g} V to {max(map(abs, steps)):.3g} V; "
             "differential conductance takes equal steps: choose those, or a lock-in"

@@ -99,7 +99,7 @@ class MeasurementBuilder(ElectricalBuilder):
         given = self._common(filled, wiring, temperatures) | self._by_lock_in(wiring, _LOCK_IN_READINGS)
         given |= self._averaged(filled)
         given["current_a"] = float(current)
-        if lock_in := self._lock_in(filled):
+        if lock_in := self._lock_in(filled, wiring):
             given["lockin"] = compact(lock_in)
         if (check := filled.get("self_heating_check")) is not None:
             given["self_heating_check"] = check
