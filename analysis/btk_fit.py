@@ -34,6 +34,7 @@ _OFF_MINIMUM = 9.0  # of chi^2: a held value is 3 sigma away from where the data
 _FLAT = 5e-3  # of G_N: a curve that never leaves it by more shows no gap (a)
 _FLAT_SIGMAS = 4.0
 _GAP_MOVES = 0.01  # of a gap: where the noise is low, chi^2 alone sees a misfit that changes nothing (a)
+_THERMOMETER_K = 0.005  # of a settled machine (a): the smearing by kT is taken for broadening
 _STEP = 1e-4  # of a held parameter, for its slope
 _MANY_GAPS = 2.5  # beyond them the conductance is flat within 2 %
 
@@ -95,11 +96,11 @@ def fit_btk(
     """Fit one band or two to one curve by bounded least squares from several starts.
 
     sigma is that of the fit, times sqrt(chi^2/dof) where that is above 1, with what the errors of the normal
-    state and of held parameters add. A parameter that ran to the end of its range is refused. Flags of every
-    parameter: ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with another), ``at_bound``,
-    ``held_off`` (a held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it),
-    ``bias_short`` (below 2.5 of the larger gap), ``wide_modulation`` (more than half the thermal width). A
-    curve that is normal everywhere is refused.
+    state, of held parameters and of the thermometer (5 mK) add. A parameter that ran to the end of its range
+    is refused. Flags of every parameter: ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with
+    another), ``at_bound``, ``held_off`` (a held parameter lies 3 sigma away from where the data want it, and
+    a gap 1 % with it), ``bias_short`` (below 2.5 of the larger gap), ``wide_modulation`` (more than half the
+    thermal width). A curve that is normal everywhere is refused.
 
     Args:
         held: parameters by name that are not fitted
@@ -137,7 +138,9 @@ def fit_btk(
     dof = max(n - len(free), 1)
     chi2 = 2 * float(best.cost) / dof
     inverse = np.linalg.pinv(best.jac.T @ best.jac)
-    covariance = inverse * max(chi2, 1.0)
+    warmer = _Model(replace(curve, temperature_k=curve.temperature_k + _THERMOMETER_K), names)
+    by_thermometer = inverse @ best.jac.T @ (warmer.misfit(values) - model.misfit(values))
+    covariance = inverse * max(chi2, 1.0) + np.outer(by_thermometer, by_thermometer)
     if held_covariance is not None:
         moved = inverse @ best.jac.T @ model.slopes(values, tuple(fixed))
         covariance = covariance + moved @ held_covariance @ moved.T

@@ -242,3 +242,12 @@ def test_a_parameter_at_the_end_of_its_range_has_no_value() -> None:
 def test_a_covariance_of_other_parameters_is_refused() -> None:
     with pytest.raises(ValueError, match=r"covariance of \(2, 2\) for 1 held parameters"):
         fit_btk(_curve(1), held={"z_1": 0.45}, held_covariance=np.eye(2))
+
+
+def test_an_error_of_the_thermometer_is_in_that_of_the_broadening_where_noise_is_low() -> None:
+    g = conductance(BIAS, 2.0, [Band(2.3, 0.6, 0.45, 0.8), Band(7.0, 1.0, 0.45, 0.2)])
+    quiet = ContactCurve(BIAS, g, np.full(len(BIAS), 1e-6), 2.005)
+    gamma = fit_btk(quiet, with_profile=False).results["gamma_1"]
+    assert gamma.value is not None
+    assert gamma.sigma is not None
+    assert 0.5 < abs(gamma.value - 0.6) / gamma.sigma < 1.5
