@@ -88,8 +88,6 @@ def test_one_point_in_compliance_suspends_and_is_measured_again(night: BadNight)
 
 
 def test_a_lasting_compliance_is_left_to_on_error_and_no_endless_loop(night: BadNight) -> None:
-    # Two points are measured before the fault, without the check that would take their time.
-    night.sequence = SEQUENCE.replace("100 uA", "100 uA\n      self_heating_check: false")
     night.fault("compliance", at=280.0)
     outcome = night.run()
     assert (outcome.status, outcome.safe, outcome.exit_code) == ("failed", True, 3)
