@@ -105,7 +105,11 @@ def calibration(screening: AcMoments, above: AcMoments) -> AcCalibration:
     shared = background_sigma * screening.amplitude_oe / np.maximum(np.abs(bare), 1e-300)
     seen = np.abs(bare) > _SEEN * error
     if not np.any(seen):
-        reason = f"no point of {n} deep in the screening state has a moment above {_SEEN:g} sigma"
+        reason = (
+            f"no point of {n} deep in the screening state has a moment above {_SEEN:g} sigma"
+            if n
+            else "no point was taken for the phase, deep in the screening state"
+        )
         return AcCalibration(
             refused("phase of the susceptometer", "deg", criterion, reason, n=n, flags=flags),
             background,

@@ -72,7 +72,7 @@ def temperature_at(curve: AcCurve, level: float) -> Result:
     sigma holds the noise over the slope, half of what the cubic differs from a straight line, and the error
     of volume and drive field that all points share.
     """
-    quantity = f"T at chi' = {level:g}, {curve.amplitude_oe:.4g} Oe"
+    quantity = f"T at chi' = {level:g}, {curve.amplitude_oe:.3g} Oe"
     criterion = f"chi' ({curve.kind}) = {level:g} at {curve.amplitude_oe:.4g} Oe, {curve.frequency_hz:.6g} Hz"
     found = _crossing(curve.temperature, curve.real, level)
     if isinstance(found, str):

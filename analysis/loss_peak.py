@@ -30,7 +30,7 @@ def loss_peak(curve: AcCurve) -> Result:
     ``height`` in goodness is chi'' there. Refused where no maximum stands out of the noise, or it lies at the
     end of the curve.
     """
-    quantity = f"T of the loss peak, {curve.amplitude_oe:.4g} Oe, {curve.frequency_hz:.6g} Hz"
+    quantity = f"T of the loss peak, {curve.amplitude_oe:.3g} Oe, {curve.frequency_hz:.6g} Hz"
     criterion = f"largest chi'' ({curve.kind}) of the points above {_TOP:g} of it"
     t, loss, n = curve.temperature, curve.loss, len(curve.temperature)
     if n < _FEWEST:

@@ -2,18 +2,18 @@
 
 import math
 
-from onnes.instruments.keithley2182a import RANGES_V, Keithley2182A
+from onnes.instruments.keithley2182a import RANGES_V
 from onnes.instruments.limits import Limits
 from onnes.instruments.protocols import Resistance
-from onnes.instruments.resistance_bridge import (
+from onnes.instruments.reversal import (
     LINE_CYCLES,
     SETTLE_S,
     SIGNS,
+    Reversal,
     Triple,
     resistance_of,
     triples_of,
 )
-from onnes.instruments.sourced import Source, Sourced
 
 # 2182A reference manual, speeds (k): 15 readings a second at one line cycle with autozero, after the settling
 # of the leads. Longer than 10 s is no pulse (a).
@@ -27,40 +27,19 @@ class _Quenched(Exception):
     """The voltage went beyond its bound; the current is at 0 already."""
 
 
-class ReversalCurve(Sourced):
+class ReversalCurve(Reversal):
     """V(I) by three-point reversal at currents that change from point to point.
 
     Each point is taken in triples at +I, -I, +I, as by :class:`ReversalBridge`. The current stays between
     points (staircase), or is on for each reading alone (pulses, with nine times their length at 0 A between).
     The range of the source is fixed for the largest current, that of the meter for the voltage at which a
     point ends.
-
-    Args:
-        ramp_a_per_s: how fast the current goes down at the end.
-        abort_ramp_a_per_s: how fast it goes down on an abort; None: within one second.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        meter: Keithley2182A,
-        *,
-        compliance_v: float,
-        ramp_a_per_s: float,
-        abort_ramp_a_per_s: float | None = None,
-    ) -> None:
-        super().__init__(
-            source,
-            [meter],
-            compliance_v=compliance_v,
-            ramp_a_per_s=ramp_a_per_s,
-            abort_ramp_a_per_s=abort_ramp_a_per_s,
-        )
-        self.meter = meter
-        self._largest_a = 0.0
-        self._pulse_s: float | None = None
-        self._stop_v = math.nan
-        self._readings: list[float] = []
+    _largest_a = 0.0
+    _pulse_s: float | None = None
+    _stop_v = math.nan
+    _readings: tuple[float, ...] = ()
 
     def start_curve(self, largest_a: float, pulse_s: float | None = None) -> None:
         """Set compliance and range for currents up to ``largest_a`` and switch on at 0 A.
@@ -81,13 +60,9 @@ class ReversalCurve(Sourced):
         self._prepare(largest_a)
         self.meter.prepare_for_reversal(LINE_CYCLES)
         self._largest_a, self._pulse_s, self._stop_v = largest_a, pulse_s, math.nan
-        with self._off_if_it_fails():
-            self._is_on = True
+        with self._starting(_SELF):
             self.source.set_current(0.0)
             self.source.source_enabled = True
-            self.source.check_errors()
-            self.meter.check_errors()
-            self._set_up.check(_SELF)
 
     def voltage_at(self, current_a: float, readings: int, stop_v: float) -> Resistance:
         """Measure at +-``current_a`` by reversal, from at least ``readings`` readings and two triples.
@@ -118,7 +93,7 @@ class ReversalCurve(Sourced):
         return resistance_of(triples, current_a, ("compliance",) if limited else ())
 
     def _triples(self, current: float, count: int) -> list[Triple]:
-        self._readings = []
+        self._readings = ()
         return [self._triple(current) for _ in range(count)]
 
     def _triple(self, current: float) -> Triple:
@@ -138,10 +113,10 @@ class ReversalCurve(Sourced):
         volts = self.meter.read_voltage()
         if abs(volts) > self._stop_v:  # also an overflow of the range, which was fixed for it
             source.set_current(0.0)
-            self._readings.append(volts)
+            self._readings += (volts,)
             raise _Quenched
         at = clock.now()
-        self._readings.append(volts)
+        self._readings += (volts,)
         if self._pulse_s is not None:
             clock.sleep_until(since + self._pulse_s)
             source.set_current(0.0)
@@ -149,7 +124,7 @@ class ReversalCurve(Sourced):
         return volts, at
 
     def _quenched(self, current: float) -> Resistance:
-        volts = tuple(self._readings)
+        volts = self._readings
         signs = (SIGNS * len(volts))[: len(volts)]
         limited = self.source.was_in_compliance()
         voltage = sum(sign * v for sign, v in zip(signs, volts, strict=True)) / len(volts)

@@ -2,10 +2,11 @@
 
 import math
 
+from onnes.instruments.averages import mean_and_error, slope
 from onnes.instruments.errors import CommunicationError
 from onnes.instruments.keithley2182a import OVERFLOW_V
 from onnes.instruments.protocols import Resistance
-from onnes.instruments.resistance_bridge import LINE_CYCLES, SETTLE_S, mean_and_error, slope, triples_of
+from onnes.instruments.reversal import LINE_CYCLES, SETTLE_S, triples_of
 from onnes.instruments.triggered_meter import APART, SILENT_S, Triggered, TriggeredMeter, triggered
 
 # A range is chosen at the first current; a metal may gain this factor before the range is full.
@@ -43,8 +44,7 @@ class DeltaBridge(TriggeredMeter):
         self._prepare_both(current_a, LINE_CYCLES)
         source = self.source
         self._current_a = current_a
-        with self._off_if_it_fails():
-            self._is_on = True
+        with self._starting(_SELF):
             source.source_enabled = True
             largest = max(abs(self._volts_at(sign * current_a)) for sign in (1.0, -1.0))
             source.ramp_to(0.0, self.ramp_a_per_s)
@@ -59,8 +59,6 @@ class DeltaBridge(TriggeredMeter):
             self._arm("DELT")
             source.delta_start()
             self._wait_for_buffer(1)
-            source.check_errors()
-            self._set_up.check(_SELF)
 
     def measure(self, readings: int) -> Resistance:
         """Measure from at least ``readings`` A/D values, and never fewer than two readings of three.

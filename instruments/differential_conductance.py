@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from onnes.instruments.averages import mean_and_error
 from onnes.instruments.conductance import Conductance, Modulation
 from onnes.instruments.errors import ConfigurationError, ContactError
 from onnes.instruments.keithley2182a import OVERFLOW_V, RANGES_V
 from onnes.instruments.limits import Limits
-from onnes.instruments.resistance_bridge import LINE_CYCLES, SETTLE_S, mean_and_error
+from onnes.instruments.reversal import LINE_CYCLES, SETTLE_S
 from onnes.instruments.triggered_meter import APART, Triggered, TriggeredMeter, triggered
 
 # Readings of each bias. Neighbours share A/D values; every third does not, and three such readings have a
@@ -60,15 +61,12 @@ class DifferentialConductance(TriggeredMeter):
         # 1 nV is below the noise of one reading: 2182A user's manual, 15 nV rms at one line cycle (k).
         Limits(1e-9, RANGES_V[-1], "V", "the Keithley 2182A").check("modulation", modulation.volts_rms)
         self._prepare_both(_FIRST_A, LINE_CYCLES)
-        with self._off_if_it_fails():
-            self._is_on = True
+        with self._starting(_SELF):
             self.source.source_enabled = True
             self._zero_bias_ohm = self._resistance_at(modulation.volts_rms)
             self._delta_a = modulation.volts_rms / self._zero_bias_ohm
             self.source.ramp_to(0.0, self.ramp_a_per_s)
             self.meter.check_errors()
-            self.source.check_errors()
-            self._set_up.check(_SELF)
 
     def curve(self, biases_v: Sequence[float]) -> Iterator[Conductance]:
         """Yield dI/dV at each bias in order, as soon as it is measured.
@@ -234,9 +232,15 @@ def _without_values(bias: float, current: float, flags: tuple[str, ...]) -> Cond
     return Conductance(bias, nan, current, nan, nan, nan, nan, flags)
 
 
-def _check_even(biases: tuple[float, ...]) -> None:
+def is_even(biases: Sequence[float]) -> bool:
+    """Say whether biases, V, that go one way go in equal steps, as a staircase needs."""
     steps = [after - before for before, after in pairwise(biases)]
-    if steps and max(steps) - min(steps) > _EVEN * abs(steps[0]):
+    return not steps or max(steps) - min(steps) <= _EVEN * abs(steps[0])
+
+
+def _check_even(biases: tuple[float, ...]) -> None:
+    if not is_even(biases):
+        steps = [after - before for before, after in pairwise(biases)]
         raise ConfigurationError(
             f"the biases go in steps from {min(map(abs, steps)):.3g} V to {max(map(abs, steps)):.3g} V; "
             "differential conductance takes equal steps: choose those, or a lock-in"

@@ -145,8 +145,7 @@ class LockInBridge(Sourced):
         peak = _PEAK * current_a
         self._prepare(peak)
         self._current_a = current_a
-        with self._off_if_it_fails():
-            self._is_on = True
+        with self._starting(_SELF):
             if self._sine is not None:
                 self._readings.listen(self.use, reference="internal")
                 self._sine.start_wave(self.use.frequency_hz, peak)
@@ -155,9 +154,6 @@ class LockInBridge(Sourced):
                 cast(Keithley6221, self.source).start_wave(self.use.frequency_hz, peak)
                 self._readings.listen(self.use, reference="external")
             self._readings.find_range()
-            self.source.check_errors()
-            self.lock_in.check_errors()
-            self._set_up.check(_SELF)
 
     def measure(self, readings: int) -> Resistance:
         """Measure from ``readings`` independent readings, and never fewer than two.

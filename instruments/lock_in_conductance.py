@@ -114,17 +114,13 @@ class LockInConductance(Sourced):
         self._modulation = modulation
         rms = modulation.volts_rms / _LARGEST_OHM
         self._prepare(_PEAK * rms)
-        with self._off_if_it_fails():
-            self._is_on = True
+        with self._starting(_SELF):
             self._full_a = self._wave.source_range
             self._direct_a, self._rms_a, self._bias_v, self._limited = 0.0, rms, 0.0, False
             self._wave.start_wave(modulation.lock_in.frequency_hz, _PEAK * rms)
             self._readings.listen(modulation.lock_in, reference="external")
             self._find_modulation()
             self._prepare_bias_meter()
-            for instrument in self._instruments:
-                instrument.check_errors()
-            self._set_up.check(_SELF)
 
     def curve(self, biases_v: Sequence[float]) -> Iterator[Conductance]:
         """Yield dI/dV at each bias in order; the current goes from one to the next without going to 0.

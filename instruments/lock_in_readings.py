@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from onnes.instruments.averages import mean_and_error
 from onnes.instruments.errors import ConfigurationError, InstrumentFault
 from onnes.instruments.lock_ins import LockInReading, LockInUse
 from onnes.instruments.stanford_lock_in import StanfordLockIn
@@ -111,7 +112,7 @@ class LockInReadings:
         flags = tuple(sorted({flag for reading in taken for flag in reading.flags}))
         if "overload" in flags:
             return Averaged(math.nan, math.nan, math.nan, math.nan, xs, flags)
-        return Averaged(*_mean(xs), *_mean(tuple(reading.y for reading in taken)), xs, flags)
+        return Averaged(*mean_and_error(xs), *mean_and_error([reading.y for reading in taken]), xs, flags)
 
     def fit(self, reading: LockInReading) -> bool:
         """Fit the range to one reading for the next; say whether it changed; raises as :meth:`average`."""
@@ -168,10 +169,3 @@ class LockInReadings:
         if changed:
             self.unsettle()
         return changed
-
-
-def _mean(values: tuple[float, ...]) -> tuple[float, float]:
-    """Return the mean and its error."""
-    n = len(values)
-    mean = sum(values) / n
-    return mean, math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n)

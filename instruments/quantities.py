@@ -208,6 +208,10 @@ def tidy(value: Decimal) -> Decimal:
 
 
 def _wrong_unit(text: str, unit: str, kind: str) -> str:
+    word = unit.rpartition(" ")[2]
+    if word in ("rms", "peak", "pp"):
+        of_current = ": a current is direct, and rms where a lock-in measures" if kind == "current" else ""
+        return f"'{text}' says {word}, which is not said here{of_current}; expected {expected(kind)}"
     for other in KINDS.values():
         if unit in other.units:
             return f"'{text}' is {other.name}; expected {expected(kind)}"

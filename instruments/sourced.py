@@ -90,10 +90,17 @@ class Sourced:
         source.source_range = largest_a
 
     @contextmanager
-    def _off_if_it_fails(self) -> Iterator[None]:
-        """Switch the source off again if what is inside fails; its error is the one that is told."""
+    def _starting(self, what: str) -> Iterator[None]:
+        """Switch on by what is inside, and look whether all went well; else switch the source off again.
+
+        The error of what is inside is the one that is told.
+        """
+        self._is_on = True
         try:
             yield
+            for instrument in self._instruments:
+                instrument.check_errors()
+            self._set_up.check(what)
         except BaseException as error:  # a Ctrl-C, too, must not leave a current on; it is raised again
             try:
                 self.stop()

@@ -7,7 +7,7 @@ from onnes.instruments.errors import CommunicationError, InstrumentFault
 from onnes.instruments.keithley2182a import OVERFLOW_V
 from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.relay import RelayedKeithley2182A
-from onnes.instruments.resistance_bridge import SETTLE_S
+from onnes.instruments.reversal import SETTLE_S
 from onnes.instruments.sourced import Sourced
 
 Mode = Literal["DELT", "DCON"]

@@ -12,7 +12,7 @@ from onnes.instruments.magnetometer_machines import ac_point_s
 from onnes.instruments.moments import AcMoment, MeasuredRow
 from onnes.instruments.records import Point
 from onnes.procedures.experiment import BooleanParameter, FloatParameter, JsonParameter
-from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement
+from onnes.procedures.moment_measurement import MomentCurve, MomentMeasurement, spoilt
 from onnes.procedures.moment_preparation import cool, take_field_away, warm
 from onnes.procedures.moment_steps import MomentSteps
 from onnes.procedures.residual_field import Gate
@@ -170,8 +170,8 @@ class AcSusceptibilityProgram(MomentMeasurement):
             curve=planned.curve,
             direction=curve.direction,
             time_stamp=moment.stamp_s,
-            flags=",".join(moment.flags),
-            rejected=", ".join(flag for flag in moment.flags if flag in _SPOILING),
+            flags=";".join(moment.flags),
+            rejected=spoilt(moment.flags, _SPOILING, moment.in_phase_emu + moment.quadrature_emu),
         )
 
     def _left_at(self, stored: pd.DataFrame, curves: list[MomentCurve]) -> tuple[int, int]:

@@ -7,11 +7,10 @@ from statistics import median
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from onnes.analysis.crossings import crossings
 from onnes.analysis.isotherm import Isotherm
-from onnes.procedures.fine_pass import check_keys, stepped, swept
+from onnes.procedures.fine_pass import CoarsePoint, check_keys, stepped, swept
 from onnes.procedures.options import Options
 from onnes.procedures.programs import Pass
 
@@ -54,28 +53,7 @@ class FineField(Options):
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class CoarseField:
-    """What the search needs of a point: its setpoint of temperature, K, its reading, Oe, ohm, ohm, curve."""
-
-    setpoint_k: float
-    field_oe: float
-    ohm: float
-    error_ohm: float
-    curve: int
-
-
-def points_of(rows: pd.DataFrame) -> tuple[CoarseField, ...]:
-    """Return the points that the rows, with the columns of ``data.csv``, are."""
-    labels = ("Temperature setpoint (K)", "Field (Oe)", "Resistance (ohm)", "Resistance error (ohm)")
-    numbers = [rows[label].astype(float) for label in labels]
-    return tuple(
-        CoarseField(kelvin, field_oe, ohm, error, int(curve))
-        for kelvin, field_oe, ohm, error, curve in zip(*numbers, rows["Curve"], strict=True)
-    )
-
-
-def crossing_oe(points: Sequence[CoarseField]) -> tuple[float | None, str]:
+def crossing_oe(points: Sequence[CoarsePoint]) -> tuple[float | None, str]:
     """Return where the isotherms cross, Oe, or None and why they do not.
 
     Points without resistance are left out: they belong to a superconductor, not to a crossing.

@@ -103,10 +103,13 @@ def fine_event(
 
 @dataclass(frozen=True, slots=True)
 class CoarsePoint:
-    """What the search needs of a point: K, ohm, and its curve."""
+    """What a search needs of a point: setpoint and temperature, K, field, Oe, resistance, ohm, its curve."""
 
+    setpoint_k: float
     kelvin: float
+    field_oe: float
     ohm: float
+    error_ohm: float
     curve: int
 
 

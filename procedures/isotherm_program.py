@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from onnes.procedures.coarse_search import CoarseSearch
 from onnes.procedures.experiment import BooleanParameter, JsonParameter, ListParameter
 from onnes.procedures.fine_isotherms import FineField
 from onnes.procedures.measurement import Setpoint
 from onnes.procedures.options import Reference
 from onnes.procedures.programs import Pass, Sweep, field_program, passes
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.setpoint_lists import spread, temperatures_of
 from onnes.procedures.symmetrised import symmetrised
 
@@ -25,7 +25,7 @@ class PlannedIsotherm:
     legs: list[Pass]
 
 
-class IsothermProgram(ResistanceMeasurement):
+class IsothermProgram(CoarseSearch):
     """The parameters of a set of isotherms, and what follows from them without hardware."""
 
     temperatures: str = JsonParameter("Temperatures", temperatures_of, default=[300.0])
@@ -36,7 +36,6 @@ class IsothermProgram(ResistanceMeasurement):
     reference: str = JsonParameter("Reference", Reference.from_json, default="{}")
     fine: str = JsonParameter("Fine", FineField.from_json, default="{}")
 
-    centre_oe: float | None = None  # of the fine isotherms, as they tell it
     _is_fine: bool = False  # whether the isotherm under way is one of them
 
     def check(self) -> None:
@@ -68,7 +67,12 @@ class IsothermProgram(ResistanceMeasurement):
 
     def fine_legs(self) -> list[Pass]:
         """Return the passes of each finer isotherm."""
-        return FineField.from_json(self.fine).passes(self.centre_oe)
+        return FineField.from_json(self.fine).passes(self.centre)
+
+    @property
+    def is_searched(self) -> bool:
+        """Say whether the coarse isotherms have to find their crossing."""
+        return FineField.from_json(self.fine).is_searched
 
     def coarse_curves(self) -> int:
         """Return how many curves the coarse isotherms have."""
@@ -98,7 +102,7 @@ class IsothermProgram(ResistanceMeasurement):
         if reference.temperature_k is not None and reference.field_oe is not None:
             marks = [Setpoint(reference.temperature_k, reference.field_oe, "reference", 0)]
         plan = []
-        is_searched = FineField.from_json(self.fine).is_searched and self.centre_oe is None
+        is_searched = self.is_searched and self.centre is None
         for isotherm in self.isotherms():
             plan += marks
             is_estimated = is_searched and isotherm.is_fine

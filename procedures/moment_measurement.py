@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -55,6 +55,14 @@ class MomentCurve:
     at: tuple[tuple[float, float], ...]
     again: int
     how: str
+
+
+def spoilt(flags: Sequence[str], spoiling: Sequence[str], emu: float) -> str:
+    """Return why a row does not count, ``""`` if it does: its ``spoiling`` flags, or no moment in it."""
+    reasons = [flag for flag in flags if flag in spoiling]
+    if not math.isfinite(emu):
+        reasons.append(f"moment is {emu} emu")
+    return ", ".join(reasons)
 
 
 class MomentMeasurement(Measurement):
@@ -303,7 +311,7 @@ class MomentMeasurement(Measurement):
             curve=planned.curve,
             direction=curve.direction,
             flags=",".join(moment.flags),
-            rejected=", ".join(flag for flag in moment.flags if flag in _SPOILING),
+            rejected=spoilt(moment.flags, _SPOILING, moment.moment_emu),
         )
 
     # -- where it goes on

@@ -1,7 +1,7 @@
 """Resistance against field at several temperatures: isotherms, settled or swept, up and down."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,12 +9,12 @@ import pandas as pd
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.records import Event, Point
-from onnes.procedures.fine_isotherms import CoarseField, FineField, crossing_oe, points_of
-from onnes.procedures.fine_pass import fine_event
+from onnes.procedures.fine_isotherms import FineField, crossing_oe
+from onnes.procedures.fine_pass import CoarsePoint, fine_event
 from onnes.procedures.isotherm_program import IsothermProgram, direction_of
 from onnes.procedures.options import Reference
 from onnes.procedures.programs import Program, Steps, Sweep, extended_field, field_program
-from onnes.procedures.resistance_session import SELF_HEATING, Session
+from onnes.procedures.resistance_session import Session
 from onnes.procedures.setpoint_lists import temperatures_of
 from onnes.procedures.settling import field_criterion
 from onnes.procedures.take_up import (
@@ -25,9 +25,7 @@ from onnes.procedures.take_up import (
     left_at,
     run_up,
     side,
-    standing_flags,
 )
-from onnes.procedures.transport import ResistancePoint
 from onnes.procedures.watch import MeasuringStation
 
 
@@ -43,8 +41,6 @@ class ResistanceVsField(IsothermProgram):
     kind: ClassVar[str] = "resistivity-field"
     program_unit: ClassVar[str] = "Oe"
 
-    _coarse: tuple[CoarseField, ...] = ()  # the good points so far: they outlive a break
-
     def points(
         self, station: MeasuringStation, clock: Clock, take_up: TakeUp | None = None
     ) -> Generator[Point | Event, None, None]:
@@ -56,6 +52,7 @@ class ResistanceVsField(IsothermProgram):
         if take_up is None:
             self.contacts = None
         session = Session(self, station, clock)
+        self._is_fine = False
         self._forget_coarse(start)
         fine_ends = [field_oe for leg in self.fine_legs() for field_oe in leg.program.ends()]
         session.check(
@@ -147,39 +144,15 @@ class ResistanceVsField(IsothermProgram):
 
     # -- the finer isotherms
 
-    def _note(self, item: Point | Event) -> None:
-        is_searched = FineField.from_json(self.fine).is_searched and not self._is_fine
-        if is_searched and isinstance(item, ResistancePoint) and not item.rejected:
-            point = CoarseField(
-                item.temperature_setpoint, item.field, item.resistance, item.resistance_error, item.curve
-            )
-            self._coarse = (*self._coarse, point)
-
-    def _forget_coarse(self, start: TakeUp) -> None:
-        """Forget the points of coarse isotherms that are measured again."""
-        self._is_fine = False
-        if start.curve <= self.coarse_curves():
-            kept = start.curve if start.rule == "free" and start.done else start.curve - 1
-            self._coarse = tuple(point for point in self._coarse if point.curve <= kept)
-            self.centre_oe = None
-
     def _search(self) -> Iterator[Event]:
         """Look for the crossing of the coarse isotherms, and say around what the finer ones are."""
-        fine = FineField.from_json(self.fine)
-        if not fine.is_searched:
-            return
-        self.centre_oe, reason = crossing_oe(self._coarse)
-        yield fine_event("isotherms", "crossing", self.centre_oe, fine.expected_oe, "Oe", reason)
+        if self.is_searched:
+            self.centre, reason = self._find(self._coarse)
+            expected_oe = FineField.from_json(self.fine).expected_oe
+            yield fine_event("isotherms", "crossing", self.centre, expected_oe, "Oe", reason)
 
-    def _read_coarse(self, stored: pd.DataFrame) -> None:
-        """Read the points of the coarse isotherms back, and the centre if they are complete."""
-        self._coarse, self.centre_oe = (), None
-        if stored.empty or not FineField.from_json(self.fine).is_searched:
-            return
-        count = self.coarse_curves()
-        self._coarse = points_of(stored[(stored["Curve"] > 0) & (stored["Curve"] <= count)])
-        if stored["Curve"].max() > count or self._left(stored).curve > count:
-            self.centre_oe, _ = crossing_oe(self._coarse)
+    def _find(self, points: Sequence[CoarsePoint]) -> tuple[float | None, str]:
+        return crossing_oe(points)
 
     def _left(self, stored: pd.DataFrame) -> Left:
         legs = [leg for isotherm in self.isotherms() for leg in isotherm.legs]
@@ -187,16 +160,11 @@ class ResistanceVsField(IsothermProgram):
 
     # -- where it goes on
 
-    def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:
-        """Return where to go on after a break; see :meth:`Measurement.take_up`.
+    def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
+        """Return where to go on; see :meth:`take_up`.
 
         Below ``path_below_k`` an isotherm that was begun is prepared and measured again, that one alone.
         """
-        found = self._take_up(stored, history_kept=history_kept)
-        return found and replace(found, flags=standing_flags(stored, (SELF_HEATING,)))
-
-    def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
-        self._read_coarse(stored)
         left = self._left(stored)
         rest = self.isotherms(left.curve)
         if not rest:

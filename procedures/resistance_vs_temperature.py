@@ -1,7 +1,7 @@
 """Resistance against temperature at one field, settled or swept."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,13 +9,13 @@ import pandas as pd
 
 from onnes.instruments.clock import Clock
 from onnes.instruments.records import Event, Point
+from onnes.procedures.coarse_search import CoarseSearch
 from onnes.procedures.experiment import FloatParameter, JsonParameter
 from onnes.procedures.fine_pass import CoarsePoint, FineTemperature, fine_event, transition_k
 from onnes.procedures.measurement import Setpoint
 from onnes.procedures.options import Settle
 from onnes.procedures.programs import Pass, Steps, Sweep, extended_temperature, passes, temperature_program
-from onnes.procedures.resistance_measurement import ResistanceMeasurement
-from onnes.procedures.resistance_session import SELF_HEATING, Session
+from onnes.procedures.resistance_session import Session
 from onnes.procedures.settling import temperature_criterion
 from onnes.procedures.take_up import (
     FROM_THE_START,
@@ -25,13 +25,11 @@ from onnes.procedures.take_up import (
     left_at,
     run_up,
     side,
-    standing_flags,
 )
-from onnes.procedures.transport import ResistancePoint
 from onnes.procedures.watch import MeasuringStation
 
 
-class ResistanceVsTemperature(ResistanceMeasurement):
+class ResistanceVsTemperature(CoarseSearch):
     """R(T) at one field: settled at each temperature, or while it ramps; one way or there and back.
 
     The field is set at the first temperature. The sample lags behind the thermometer while sweeping: measured
@@ -51,9 +49,6 @@ class ResistanceVsTemperature(ResistanceMeasurement):
     )
     field_oe: float = FloatParameter("Field", units="Oe", minimum=-2e5, maximum=2e5, default=0.0)
     fine: str = JsonParameter("Fine", FineTemperature.from_json, default="{}")
-
-    _coarse: tuple[CoarsePoint, ...] = ()  # the good points so far: they outlive a break
-    _centre_k: float | None = None  # of the fine pass, as they tell it
 
     def points(
         self, station: MeasuringStation, clock: Clock, take_up: TakeUp | None = None
@@ -88,7 +83,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
                 self._open_leg = leg
                 done, last = (start.done, start.last) if leg == start.curve - 1 else (0, math.nan)
                 for item in self._curve(session, leg, done, last):
-                    self._note(item, leg)
+                    self._note(item)
                     yield item
                 leg += 1
                 yield from self._heating(session, leg)
@@ -126,7 +121,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
 
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands, the fine one last: each is a curve."""
-        return self.coarse_legs() + FineTemperature.from_json(self.fine).passes(self._centre_k)
+        return self.coarse_legs() + FineTemperature.from_json(self.fine).passes(self.centre)
 
     def coarse_legs(self) -> list[Pass]:
         """Return the passes of the temperature program."""
@@ -134,58 +129,36 @@ class ResistanceVsTemperature(ResistanceMeasurement):
 
     # -- the fine pass
 
-    def _note(self, item: Point | Event, leg: int) -> None:
-        is_coarse = leg < len(self.coarse_legs()) and FineTemperature.from_json(self.fine).is_searched
-        if is_coarse and isinstance(item, ResistancePoint) and not item.rejected:
-            point = CoarsePoint(item.temperature, item.resistance, item.curve)
-            self._coarse = (*self._coarse, point)
+    @property
+    def is_searched(self) -> bool:
+        """Say whether the coarse passes have to find the transition."""
+        return FineTemperature.from_json(self.fine).is_searched
 
-    def _forget_coarse(self, start: TakeUp) -> None:
-        """Forget the points of coarse passes that are measured again."""
-        if start.curve <= len(self.coarse_legs()):
-            kept = start.curve if start.rule == "free" and start.done else start.curve - 1
-            self._coarse = tuple(point for point in self._coarse if point.curve <= kept)
-            self._centre_k = None
+    def coarse_curves(self) -> int:
+        """Return how many curves the coarse passes have."""
+        return len(self.coarse_legs())
 
     def _search(self) -> Iterator[Event]:
         """Look for the transition in the coarse passes, and say around what the fine pass is."""
-        fine = FineTemperature.from_json(self.fine)
-        if not fine.is_searched:
-            return
-        self._centre_k, reason = transition_k(self._coarse)
-        yield fine_event("pass", "transition", self._centre_k, fine.expected_k, "K", reason)
+        if self.is_searched:
+            self.centre, reason = self._find(self._coarse)
+            expected_k = FineTemperature.from_json(self.fine).expected_k
+            yield fine_event("pass", "transition", self.centre, expected_k, "K", reason)
 
-    def _read_coarse(self, stored: pd.DataFrame) -> None:
-        """Read the points of the coarse passes back, and the centre if they are complete."""
-        self._coarse, self._centre_k = (), None
-        if stored.empty or not FineTemperature.from_json(self.fine).is_searched:
-            return
-        count = len(self.coarse_legs())
-        labels = ["Temperature (K)", "Resistance (ohm)", "Curve"]
-        rows = stored.loc[(stored["Curve"] > 0) & (stored["Curve"] <= count), labels]
-        self._coarse = tuple(
-            CoarsePoint(float(kelvin), float(ohm), int(curve))
-            for kelvin, ohm, curve in rows.itertuples(index=False, name=None)
-        )
-        if stored["Curve"].max() > count or self._left(stored, self.coarse_legs()).curve > count:
-            self._centre_k, _ = transition_k(self._coarse)
+    def _find(self, points: Sequence[CoarsePoint]) -> tuple[float | None, str]:
+        return transition_k(points)
 
     def _move_end(self, end: float) -> None:
         self.temperature_program = extended_temperature(self.temperature_program, end)
 
     # -- where it goes on
 
-    def take_up(self, stored: pd.DataFrame, *, history_kept: bool = False) -> TakeUp | None:
-        """Return where to go on after a break; see :meth:`Measurement.take_up`.
+    def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
+        """Return where to go on; see :meth:`take_up`.
 
         At or above ``path_below_k`` nothing hangs on the history, whichever way the curve came there.
         """
-        found = self._take_up(stored, history_kept=history_kept)
-        return found and replace(found, flags=standing_flags(stored, (SELF_HEATING,)))
-
-    def _take_up(self, stored: pd.DataFrame, *, history_kept: bool) -> TakeUp | None:
-        self._read_coarse(stored)
-        left = self._left(stored, self.legs())
+        left = self._left(stored)
         curve = left.curve
         if curve > len(self.legs()):
             return None
@@ -206,9 +179,11 @@ class ResistanceVsTemperature(ResistanceMeasurement):
         again_s = self._rest_s(curve, 0, math.nan) - self._rest_s(left.curve, left.done, left.last)
         return replace(found, cost_s=self._approach_s(found) + again_s)
 
-    def _left(self, stored: pd.DataFrame, legs: list[Pass]) -> Left:
+    def _left(self, stored: pd.DataFrame) -> Left:
         settle = Settle.from_json(self.settle)
-        return left_at(stored, legs, TEMPERATURE, lambda kelvin: temperature_criterion(kelvin, settle).within)
+        return left_at(
+            stored, self.legs(), TEMPERATURE, lambda kelvin: temperature_criterion(kelvin, settle).within
+        )
 
     def _is_prepared(self, curve: int, done: int) -> bool:
         return (curve, done) == (1, 0) and self._start_k(1) < self.path_below_k
@@ -234,7 +209,7 @@ class ResistanceVsTemperature(ResistanceMeasurement):
     def setpoints(self) -> list[Setpoint]:
         """Return the expanded plan, in the order measured."""
         plan = []
-        is_searched = FineTemperature.from_json(self.fine).is_searched and self._centre_k is None
+        is_searched = self.is_searched and self.centre is None
         for curve, leg in enumerate(self.legs(), start=1):
             is_swept = isinstance(leg.program, Sweep)
             direction = ("warming" if leg.rises else "cooling") if is_swept else "settled"

@@ -191,8 +191,11 @@ def _of_sets(curves: tuple[DriveCurve, ...], body: Body) -> Keyed:
     for one in curves:
         key = (one.curve.frequency_hz, one.curve.dc_field_oe, one.direction)
         groups.setdefault(key, []).append(one)
+    several_hz, several_dc = (len({key[place] for key in groups}) > 1 for place in (0, 1))
     for (hertz, dc_oe, _), group in groups.items():
         after = f"-{hertz:.4g}Hz{_in_dc(dc_oe)}"
+        # Said of a set where the run has others that it could be taken for.
+        where = [f"{hertz:.4g} Hz"] * several_hz + [f"{dc_oe:.4g} Oe dc"] * several_dc
         if len(group) < 2:
             continue
         try:
@@ -202,7 +205,8 @@ def _of_sets(curves: tuple[DriveCurve, ...], body: Body) -> Keyed:
             keyed.append((f"rectangle{after}", refused("rectangles", "K", "T_B - T_D", reason)))
             continue
         asked_oe = [one.asked_oe for one in sorted(group, key=lambda one: one.curve.amplitude_oe)]
-        keyed += _of_set(together, asked_oe, body, after)
+        found = _of_set(together, asked_oe, body, after)
+        keyed += [(key, _named(result, ", ".join(where)) if where else result) for key, result in found]
     return keyed
 
 
@@ -254,7 +258,8 @@ def _of_frequencies(curves: tuple[DriveCurve, ...]) -> Keyed:
         ordered = sorted(group, key=lambda curve: curve.frequency_hz)
         if len(ordered) > 1:
             shift = frequency_shift(ordered[0], ordered[-1])
-            keyed.append((f"loss-peak-shift-{amplitude:.3g}Oe{_in_dc(dc_oe)}", shift))
+            named = _named(shift, f"{amplitude:.3g} Oe")
+            keyed.append((f"loss-peak-shift-{amplitude:.3g}Oe{_in_dc(dc_oe)}", named))
     return keyed
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from onnes.instruments.differential_conductance import is_even
 from onnes.instruments.quantities import show
 from onnes.procedures.contact_check import ContactCheck
 from onnes.procedures.current_voltage import CurrentVoltage
@@ -23,6 +24,8 @@ from onnes.runner.quantity_text import Sweep, Typed
 
 ContactMeasurement = DifferentialConductanceVsBias | ZeroBiasConductance | CurrentVoltage
 
+# Of each resistance of a check by lock-in: 42 s at 300 ms and 24 dB. Fewer pass three errors by chance.
+_CHECK_READINGS = 20
 _CRITERION_UV_PER_CM = 1.0  # the usual one
 _NORMAL_OHM = "expected.resistance"
 
@@ -86,6 +89,14 @@ class ContactBuilder(ElectricalBuilder):
                 "'both_directions' takes them back again; e.g. '-20..20 mV step 0.1 mV'",
             )
             return
+        by_steps = self.around.station.wiring[wiring].method == "differential"
+        if by_steps and not is_even([float(bias) for bias in biases]):
+            self.ledger.refuse(
+                biases[0].place,
+                f"the biases from '{biases[0].text}' on have unequal steps, and wiring '{wiring}' measures "
+                "by 'differential', which takes equal ones; e.g. '-20..20 mV step 0.1 mV', or take a lock-in",
+            )
+            return
         self.ledger.demands += extremes("voltage", biases)
         self._look_at_bias(filled, wiring, biases)
         both = filled.get("both_directions")
@@ -103,7 +114,7 @@ class ContactBuilder(ElectricalBuilder):
         given = self._common(filled, wiring, temperatures)
         given["fields_oe"] = compact([float(field) for field in fields])
         self._method(filled, wiring)
-        lock_in = self._lock_in(filled)
+        lock_in = self._lock_in(filled, wiring)
         if lock_in:
             given["lockin"] = compact(lock_in)
         modulation, normal_at = filled.get("modulation"), filled.get("normal_at")
@@ -153,6 +164,21 @@ class ContactBuilder(ElectricalBuilder):
             self.ledger.demands += extremes("current", currents)
         self.asked.temperatures(temperatures)
         if wiring is None or temperatures is None or currents is None:
+            return
+        if (method := self.around.station.wiring[wiring].method) != "reversal":
+            self.ledger.refuse(
+                filled.place,
+                f"L005: V(I) is measured by 'reversal', and the wiring '{wiring}' measures by '{method}'; "
+                "give the station a wiring for it",
+            )
+            return
+        numbers = [current.number for current in currents]
+        if any(after <= before for before, after in pairwise(numbers)):
+            self.ledger.refuse(
+                currents[0].place,
+                f"the currents of '{currents[0].text}' do not rise; list them from 0 upward: the curve ends "
+                "where the voltage is too large; e.g. '0..1 mA points 41'",
+            )
             return
         criterion_v = self._criterion(filled, wiring)
         if criterion_v is None:
@@ -210,8 +236,9 @@ class ContactBuilder(ElectricalBuilder):
             "station_file": str(self.around.station_path),
             "wiring": wiring,
             "current_a": float(current),
+            **self._by_lock_in(wiring, _CHECK_READINGS),
         }
-        if like is not None and hasattr(like.block, "lockin") and (lock_in := self._lock_in(like)):
+        if like is not None and hasattr(like.block, "lockin") and (lock_in := self._lock_in(like, wiring)):
             given["lockin"] = compact(lock_in)
         yield from self._built(ContactCheck, wiring, filled, given)
 

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from onnes.instruments.drivers import CLASSES
+from onnes.instruments.keithley6221 import Keithley6221
 from onnes.instruments.quantities import show
 from onnes.instruments.spelling import nearest
+from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import SettleDefaults
-from onnes.procedures.options import compact
+from onnes.procedures.options import LOCK_IN, LockInOptions, compact
 from onnes.runner import block_parts
 from onnes.runner.asked_values import AskedValues, lacks
-from onnes.runner.electrical_lint import heating, near_compliance, near_mains
+from onnes.runner.electrical_lint import beyond_lock_in, heating, near_compliance, near_mains
 from onnes.runner.filled import Filled
 from onnes.runner.history_rules import HistoryRules
 from onnes.runner.plan_limits import Demand, readable
-from onnes.runner.problems import choice
+from onnes.runner.problems import Place, Problem, choice
 from onnes.runner.quantity_text import Sweep, Typed
 from onnes.runner.sequence import Defaults
 from onnes.runner.surroundings import Ledger, Surroundings
@@ -96,17 +99,44 @@ class ElectricalBuilder:
             given["poll_s"] = float(station.defaults.poll)
         return given
 
-    def _lock_in(self, filled: Filled) -> dict[str, Any]:
-        """Return the keys of ``lockin`` as the procedures take them; later layers win, key by key."""
+    def _lock_in(self, filled: Filled, wiring: str) -> dict[str, Any]:
+        """Return the keys of ``lockin`` as the procedures take them; later layers win, key by key.
+
+        On a wiring without a lock-in the defaults are for others, and a key of the block itself is refused.
+        """
+        station = self.around.station
+        method = station.wiring[wiring].method
+        if method != "lock_in":
+            if filled.layers("lockin")[-1] != block_parts.LockIn():
+                self._refuse_once(
+                    filled.place,
+                    f"L005: 'lockin' is how a lock-in listens, and the wiring '{wiring}' measures by "
+                    f"'{method}'; leave it out, or put it in defaults",
+                )
+            return {}
         merged: dict[str, Any] = {}
         for layer in (self.defaults.lockin, *filled.layers("lockin")):
             for key in ("frequency", "time_constant", "slope", "settle", "sync"):
                 if (value := getattr(layer, key)) is not None:
                     name, read = _LOCK_IN_KEYS[key]
                     merged[name] = read(value)
-        if (hertz := merged.get("frequency_hz")) is not None:
+        source, meter = (
+            CLASSES[station.instruments[name].driver]
+            for name in (station.wiring[wiring].source, station.wiring[wiring].meter)
+        )
+        wave = source.wave_frequency_limits if issubclass(source, Keithley6221) else None
+        if issubclass(meter, StanfordLockIn) and (
+            text := beyond_lock_in(LockInOptions(**merged).use(), meter, wave)
+        ):
+            self._refuse_once(filled.place, text)
+        elif (hertz := merged.get("frequency_hz")) is not None:
             self._say(filled, near_mains(hertz))
         return merged
+
+    def _refuse_once(self, place: Place, text: str) -> None:
+        """Refuse what a check of contacts, which listens as its block does, may have refused before."""
+        if Problem(place, text) not in self.ledger.problems:
+            self.ledger.refuse(place, text)
 
     def _wiring(self, filled: Filled, *measures: str) -> str | None:
         """Return the wiring of a block, None with a problem noted; it ``measures`` one of these."""
@@ -147,21 +177,28 @@ class ElectricalBuilder:
             return str(wiring)
         return None
 
-    def _method(self, filled: Filled, wiring: str) -> str:
-        """Return the method that a block asks for, empty for the wiring's own; another is refused."""
+    def _method(self, filled: Filled, wiring: str) -> None:
+        """Refuse a method that a block asks for and its wiring does not have."""
         method, own = filled.get("method"), self.around.station.wiring[wiring].method
-        if method is None or method == own:
-            return ""
-        self.ledger.refuse(
-            filled.place,
-            f"L005: method '{method}' on the wiring '{wiring}', which measures by '{own}'; leave the method "
-            "out, or give the station a wiring for it",
-        )
-        return ""
+        if method is not None and method != own:
+            self.ledger.refuse(
+                filled.place,
+                f"L005: method '{method}' on the wiring '{wiring}', which measures by '{own}'; leave the "
+                "method out, or give the station a wiring for it",
+            )
 
     def _averaged(self, filled: Filled) -> dict[str, Any]:
         average = filled.get("average")
         return {} if average is None else {"average": average}
+
+    def _by_lock_in(self, wiring: str, readings: int) -> dict[str, Any]:
+        """Return method and number of readings of a wiring that measures by lock-in; nothing for others.
+
+        Its readings are independent some time constants apart, so fewer make a point.
+        """
+        if self.around.station.wiring[wiring].method != LOCK_IN:
+            return {}
+        return {"method": LOCK_IN, "average": readings}
 
     def _allowed(self, kind: str) -> float | None:
         """Return the most of a kind that station, samples and sequence allow together; None without one."""

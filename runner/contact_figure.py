@@ -47,13 +47,13 @@ def _susceptibility(found: AcFindings, axes: Axes) -> None:
     axes.set_axis_off()
     upper = axes.inset_axes((0.0, 0.52, 1.0, 0.48))
     lower = axes.inset_axes((0.0, 0.0, 1.0, 0.48), sharex=upper)
-    amplitudes = sorted({round(one.curve.amplitude_oe, 6) for one in found.curves})
+    amplitudes = sorted({float(f"{one.curve.amplitude_oe:.3g}") for one in found.curves})
     frequencies = sorted({one.curve.frequency_hz for one in found.curves})
     colours = dict(zip(amplitudes, colour_key(upper, "viridis", amplitudes, "h (Oe peak)"), strict=True))
     low = np.inf
     for one in found.curves:
         curve = one.curve
-        colour = colours[round(curve.amplitude_oe, 6)]
+        colour = colours[float(f"{curve.amplitude_oe:.3g}")]
         symbol = _SYMBOLS[frequencies.index(curve.frequency_hz) % len(_SYMBOLS)]
         face = "none" if one.direction == "cooling" else colour
         for part, panel in ((curve.real, upper), (curve.loss, lower)):
@@ -78,7 +78,8 @@ def _susceptibility(found: AcFindings, axes: Axes) -> None:
     for panel in (upper, lower):
         dress(panel)
         panel.patch.set_alpha(0.0)  # what is written across the whole shines through
-    axes.set_title("ac susceptibility")
+    fields = sorted({one.curve.dc_field_oe for one in found.curves})
+    axes.set_title(f"ac susceptibility in {', '.join(f'{field:.4g}' for field in fields)} Oe dc")
 
 
 # -- contacts
@@ -132,7 +133,13 @@ def _map(curves: Sequence[BiasCurve], axis: str, axes: Axes) -> None:
     rows = [np.interp(bias, one.normalised.curve.bias_mv, one.normalised.curve.conductance) for one in curves]
     values = np.array([_value(curve, axis) for curve in curves])
     mesh = axes.pcolormesh(
-        _edges(bias), _edges(values), np.array(rows), cmap="viridis", shading="flat", rasterized=True
+        _edges(bias),
+        _edges(values),
+        np.array(rows),
+        cmap="viridis",
+        shading="flat",
+        rasterized=True,
+        zorder=-1,
     )
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label("G/G_N", fontsize=NORMAL)

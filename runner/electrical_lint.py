@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from onnes.instruments.limits import Limits
+from onnes.instruments.lock_ins import LockInUse
+from onnes.instruments.stanford_lock_in import SYNC_BELOW_HZ, StanfordLockIn
 from onnes.instruments.susceptometer import AcLimits
 
 # What a sample with its contacts stands, W: below 2 K, and log-log from 2 K to room temperature (k).
@@ -68,6 +71,29 @@ def near_mains(hertz: float) -> str:
                     f"L054: {hertz:.5g} Hz is within {_NEAR_MAINS_HZ} Hz of {near:.5g} Hz, of the mains "
                     f"at {mains:.0f} Hz; take another, e.g. 17.77 Hz"
                 )
+    return ""
+
+
+def beyond_lock_in(use: LockInUse, lock_in: type[StanfordLockIn], source: Limits | None) -> str:
+    """Return a text where a lock-in, or the wave of its ``source``, Hz, cannot do what is asked of it."""
+    allowed = [lock_in.frequency_limits, *([] if source is None else [source])]
+    for limits in allowed:
+        if not limits.contains(use.frequency_hz):
+            return (
+                f"lockin.frequency = {use.frequency_hz:.9g} Hz is outside [{limits.low:g}, {limits.high:g}] "
+                f"Hz, the range set by {limits.set_by}; take another, e.g. 17.77 Hz"
+            )
+    if use.time_constant_s not in lock_in.TIME_CONSTANTS:
+        near = sorted(lock_in.TIME_CONSTANTS, key=lambda one: abs(one - use.time_constant_s))[:2]
+        return (
+            f"lockin.time_constant = {use.time_constant_s:.9g} s is not one that "
+            f"{lock_in.frequency_limits.set_by} has; take {' or '.join(f'{one:g} s' for one in sorted(near))}"
+        )
+    if use.sync and use.frequency_hz >= SYNC_BELOW_HZ:
+        return (
+            f"lockin.sync at {use.frequency_hz:.9g} Hz is outside [0, {SYNC_BELOW_HZ:g}] Hz, where "
+            f"{lock_in.frequency_limits.set_by} has it; leave it out"
+        )
     return ""
 
 

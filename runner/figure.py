@@ -107,7 +107,9 @@ def _over_temperature(
     size = _common_geometry([found.measured.geometry for found in runs])
     scale, label = _resistance_axis(size)
     runs = sorted(runs, key=lambda found: found.measured.field_oe)
-    colours = colour_key(axes, "cividis", [found.measured.field_oe / 1000 for found in runs], "H (kOe)")
+    fields = [found.measured.field_oe / 1000 for found in runs]
+    has_magnet = bool(np.isfinite(fields).all())
+    colours = colour_key(axes, "cividis", fields, "H (kOe)", key=has_magnet)
     coldest, hottest = np.inf, 0.0
     for found, colour in zip(runs, colours, strict=True):
         for branch, temperature in zip(found.measured.branches, found.temperatures(), strict=True):
@@ -121,7 +123,7 @@ def _over_temperature(
         _plain_logarithm(axes)
     axes.set_xlabel("T (K), warming filled, cooling open")
     axes.set_ylabel(label)
-    axes.set_title(_headline("ρ(T)" if size else "R(T)", results, ("rho-minimum", "tc-onset")))
+    axes.set_title(_headline("ρ(T)" if size else "R(T)", results, ("rho-minimum", "tc1", "tc-onset")))
 
 
 def _crossing(axes: Axes, found: FieldFindings) -> None:
@@ -196,7 +198,7 @@ def _collapse(axes: Axes, found: FieldFindings) -> None:
 
 def _headline(what: str, results: Sequence[NightResult], keys: Sequence[str]) -> str:
     """Return the title of a panel with the first of the results that has a value."""
-    names = {"rho-minimum": "minimum at", "tc-onset": "Tc onset"}
+    names = {"rho-minimum": "minimum at", "tc1": "upper of two Tc", "tc-onset": "Tc onset"}
     for key in keys:
         for result in results:
             if result.value is not None and (result.id == key or result.id.endswith(f"-{key}")):

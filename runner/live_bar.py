@@ -1,6 +1,7 @@
 """The terminal of a running night: a bar with the time left, and Ctrl-C as the stop button."""
 
 import logging
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -137,4 +138,5 @@ def _state(progress: Progress) -> str:
         return ""
     if not progress.point:
         return f"0/{progress.points}"
-    return f"{progress.point}/{progress.points}  {progress.temperature_k:.2f} K  {progress.field_oe:.0f} Oe"
+    field = "" if math.isnan(progress.field_oe) else f"  {progress.field_oe:.0f} Oe"
+    return f"{progress.point}/{progress.points}  {progress.temperature_k:.2f} K{field}"

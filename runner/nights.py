@@ -108,11 +108,11 @@ def _compared(plan: Plan) -> tuple[str, ...]:
             return (
                 *("001-chi-onset", "001-chi-zfc", "001-chi-fc", "001-hc1-0", "001-hc1-10k", "001-lambda"),
                 *("001-ths-0p1", "001-ths-1", "001-ths-10", "001-jc-37p1", "001-jc-36p9", "001-jc-36p6"),
+                *("001-hc2-0", "001-hc2-alpha"),
             )
         case {"model": "twostep", **other} if not other:
-            return {"perpendicular": ("003-irr-n-perp",), "parallel": ("003-irr-n-par",)}.get(
-                str(plan.mounting), ()
-            )
+            along = {"perpendicular": ("003-irr-n-perp",), "parallel": ("003-irr-n-par",)}
+            return ("003-tc1", "003-tc2", "003-rho-300", *along.get(str(plan.mounting), ()))
     return ()
 
 

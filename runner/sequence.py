@@ -100,6 +100,13 @@ class Finish(Part):
     chamber: Literal["hold"] = "hold"  # sealing comes with what can seal a chamber
 
 
+def _auto(value: Any) -> Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    shown = f"'{value}'" if isinstance(value, str) else "this"
+    raise ValueError(f"{shown} is neither auto nor declined with a reason; e.g. '{{declined: wired today}}'")
+
+
 class Declined(Part):
     """Why the contacts are not checked."""
 
@@ -350,7 +357,13 @@ class SequenceFile(Part):
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
     contact_check: Annotated[
-        Annotated[Literal["auto"], Tag("in a word")] | Annotated[Declined, Tag("in a table")],
+        Annotated[
+            Literal["auto"],
+            PlainValidator(_auto),
+            WithJsonSchema({"const": "auto", "type": "string"}),
+            Tag("in a word"),
+        ]
+        | Annotated[Declined, Tag("in a table")],
         Discriminator(lambda value: "in a table" if isinstance(value, Table) else "in a word"),
     ] = "auto"
     on_error: OnErrorTyped | None = None

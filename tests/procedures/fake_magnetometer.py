@@ -1,5 +1,6 @@
 """A machine whose software, started by somebody, adds a row to a file when it is due; and its station."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ class FakeMagnetometer:
     operator_s: float = 120.0
     slowness: float = 1.0
     missing: frozenset[int] = frozenset()  # numbers of rows that never come
+    blank: frozenset[int] = frozenset()  # numbers of rows without a moment
     stops_after: int = 10**9
     flags_of: dict[int, tuple[str, ...]] = field(default_factory=dict)
     unreadable: tuple[float, float] = (float("inf"), float("inf"))  # from when to when, s of the clock
@@ -98,7 +100,7 @@ class FakeMagnetometer:
                 field_oe=row.field_oe + 0.1,
                 amplitude_oe=row.amplitude_oe * 1.001,
                 frequency_hz=row.frequency_hz * 1.001,
-                in_phase_emu=-1e-3 * row.amplitude_oe,
+                in_phase_emu=math.nan if number in self.blank else -1e-3 * row.amplitude_oe,
                 in_phase_error_emu=1e-8,
                 quadrature_emu=1e-5 * row.amplitude_oe,
                 quadrature_error_emu=1e-8,
@@ -110,7 +112,7 @@ class FakeMagnetometer:
             stamp_s=3.8e9 + due,
             temperature_k=row.temperature_k + 0.002,
             field_oe=row.field_oe + 0.1,
-            moment_emu=-1e-3,
+            moment_emu=math.nan if number in self.blank else -1e-3,
             moment_error_emu=1e-8,
             moment_fixed_emu=-1e-3,
             moment_free_emu=-1.01e-3,

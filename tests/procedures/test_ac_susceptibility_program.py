@@ -168,3 +168,9 @@ def test_names_fit_a_file_and_a_line_of_multivu() -> None:
     program = ac().program()
     assert program.name == "susceptibility-temperature_0Oe"
     assert program.title == "ac susceptibility at 10 and 0.1 Oe peak 97 and 997 Hz from 34 to 36 K"
+
+
+def test_a_row_without_a_moment_does_not_count(clock: VirtualClock) -> None:
+    points = points_of(run(ac(), clock, blank=frozenset({1}), flags_of={2: ("off_drive", "range")}))
+    assert [point.rejected for point in points[:3]] == ["", "moment is nan emu", "off_drive, range"]
+    assert points[2].flags == "off_drive;range"  # as of a susceptometer that is read point by point

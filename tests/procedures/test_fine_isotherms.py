@@ -7,7 +7,8 @@ import pytest
 
 from onnes.instruments.clock import VirtualClock
 from onnes.instruments.records import Event, Point
-from onnes.procedures.fine_isotherms import CoarseField, crossing_oe
+from onnes.procedures.fine_isotherms import crossing_oe
+from onnes.procedures.fine_pass import CoarsePoint
 from onnes.procedures.resistance_vs_field import ResistanceVsField
 from tests.procedures.broken_off import points_of, stored
 
@@ -50,7 +51,7 @@ def test_finer_isotherms_follow_all_coarse_ones_about_their_crossing(
     fine = [point for point in points_of(items) if point.curve > 2]
     (message,) = told(items)
     assert message.endswith(" Oe that was found in the coarse isotherms")
-    assert measurement.centre_oe == pytest.approx(CROSSING, abs=5.0)
+    assert measurement.centre == pytest.approx(CROSSING, abs=5.0)
     fields = [2200.0, 2300.0, 2400.0, 2500.0, 2600.0]
     assert at(fine) == [(2.0, field, 3) for field in fields] + [(3.0, field, 4) for field in fields]
     assert {point.direction for point in fine} == {"rising"}
@@ -101,7 +102,7 @@ def test_a_sweep_is_a_fine_pass_too(clock: VirtualClock, make_station: MakeStati
 
 
 def test_superconducting_isotherms_have_no_crossing() -> None:
-    points = [CoarseField(2.0, field, 0.0, 1e-6, 1) for field in PLAN]
+    points = [CoarsePoint(2.0, 2.0, field, 0.0, 1e-6, 1) for field in PLAN]
     assert crossing_oe(points) == (None, "0 isotherms with a resistance; at least 2 are needed")
 
 

@@ -46,12 +46,12 @@ def test_the_fine_pass_lies_where_the_coarse_one_has_seen_the_transition(
     items = list(measurement.points(make_station(kelvin=30.0, ohms=film), clock))
     fine = [point for point in points_of(items) if point.curve == 2]
     assert told(items) == [
-        f"fine pass around the transition at {measurement._centre_k:.6g} K that was found in the coarse pass"
+        f"fine pass around the transition at {measurement.centre:.6g} K that was found in the coarse pass"
     ]
-    assert measurement._centre_k == pytest.approx(TC, abs=0.15)
+    assert measurement.centre == pytest.approx(TC, abs=0.15)
     steps = [point.temperature_setpoint for point in fine]
     assert steps == pytest.approx([steps[0] + 0.05 * n for n in range(21)])
-    assert steps[10] == pytest.approx(measurement._centre_k, abs=0.05)
+    assert steps[10] == pytest.approx(measurement.centre, abs=0.05)
     assert {setpoint.is_estimated for setpoint in measurement.setpoints()} == {False}
 
 
@@ -158,6 +158,6 @@ def test_what_is_no_fine_pass_is_refused(fine: dict[str, Any], words: str) -> No
     ],
 )
 def test_a_curve_without_a_transition_says_why(curve: list[tuple[float, float]], reason: str) -> None:
-    found, why = transition_k([CoarsePoint(kelvin, ohm, 1) for kelvin, ohm in curve])
+    found, why = transition_k([CoarsePoint(kelvin, kelvin, 0.0, ohm, 0.0, 1) for kelvin, ohm in curve])
     assert (found is None) == bool(reason)
     assert why.startswith(reason)

@@ -219,6 +219,11 @@ def test_a_row_off_its_setpoint_does_not_count_and_a_poor_fit_does(machine: Fake
     assert [point.flags for point in points[:3]] == ["off_setpoint", "poor_fit", "poor_fit,range"]
 
 
+def test_a_row_without_a_moment_does_not_count(machine: FakeMagnetometer) -> None:
+    machine.blank = frozenset({1})
+    assert [point.rejected for point in points_of(zfc_fc(), machine)[:3]] == ["", "moment is nan emu", ""]
+
+
 def test_a_folder_that_is_away_for_a_while_is_told_once_and_costs_nothing(machine: FakeMagnetometer) -> None:
     undisturbed = points_of(zfc_fc(), FakeMagnetometer(VirtualClock()))
     machine.unreadable = (2500.0, 3300.0)

@@ -1,5 +1,6 @@
 """Nights of lock-ins and sources with synthetic rows of a known truth, written by the storage."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ _DEEP_K, _WARM_K = 10.0, 45.0
 
 def half_screening_k(amplitude_oe: float) -> float:
     """Temperature at which half is screened, K: 0.3 K lower for each decade of amplitude."""
-    return 37.0 - 0.3 * np.log10(amplitude_oe)
+    return 37.0 - 0.3 * math.log10(amplitude_oe)
 
 
 @dataclass
@@ -63,8 +64,8 @@ class DrivenNight:
         for hertz in frequencies_hz:
             for field_oe in dc_oe:
                 if is_calibrated:
-                    for branch, kelvin in (("phase", _DEEP_K), ("background", _WARM_K)):
-                        rows += self._moments(branch, amplitudes_oe[0], hertz, field_oe, [kelvin] * 3)
+                    for branch, there_k in (("phase", _DEEP_K), ("background", _WARM_K)):
+                        rows += self._moments(branch, amplitudes_oe[0], hertz, field_oe, [there_k] * 3)
                 again = [("heating_check", amplitudes_oe[0])] if len(amplitudes_oe) > 1 else []
                 for branch, amplitude in [*(("curve", one) for one in amplitudes_oe), *again]:
                     shift_k = 0.02 if branch == "heating_check" and is_heated else 0.0

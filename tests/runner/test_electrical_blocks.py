@@ -414,7 +414,7 @@ def test_a_criterion_without_a_distance_of_the_contacts_is_refused(tmp_path: Pat
 
 
 def test_every_key_of_these_blocks_is_tried_here() -> None:
-    tried = {(block, given.partition(":")[0]) for block, given, *_ in (*TAKEN, *REFUSED)}
+    tried = {(row[0], str(row[1]).partition(":")[0]) for row in (*TAKEN, *REFUSED)}
     tried |= {("point_contact", "zero_bias"), ("contact_check", "max_resistance")}
     shared = {"wiring", "settle", "magnet", "prepare", "history"}  # as in every block
     for name in BLOCKS:

@@ -123,8 +123,8 @@ def test_a_contact_check_is_refused_where_twice_its_current_is_beyond_the_sample
     ]
     weak = loose.replace('"1 W"', '"50 mW"')
     assert refused(tmp_path, "contact_check: {wiring: film, current: 50 mA}", sample=weak) == [
-        "7:44: L050: 100 mW, 100 mA through the expected 10 ohm, twice 50 mA for the check of the contacts, is "
-        f"above 50 mW, the most allowed {sample}power); lower the power"
+        "7:44: L050: 100 mW, 100 mA through the expected 10 ohm, twice 50 mA for the check of the contacts, "
+        f"is above 50 mW, the most allowed {sample}power); lower the power"
     ]
     narrow = loose.replace('"2 V"', '"0.9 V"')
     assert refused(tmp_path, "contact_check: {wiring: film, current: 50 mA}", sample=narrow) == [
