@@ -24,8 +24,9 @@ _RARE = 1e-3
 class AcCurve:
     """``chi`` = chi' + i chi'' (loss positive) at rising ``temperature`` (K), of one drive.
 
-    ``sigma`` is the noise of either part; ``scale_sigma`` the relative error that all points share, of volume
-    and drive field. Amplitude in Oe (peak), frequency in Hz, ``dc_field_oe`` in Oe.
+    ``sigma`` is the noise of either part of the signal, ``thermometer_k`` that of the temperature, which
+    counts where a part is steep; ``scale_sigma`` the relative error that all points share, of volume and
+    drive field. Amplitude in Oe (peak), frequency in Hz, ``dc_field_oe`` in Oe.
     """
 
     temperature: Floats
@@ -37,6 +38,7 @@ class AcCurve:
     kind: Kind = "external"
     demagnetisation: float = 0.0
     scale_sigma: float = 0.0
+    thermometer_k: float = 0.0
 
     @property
     def real(self) -> Floats:
@@ -47,6 +49,22 @@ class AcCurve:
     def loss(self) -> Floats:
         """Return chi''."""
         return np.asarray(self.chi.imag, dtype=np.float64)
+
+    @property
+    def real_sigma(self) -> Floats:
+        """Return the noise of chi', that of the thermometer included."""
+        return self._with_thermometer(self.real)
+
+    @property
+    def loss_sigma(self) -> Floats:
+        """Return the noise of chi'', that of the thermometer included."""
+        return self._with_thermometer(self.loss)
+
+    def _with_thermometer(self, part: Floats) -> Floats:
+        if len(part) < 3:
+            return self.sigma
+        slope = np.gradient(part, self.temperature)
+        return np.asarray(np.hypot(self.sigma, slope * self.thermometer_k))
 
 
 def ac_curve(
@@ -131,7 +149,7 @@ def heating_check(curve: AcCurve, again: AcCurve) -> Result:
     if not n:
         return refused(quantity, "1", criterion, "the two have no temperature in common")
     difference = again.real[after] - curve.real[before]
-    noise = np.hypot(again.sigma[after], curve.sigma[before])
+    noise = np.hypot(again.real_sigma[after], curve.real_sigma[before])
     value = float(difference.mean())
     sigma = float(np.sqrt(np.sum(noise**2))) / n
     chi2 = float(np.sum((difference / np.maximum(noise, 1e-12)) ** 2))
@@ -154,7 +172,7 @@ def screening(curve: AcCurve, below_k: float) -> Result:
     if not n:
         return refused(quantity, "1", criterion, "no points")
     value = float(curve.real[low].mean())
-    noise = float(np.sqrt(np.sum(curve.sigma[low] ** 2))) / n
+    noise = float(np.sqrt(np.sum(curve.real_sigma[low] ** 2))) / n
     if n > 2:
         noise = max(noise, float(curve.real[low].std(ddof=1)) / n**0.5)
     scale = abs(value) * curve.scale_sigma

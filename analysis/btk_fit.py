@@ -5,9 +5,8 @@ comes out with small errors and a wrong gap. So the correlations of the paramete
 barrier are part of the answer, and a curve that is not of this theory is refused.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -35,18 +34,25 @@ _OFF_MINIMUM = 9.0  # of chi^2: a held value is 3 sigma away from where the data
 _FLAT = 5e-3  # of G_N: a curve that never leaves it by more shows no gap (a)
 _FLAT_SIGMAS = 4.0
 _GAP_MOVES = 0.01  # of a gap: where the noise is low, chi^2 alone sees a misfit that changes nothing (a)
+_THERMOMETER_K = 0.005  # of a settled machine (a): the smearing by kT is taken for broadening
+_STEP = 1e-4  # of a held parameter, for its slope
 _MANY_GAPS = 2.5  # beyond them the conductance is flat within 2 %
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContactCurve:
-    """G/G_N of a contact at one temperature (K), sorted by bias (mV), with its noise; shapes (n,)."""
+    """G/G_N of a contact at one temperature (K), sorted by bias (mV), with its noise; shapes (n,).
+
+    ``normal_errors`` is what one sigma of the normal state, which all points share, does to G_N over the
+    bias: relative, one row for each way it can be wrong, shape (m, n); None where it is known exactly.
+    """
 
     bias_mv: Floats
     conductance: Floats
     sigma: Floats
     temperature_k: float
     modulation_mv_rms: float = 0.0
+    normal_errors: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class BtkFit:
     """Parameters by name, their correlations (rows and columns in the order of ``free``), and the profile.
 
     ``profile`` gives for each held value of the last barrier chi^2/dof and the gaps that come with it;
-    ``values`` are all parameters, those that were held included.
+    ``values`` are all parameters, those that were held included; ``curve`` is the fit at the biases, with G_N
+    moved within its error to where it fits best.
     """
 
     results: Mapping[str, Result]
@@ -70,31 +77,41 @@ class BtkFit:
         size = len(self.free)
         return max((abs(self.correlation[i][j]) for i in range(size) for j in range(i)), default=0.0)
 
+    def covariance(self, names: Sequence[str]) -> Floats:
+        """Return that of fitted parameters, shape (len(names), len(names)); 0 of one at its bound."""
+        places = [self.free.index(name) for name in names]
+        sigma = np.array([self.results[name].sigma or 0.0 for name in names])
+        return np.asarray(np.array(self.correlation)[np.ix_(places, places)] * np.outer(sigma, sigma))
+
 
 def fit_btk(
     curve: ContactCurve,
     *,
     bands: int = 2,
     held: Mapping[str, float] | None = None,
+    held_covariance: Floats | None = None,
     spoilt: str = "",
     with_profile: bool = True,
 ) -> BtkFit:
     """Fit one band or two to one curve by bounded least squares from several starts.
 
-    sigma is that of the fit, times sqrt(chi^2/dof) where that is above 1. Flags of every parameter:
-    ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with another), ``at_bound``, ``held_off`` (a
-    held parameter lies 3 sigma away from where the data want it, and a gap 1 % with it), ``bias_short``
-    (below 2.5 of the larger gap), ``wide_modulation`` (more than half the thermal width). A curve that is
-    normal everywhere is refused.
+    sigma is that of the fit, times sqrt(chi^2/dof) where that is above 1, with what the errors of the normal
+    state, of held parameters and of the thermometer (5 mK) add. A parameter that ran to the end of its range
+    is refused. Flags of every parameter: ``poor_fit`` (chi^2/dof above 2), ``correlated`` (above 0.95 with
+    another), ``at_bound``, ``held_off`` (a held parameter lies 3 sigma away from where the data want it, and
+    a gap 1 % with it), ``bias_short`` (below 2.5 of the larger gap), ``wide_modulation`` (more than half the
+    thermal width). A curve that is normal everywhere is refused.
 
     Args:
         held: parameters by name that are not fitted
+        held_covariance: of those, in their order; None where they are exact
         spoilt: why the curve is not of this theory, as :func:`onnes.analysis.contact_quality.spoils` says;
             then nothing is fitted
         with_profile: also fit with the last barrier held at values about its own
 
     Raises:
-        ValueError: if there are other than 1 or 2 bands, or a held parameter does not exist.
+        ValueError: if there are other than 1 or 2 bands, a held parameter does not exist, or the covariance
+            is not that of the held ones.
     """
     names = {1: ONE_BAND, 2: TWO_BANDS}.get(bands)
     if names is None:
@@ -103,6 +120,8 @@ def fit_btk(
     for name in fixed:
         if name not in names:
             raise ValueError(f"there is no parameter {name!r} to hold; there are {', '.join(names)}")
+    if held_covariance is not None and held_covariance.shape != (len(fixed), len(fixed)):
+        raise ValueError(f"covariance of {held_covariance.shape} for {len(fixed)} held parameters")
     free = tuple(name for name in names if name not in fixed)
     criterion = _criterion(curve, bands, fixed)
     n = len(curve.bias_mv)
@@ -118,11 +137,16 @@ def fit_btk(
     values = {**fixed, **dict(zip(free, best.x.tolist(), strict=True))}
     dof = max(n - len(free), 1)
     chi2 = 2 * float(best.cost) / dof
-    covariance = np.linalg.pinv(best.jac.T @ best.jac)
-    spread = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.maximum(np.outer(spread, spread), 1e-300)
-    errors = spread * math.sqrt(max(chi2, 1.0))
-    flags = _flags(curve, values, free, best, chi2, correlation)
+    inverse = np.linalg.pinv(best.jac.T @ best.jac)
+    warmer = _Model(replace(curve, temperature_k=curve.temperature_k + _THERMOMETER_K), names)
+    by_thermometer = inverse @ best.jac.T @ (warmer.misfit(values) - model.misfit(values))
+    covariance = inverse * max(chi2, 1.0) + np.outer(by_thermometer, by_thermometer)
+    if held_covariance is not None:
+        moved = inverse @ best.jac.T @ model.slopes(values, tuple(fixed))
+        covariance = covariance + moved @ held_covariance @ moved.T
+    errors = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.maximum(np.outer(errors, errors), 1e-300)
+    flags = _flags(curve, values, free, chi2, correlation)
     last = f"z_{bands}"
     profile: tuple[Mapping[str, float], ...] = ()
     if with_profile:
@@ -131,7 +155,10 @@ def fit_btk(
         profile = model.profile(free, fixed, values, last, centre, width)
     if fixed and model.wants_another(values, 2 * float(best.cost)):
         flags = (*flags, "held_off")
+    normal_moved = model.normal_moved(values)
     goodness = {"chi2_per_dof": chi2, "largest_correlation": _largest(correlation)}
+    if curve.normal_errors is not None:
+        goodness["normal_moved"] = float(np.interp(0.0, curve.bias_mv, normal_moved))
     window = {"bias_mv": (float(curve.bias_mv.min()), float(curve.bias_mv.max()))}
     results = {
         name: Result(
@@ -147,13 +174,16 @@ def fit_btk(
         )
         for name, error in zip(free, errors, strict=True)
     }
+    for name in _at_bound(values, free):
+        reason = f"it ran to {values[name]:.3g} {_unit(name)}, an end of its range: the curve does not fix it"
+        results[name] = replace(results[name], value=None, sigma=None, reason=reason)
     return BtkFit(
         results,
         values,
         free,
         tuple(tuple(row) for row in correlation.tolist()),
         profile,
-        tuple(model.curve(values).tolist()),
+        tuple((model.curve(values) + normal_moved * curve.conductance).tolist()),
     )
 
 
@@ -169,15 +199,39 @@ def _no_gap(curve: ContactCurve) -> str:
 
 
 class _Model:
-    """The misfit of one curve, with its smearing made once."""
+    """The misfit of one curve, with its smearing made once.
+
+    The errors of G_N, which the points share, are in the covariance of the misfit: so a scale that is
+    a little wrong is not taken for a gap, and ``_whiten`` makes its parts independent.
+    """
 
     def __init__(self, curve: ContactCurve, names: Sequence[str]) -> None:
         self._curve, self._names = curve, names
         self._smearing = Smearing(curve.bias_mv, curve.temperature_k, curve.modulation_mv_rms)
-        self._sigma = np.maximum(curve.sigma, 1e-9)
+        sigma = np.maximum(curve.sigma, 1e-9)
+        self._shared: Floats = np.zeros((0, len(sigma)))
+        if curve.normal_errors is not None:
+            self._shared = curve.normal_errors * curve.conductance
+        covariance = np.diag(sigma**2) + self._shared.T @ self._shared
+        self._whiten: Floats = np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)))
 
     def curve(self, values: Mapping[str, float]) -> Floats:
         return self._smearing.conductance(_bands(values))
+
+    def misfit(self, values: Mapping[str, float]) -> Floats:
+        """Return it in units of its error, independent parts; shape (n,)."""
+        return np.asarray(self._whiten @ (self._curve.conductance - self.curve(values)))
+
+    def normal_moved(self, values: Mapping[str, float]) -> Floats:
+        """Return by how much G_N is likely too low, relative, over the bias; shape (n,)."""
+        parts = (self._whiten @ self._shared.T).T @ self.misfit(values)
+        return np.asarray(parts @ self._shared / self._curve.conductance)
+
+    def slopes(self, values: Mapping[str, float], names: Sequence[str]) -> Floats:
+        """Return how the misfit changes with the parameters ``names``; shape (n, len(names))."""
+        here = self.misfit(values)
+        columns = [(self.misfit({**values, name: values[name] + _STEP}) - here) / _STEP for name in names]
+        return np.asarray(np.column_stack(columns))
 
     def fit(
         self,
@@ -189,8 +243,7 @@ class _Model:
         low, high = (np.array([_bound(name)[k] for name in free]) for k in (0, 1))
 
         def residual(x: Floats) -> Floats:
-            values = {**fixed, **dict(zip(free, x.tolist(), strict=True))}
-            return (self._curve.conductance - self.curve(values)) / self._sigma
+            return self.misfit({**fixed, **dict(zip(free, x.tolist(), strict=True))})
 
         first = np.clip([start[name] for name in free], low + 1e-6, high - 1e-6)
         return least_squares(
@@ -215,7 +268,7 @@ class _Model:
         width: float,
     ) -> tuple[Mapping[str, float], ...]:
         rest = tuple(one for one in free if one != name)
-        dof = max(len(self._sigma) - len(rest), 1)
+        dof = max(len(self._whiten) - len(rest), 1)
         found = []
         for held in np.linspace(max(centre - width, 0.0), centre + width, 7).tolist():
             without = {key: value for key, value in fixed.items() if key != name}
@@ -270,27 +323,29 @@ def _flags(
     curve: ContactCurve,
     values: Mapping[str, float],
     free: Sequence[str],
-    best: Any,
     chi2: float,
     correlation: np.ndarray[Any, np.dtype[np.float64]],
 ) -> tuple[str, ...]:
     widest = max(value for name, value in values.items() if name.startswith("delta"))
     reach = float(min(curve.bias_mv.max(), -curve.bias_mv.min()))
     thermal_mv = 3.53 * 0.0861733 * curve.temperature_k
-    at_bound = [
-        name
-        for name, value in zip(free, best.x.tolist(), strict=True)
-        for end in _bound(name)
-        if abs(value - end) < 1e-4 * (_bound(name)[1] - _bound(name)[0])
-    ]
     found = {
         "poor_fit": chi2 > _POOR_CHI2,
         "correlated": _largest(correlation) > _CORRELATED,
-        "at_bound": bool(at_bound),
+        "at_bound": bool(_at_bound(values, free)),
         "bias_short": reach < _MANY_GAPS * widest,
         "wide_modulation": curve.modulation_mv_rms > 0.5 * thermal_mv,
     }
     return tuple(flag for flag, is_so in found.items() if is_so)
+
+
+def _at_bound(values: Mapping[str, float], free: Sequence[str]) -> list[str]:
+    return [
+        name
+        for name in free
+        for low, high in [_bound(name)]
+        if min(values[name] - low, high - values[name]) < 1e-4 * (high - low)
+    ]
 
 
 def _largest(correlation: np.ndarray[Any, np.dtype[np.float64]]) -> float:

@@ -27,6 +27,8 @@ _SAME = 1e-3  # relative difference of frequencies and dc fields that are the sa
 _SAME_RATIO = 0.02  # of h2/h1 and h3/h2
 # What cubics through a grid miss where chi' bends, rms over where the grid may lie (seen, 50 mK).
 _OF_A_STEP = 0.02
+_SEEN = 3.0  # sigma
+_MANY_GRAINS = 0.05
 _DRAWS = 100
 _SEED = 41710
 
@@ -80,7 +82,8 @@ def temperature_at(curve: AcCurve, level: float) -> Result:
     i, kelvin = found
     t, chi = curve.temperature, curve.real
     slope = float((chi[i + 1] - chi[i]) / (t[i + 1] - t[i]))
-    noise = float(np.hypot(curve.sigma[i], curve.sigma[i + 1])) / 2**0.5 / slope
+    sigma = curve.real_sigma
+    noise = float(np.hypot(sigma[i], sigma[i + 1])) / 2**0.5 / slope
     grid = abs(float(t[i]) + (level - float(chi[i])) / slope - kelvin) / 2
     # chi/(1 - N chi) of an external chi that is off by a share of itself; N is 0 where it stays external.
     scale = abs(level) * (1 + curve.demagnetisation * level) * curve.scale_sigma / slope
@@ -94,10 +97,32 @@ def half_screening(curves: CivaleSet) -> tuple[Result, ...]:
     return tuple(temperature_at(curve, -0.5) for curve in curves.curves)
 
 
+def screened_without_loss(curve: AcCurve) -> float:
+    """Return -chi' at the coldest point above the loss peak where no loss is seen any more; 0 without one.
+
+    It is the share that screens by itself, such as the inside of grains, and no part of the critical state.
+    """
+    top = int(np.argmax(curve.loss))
+    quiet = np.flatnonzero(curve.loss[top:] < _SEEN * curve.loss_sigma[top:])
+    if not len(quiet):
+        return 0.0
+    first = top + int(quiet[0])
+    share = -float(curve.real[first])
+    return share if share > _SEEN * float(curve.real_sigma[first]) else 0.0
+
+
 def critical_current_at_half_screening(
-    amplitude_oe: float, half_thickness_cm: float, half_thickness_sigma_cm: float, convention: Convention
+    amplitude_oe: float,
+    half_thickness_cm: float,
+    half_thickness_sigma_cm: float,
+    convention: Convention,
+    grains: float = 0.0,
 ) -> Result:
     """Return Jc = (10/4 pi) h/(x D_c), A/cm^2, where chi' = -0.5; D_c is half the thickness across the field.
+
+    Where a share ``grains`` of the sample screens by itself, chi' = -0.5 lies at x/(1 - grains): Jc is so
+    much too high. It is not taken out, as the share changes with temperature, but counts as an error; above
+    5 % it is flagged ``grains``. goodness has Jc by both formulas, of a slab and of a square bar.
 
     Raises:
         ValueError: if the amplitude or the thickness is not a positive number.
@@ -114,8 +139,16 @@ def critical_current_at_half_screening(
         f"chi' = -0.5 at h = {amplitude_oe:.4g} Oe peak, x = h/h* = {x:.4g} ({convention}), "
         f"D_c = {half_thickness_cm:.4g} cm"
     )
-    sigma = jc * half_thickness_sigma_cm / half_thickness_cm
-    return Result("Jc at half screening", jc, sigma, "A/cm^2", criterion, n=1)
+    of_size = jc * half_thickness_sigma_cm / half_thickness_cm
+    goodness = {
+        "sigma_size": of_size,
+        "sigma_grains": jc * grains,
+        "jc_as_slab": jc * x / HALF_SCREENING["slab"],
+        "jc_as_square_bar": jc * x / HALF_SCREENING["bar"],
+    }
+    sigma = math.hypot(of_size, jc * grains)
+    flags = ("grains",) if grains > _MANY_GRAINS else ()
+    return Result("Jc at half screening", jc, sigma, "A/cm^2", criterion, {}, 1, goodness, flags)
 
 
 def critical_current_at(
@@ -133,6 +166,8 @@ def critical_current_at(
         if t.value is not None and j.value is not None
     ]
     criterion = f"quadratic in ln Jc through {len(pairs)} half-screening points"
+    if pairs:
+        criterion += f", such as {pairs[0][1].criterion}"
     if len(pairs) < 2:
         return refused(quantity, "A/cm^2", criterion, f"{len(pairs)} half-screening points; two are needed")
     t = np.array([pair[0].value for pair in pairs], dtype=np.float64)
@@ -153,11 +188,12 @@ def critical_current_at(
     value = at(t)
     random = np.random.default_rng(_SEED)
     draws = [at(t + sigma_t * random.standard_normal(len(t))) for _ in range(_DRAWS)]
-    from_t, from_size = float(np.std(draws)), float(sigma_j.mean())  # the thickness is one for all
-    goodness = {"sigma_temperature": from_t * math.exp(value), "sigma_size": from_size * math.exp(value)}
+    from_t, shared = float(np.std(draws)), float(sigma_j.mean())  # thickness and grains are one for all
+    goodness = {"sigma_temperature": from_t * math.exp(value), "sigma_shared": shared * math.exp(value)}
     window = {"temperature_k": (float(t.min()), float(t.max()))}
-    sigma = math.hypot(from_t, from_size) * math.exp(value)
-    return Result(quantity, math.exp(value), sigma, "A/cm^2", criterion, window, len(pairs), goodness)
+    sigma = math.hypot(from_t, shared) * math.exp(value)
+    flags = tuple(dict.fromkeys(flag for _, one in pairs for flag in one.flags))
+    return Result(quantity, math.exp(value), sigma, "A/cm^2", criterion, window, len(pairs), goodness, flags)
 
 
 def closure(curves: CivaleSet, level: float) -> Result:
@@ -180,9 +216,10 @@ def closure(curves: CivaleSet, level: float) -> Result:
     if isinstance(found, str):
         return refused(quantity, "K", criterion, found, n=n)
     random = np.random.default_rng(_SEED)
+    noises = [(curve, curve.real_sigma) for curve in three]
     draws = []
     for _ in range(_DRAWS):
-        noisy = [curve.real + curve.sigma * random.standard_normal(len(curve.sigma)) for curve in three]
+        noisy = [curve.real + sigma * random.standard_normal(len(sigma)) for curve, sigma in noises]
         drawn = _miss(noisy, three, level)
         if not isinstance(drawn, str):
             draws.append(drawn)

@@ -1,10 +1,12 @@
 """dI/dV of a contact relative to its normal state: by a curve above Tc, or by what lies beyond the gap.
 
-A curve above Tc has the contact's own background. Without one a polynomial through high biases stands for it,
-and says how much is missing: at 2.2 gaps the conductance is still 2 % above normal.
+A curve above Tc has the contact's own background. Without one a polynomial through high biases stands for it.
+At 2.2 gaps the conductance is still 2 % above normal, so such a polynomial is a first guess for pictures: a
+fit must be free to move it, and the errors of G_N say how far.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,20 +14,25 @@ from numpy.polynomial import Polynomial
 
 from onnes.analysis.btk_fit import ContactCurve
 from onnes.analysis.isotherm import Floats
-from onnes.analysis.sorted_curve import sorted_curve
+from onnes.analysis.sorted_curve import SortedCurve, sorted_curve
 
 BEYOND_GAPS = 2.2  # of the larger gap: the bias from which a polynomial is drawn
 _DEGREE = 2
 _FEWEST = 8
+_FREE = 0.05  # of G_N, by which each part of a polynomial at high bias may be wrong: the 2 %, and more (a)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalised:
-    """A curve relative to the normal state, how that is known, and its zero-bias value there, S."""
+    """A curve relative to the normal state, how that is known, and its zero-bias value there, S.
+
+    ``normal_sigma_s`` is its error; None where it is a polynomial beyond the gap, off by more than noise.
+    """
 
     curve: ContactCurve
     by: str
     normal_s: float
+    normal_sigma_s: float | None
 
 
 def by_normal_curve(
@@ -57,7 +64,12 @@ def by_normal_curve(
         )
     background = Polynomial.fit(normal.x, normal.y, _DEGREE)
     by = f"curve at {normal_k:.4g} K, polynomial of degree {_DEGREE}"
-    return _divided(curve.x, curve.y, curve.sigma, background, by, temperature_k, modulation_mv_rms)
+    # Each row is what one independent part of the polynomial does to it, within one sigma.
+    rms = math.sqrt(float(np.sum((normal.y - background(normal.x)) ** 2)) / (len(normal.x) - _DEGREE - 1))
+    parts = np.linalg.qr(_powers(normal.x, normal.x))[1]
+    errors = rms * np.linalg.solve(parts.T, _powers(np.append(curve.x, 0.0), normal.x).T)
+    found = _divided(curve, background, errors[:, :-1], by, temperature_k, modulation_mv_rms)
+    return replace(found, normal_sigma_s=float(np.linalg.norm(errors[:, -1])))
 
 
 def by_high_bias(
@@ -85,20 +97,28 @@ def by_high_bias(
         )
     background = Polynomial.fit(curve.x[high], curve.y[high], _DEGREE)
     by = f"polynomial of degree {_DEGREE} beyond {edge:.3g} mV, where G is still some 2 % above normal"
-    return _divided(curve.x, curve.y, curve.sigma, background, by, temperature_k, modulation_mv_rms)
+    errors = _FREE * _powers(curve.x, curve.x).T * np.asarray(background(curve.x))
+    return _divided(curve, background, errors, by, temperature_k, modulation_mv_rms)
+
+
+def _powers(bias: Floats, over: Floats) -> Floats:
+    """Return 1, x, x^2 with x from -1 to 1 over the biases ``over``; shape (n, 3)."""
+    middle, half = 0.5 * (over[0] + over[-1]), 0.5 * (over[-1] - over[0])
+    return np.vander((bias - middle) / half, _DEGREE + 1, increasing=True)
 
 
 def _divided(
-    bias: Floats,
-    conductance: Floats,
-    sigma: Floats,
+    raw: SortedCurve,
     background: Polynomial,
+    errors_s: Floats,
     by: str,
     temperature_k: float,
     modulation_mv_rms: float,
 ) -> Normalised:
-    normal = np.asarray(background(bias), dtype=np.float64)
+    normal = np.asarray(background(raw.x), dtype=np.float64)
     if not np.all(normal > 0):
         raise ValueError("the normal conductance is not positive everywhere; look at the normal curve")
-    curve = ContactCurve(bias, conductance / normal, sigma / normal, temperature_k, modulation_mv_rms)
-    return Normalised(curve, by, float(background(0.0)))
+    curve = ContactCurve(
+        raw.x, raw.y / normal, raw.sigma / normal, temperature_k, modulation_mv_rms, errors_s / normal
+    )
+    return Normalised(curve, by, float(background(0.0)), None)

@@ -36,7 +36,8 @@ def loss_peak(curve: AcCurve) -> Result:
     if n < _FEWEST:
         return refused(quantity, "K", criterion, f"{n} points; {_FEWEST} at least are needed", n=n)
     top = int(np.argmax(loss))
-    if loss[top] < _SEEN * curve.sigma[top]:
+    noise = curve.loss_sigma
+    if loss[top] < _SEEN * noise[top]:
         return refused(quantity, "K", criterion, f"no chi'' above {_SEEN:g} sigma", n=n)
     low, high = _around(loss, top)
     if low == 0 or high == n - 1:
@@ -45,7 +46,7 @@ def loss_peak(curve: AcCurve) -> Result:
     if not is_fitted:
         low, high = max(low - _BESIDE, 0), min(high + _BESIDE, n - 1)
     part, inside = slice(low, high + 1), high - low + 1
-    x, y, sigma = t[part], loss[part], curve.sigma[part]
+    x, y, sigma = t[part], loss[part], noise[part]
     find = _top_of_cubic if is_fitted else _top_of_spline
     found = find(x, y)
     if inside < _FEWEST or found is None:

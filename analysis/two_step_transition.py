@@ -17,6 +17,9 @@ from onnes.analysis.transition import transition
 
 _ABOVE = 1.1  # of the lower Tc: where its plateau begins, as the normal line of any transition
 _PLATEAU = 1.3  # of the lower Tc: where the part of it ends that is extended below the upper step
+_REACH = 3  # points on either side, over which the rise at one of them is taken
+_GENTLE = 0.1  # of the steepest rise: where the foot of that step is
+_PART = 0.2  # of R at the steepest place: a foot with less has no step below it
 _FEWEST = 6
 _NEAR_K = 5.0
 _FIRM = 0.05  # of an upper Tc: one that hangs more on the window is no step, but the rise of a metal
@@ -32,6 +35,9 @@ def two_step_transition(temperature: Any, resistance: Any, sigma: Any) -> tuple[
         ValueError: if the arrays differ in length or a sigma is negative.
     """
     curve = sorted_curve("resistance", temperature, resistance, sigma)
+    if (lower := _below_the_steepest(curve)) is not None:
+        plateau_k = lower["onset"].value or 0.0
+        return _named(lower["onset"], "Tc2"), _named(_upper(curve, plateau_k)["onset"], "Tc1")
     steepest = _steps(curve)
     if (onset := steepest["onset"].value) is None:
         return _named(steepest["onset"], "Tc2"), _named(steepest["onset"], "Tc1")
@@ -72,6 +78,25 @@ def resistance_at(temperature: Any, resistance: Any, sigma: Any, kelvin: float) 
     noise = max(rms, float(np.median(curve.sigma[near]))) / n**0.5
     window = {"temperature_k": (float(curve.x[near][0]), float(curve.x[near][-1]))}
     return Result(quantity, float(line(kelvin)), noise, "ohm", criterion, window, n, {"rms_ohm": rms})
+
+
+def _below_the_steepest(curve: SortedCurve) -> dict[str, Result] | None:
+    """Return the metrics of a lower step whose plateau carries a steeper one; None where there is none.
+
+    A tangent to the whole of such a curve would be drawn through the plateau.
+    """
+    if len(curve.x) < 4 * _REACH:
+        return None
+    rise = (curve.y[2 * _REACH :] - curve.y[: -2 * _REACH]) / (curve.x[2 * _REACH :] - curve.x[: -2 * _REACH])
+    steepest = int(np.argmax(rise))
+    gentle = np.flatnonzero(rise[:steepest] < _GENTLE * rise[steepest])
+    if not len(gentle):
+        return None
+    foot = int(gentle[-1]) + _REACH
+    if not curve.y[foot] > _PART * curve.y[steepest + _REACH]:
+        return None
+    lower = _steps(_part(curve, curve.x < curve.x[foot]))
+    return lower if lower["onset"].value is not None and lower["t50"].value is not None else None
 
 
 def _upper(curve: SortedCurve, lower_k: float) -> dict[str, Result]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq, least_squares
 from scipy.special import digamma
 
@@ -24,6 +25,7 @@ _FEWEST_FIELDS = 4
 _LEAST_SIGMA_K = 1e-4
 _POOR_CHI2 = 4.0
 _NEAR_TC = 0.7  # t above which the slope at Tc is taken
+_COLDEST = 0.3  # t to which the curve of the dirty limit is tabulated: the points end at 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,59 +131,66 @@ def whh_field(t: float) -> float:
 def whh(field_oe: Any, temperature_k: Any, sigma_k: Any, *, level: str) -> tuple[Result, Result]:
     """Return Hc2(0) of the dirty limit (Oe), and the slope at Tc (Oe/K), from the points above 0.7 Tc.
 
-    The slope is that of a straight line through H(T) there. Flag ``above_pauli`` where Hc2(0) exceeds
-    18.4 kOe/K Tc, ``curved`` where the points are no straight line (chi2 above 4): the slope is then one of
-    the window, and the dirty limit does not describe it.
+    The curve of the dirty limit itself, which is no straight line, is fitted there with Tc and slope free;
+    errors are those of T. Flag ``above_pauli`` where Hc2(0) exceeds 18.4 kOe/K Tc, ``curved`` where the
+    points bend otherwise (chi2 above 4): the slope is then one of the window, and the dirty limit does not
+    describe it.
 
     Raises:
         ValueError: as :func:`power_law`.
     """
     h, t, s = _points(field_oe, temperature_k, sigma_k)
-    criterion = f"WHH, dirty limit: {WHH_FACTOR} Tc |dHc2/dT|, points {level} above {_NEAR_TC:g} Tc"
-    quantities = ("Hc2(0), WHH", "Oe"), ("slope of Hc2 at Tc", "Oe/K")
+    criterion = f"WHH, dirty limit: {WHH_FACTOR} Tc |dHc2/dT|, fitted to points {level} above {_NEAR_TC:g} Tc"
     near = t > _NEAR_TC * float(t.max()) if len(t) else np.zeros(0, dtype=bool)
     n = int(near.sum())
     if n < 3 or np.count_nonzero(np.unique(h[near]) > 0) < 2:
         reason = f"{n} points above {_NEAR_TC:g} of the highest temperature; three at least are needed"
-        hc2, slope = (refused(name, unit, criterion, reason, n=n) for name, unit in quantities)
-        return hc2, slope
-    weight = 1 / s[near]
-    design = np.column_stack([np.ones(n), h[near]]) * weight[:, None]
-    inverse = np.linalg.inv(design.T @ design)
-    tc, k_per_oe = (inverse @ design.T @ (weight * t[near])).tolist()
-    chi2 = float(np.sum((weight * (t[near] - tc - k_per_oe * h[near])) ** 2)) / max(n - 2, 1)
-    error = inverse * max(chi2, 1.0)
-    if not k_per_oe < 0:
-        reason = "the temperatures do not fall with the field"
-        hc2, slope = (refused(name, unit, criterion, reason, n=n) for name, unit in quantities)
-        return hc2, slope
-    steep = -1 / k_per_oe
-    relative = math.sqrt(float(error[1, 1])) / abs(k_per_oe)
-    covariance = float(error[0, 1]) / (tc * k_per_oe)
+        return _no_whh(criterion, reason, n)
+    line = np.polyfit(h[near], t[near], 1, w=1 / s[near])
+    if not line[0] < 0:
+        return _no_whh(criterion, "the temperatures do not fall with the field", n)
+    start = np.array([line[1], -1 / line[0]])
+    kelvin = _dirty_limit()
+
+    def residual(x: Floats) -> Floats:
+        tc, steep = x * start
+        return np.asarray((t[near] - tc * kelvin(h[near] / (tc * steep))) / s[near], dtype=np.float64)
+
+    fit = least_squares(residual, np.ones(2), bounds=(0.5, 2.0), xtol=1e-12, ftol=1e-12)
+    tc, steep = (fit.x * start).tolist()
+    chi2 = 2 * float(fit.cost) / (n - 2)
+    relative = np.linalg.inv(fit.jac.T @ fit.jac) * max(chi2, 1.0) / np.outer(fit.x, fit.x)
     value = WHH_FACTOR * tc * steep
-    spread = math.sqrt(max(float(error[0, 0]) / tc**2 + relative**2 - 2 * covariance, 0.0)) * value
+    spread = math.sqrt(float(relative.sum())) * value
     pauli = PAULI_OE_PER_K * tc
     flags = []
     if chi2 > _POOR_CHI2:
         flags.append("curved")
     if value > pauli:
         flags.append("above_pauli")
-    goodness = {"chi2_per_dof": chi2, "pauli_oe": pauli, "tc_k": tc}
-    window = {"temperature_k": (float(t[near].min()), float(t[near].max()))}
-    return (
-        Result("Hc2(0), WHH", value, spread, "Oe", criterion, window, n, goodness, tuple(flags)),
-        Result(
-            "slope of Hc2 at Tc",
-            -steep,
-            steep * relative,
-            "Oe/K",
-            criterion,
-            window,
-            n,
-            goodness,
-            tuple(flags),
-        ),
+    about = (
+        criterion,
+        {"temperature_k": (float(t[near].min()), float(t[near].max()))},
+        n,
+        {"chi2_per_dof": chi2, "pauli_oe": pauli, "tc_k": tc},
+        tuple(flags),
     )
+    error = steep * math.sqrt(float(relative[1, 1]))
+    return (
+        Result("Hc2(0), WHH", value, spread, "Oe", *about),
+        Result("slope of Hc2 at Tc", -steep, error, "Oe/K", *about),
+    )
+
+
+def _dirty_limit() -> CubicSpline:
+    """Return T/Tc of the dirty limit as a function of Hc2/(Tc |dHc2/dT|)."""
+    t = np.linspace(1.0, _COLDEST, 60)
+    return CubicSpline([whh_field(float(one)) for one in t], t)
+
+
+def _no_whh(criterion: str, reason: str, n: int) -> tuple[Result, Result]:
+    hc2 = refused("Hc2(0), WHH", "Oe", criterion, reason, n=n)
+    return hc2, refused("slope of Hc2 at Tc", "Oe/K", criterion, reason, n=n)
 
 
 def _points(field_oe: Any, temperature_k: Any, sigma_k: Any) -> tuple[Floats, Floats, Floats]:

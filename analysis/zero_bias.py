@@ -1,7 +1,7 @@
 """The conductance of a contact at zero bias against temperature: relative to the normal state, and its Tc."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from onnes.analysis.sorted_curve import sorted_curve
 _FEWEST = 5
 _PART = (0.05, 0.3)  # of the largest excess: near enough to Tc for a straight line, and above the noise
 _SEEN = 3.0
+_CHANGES = 0.005  # over the points that stand for the normal state: half of the demand on it (a)
 _RETURNS = 0.01  # the demand on G(0)/G_N above Tc
 
 
@@ -28,13 +29,21 @@ class ZeroBias:
 
 
 def zero_bias(
-    temperature: Any, conductance_s: Any, sigma_s: Any, *, above_k: float, normal_s: float | None = None
+    temperature: Any,
+    conductance_s: Any,
+    sigma_s: Any,
+    *,
+    above_k: float,
+    normal_s: float | None = None,
+    normal_sigma_s: float = 0.0,
 ) -> ZeroBias:
     """Return G(0)/G_N, the Tc of the contact, and whether G(0) returns to that of the normal state.
 
     Args:
         above_k: points from there on, K, are normal: above the bulk Tc
-        normal_s: conductance of the normal state, S; without it, the mean of those points
+        normal_s: conductance of the normal state, S; without it, the mean of those points, which must be
+            flat: where G(0) still changes there, everything is refused
+        normal_sigma_s: its error, S
 
     The Tc is where G(0)/G_N - 1 falls to zero, by straight lines through the part between 5 and 30 % of the
     largest excess: one through the excess, which falls with the square of the gap where the broadening is
@@ -57,13 +66,41 @@ def zero_bias(
     mean = float(curve.y[high].mean()) if n else math.nan
     reference = mean if normal_s is None else normal_s
     ratio, sigma = curve.y / reference, curve.sigma / reference
-    return ZeroBias(
-        curve.x, ratio, sigma, _tc(curve.x, ratio, sigma), _normal(ratio, sigma, high, criterion, normal_s)
+    if normal_s is None and (reason := _still_changes(curve.x[high], ratio[high])):
+        nothing = refused("G(0)/G_N above Tc", "1", criterion, reason, n=n)
+        tc = refused("Tc of the contact", "K", "G(0) returns to G_N", reason, n=n)
+        return ZeroBias(curve.x, ratio, sigma, tc, nothing)
+    relative = normal_sigma_s / reference
+    tc = _tc(curve.x, ratio, sigma)
+    moved = _tc(curve.x, ratio * (1 + relative), sigma)
+    if tc.value is not None and moved.value is not None and relative:
+        apart = abs(moved.value - tc.value)
+        goodness = {**tc.goodness, "sigma_normal": apart}
+        tc = replace(tc, sigma=math.hypot(tc.sigma or 0.0, apart), goodness=goodness)
+    return ZeroBias(curve.x, ratio, sigma, tc, _normal(ratio, sigma, high, criterion, normal_s, relative))
+
+
+def _still_changes(t: Floats, ratio: Floats) -> str:
+    """Return why points that stand for the normal state are not it: their straight line rises or falls."""
+    if len(t) < _FEWEST:
+        return ""
+    (slope, _), covariance = np.polyfit(t - t.mean(), ratio, 1, cov=True)
+    change, noise = (float(x * np.ptp(t)) for x in (slope, math.sqrt(covariance[0, 0])))
+    if abs(change) <= max(_SEEN * noise, _CHANGES):
+        return ""
+    return (
+        f"G(0) still changes by {abs(change):.1%} from {t[0]:.4g} to {t[-1]:.4g} K: that is not the normal "
+        "state; measure above Tc, or give normal_at"
     )
 
 
 def _normal(
-    ratio: Floats, sigma: Floats, high: np.ndarray[Any, Any], criterion: str, normal_s: float | None
+    ratio: Floats,
+    sigma: Floats,
+    high: np.ndarray[Any, Any],
+    criterion: str,
+    normal_s: float | None,
+    relative: float,
 ) -> Result:
     quantity, n = "G(0)/G_N above Tc", int(high.sum())
     if not n:
@@ -74,6 +111,7 @@ def _normal(
     if n > 2:
         noise = max(noise, float(ratio[high].std(ddof=1)) / n**0.5)
     value = float(ratio[high].mean())
+    noise = math.hypot(noise, value * relative)
     flags = ("not_normal",) if abs(value - 1) > max(_RETURNS, _SEEN * noise) else ()
     return Result(quantity, value, noise, "1", criterion, n=n, flags=flags)
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
 from onnes.analysis.ac_phase import AcCalibration, AcMoments, calibration
 from onnes.analysis.ac_susceptibility import AcCurve, ac_curve, heating_check, intrinsic, screening
+from onnes.analysis.bean import Rectangle, Shape
 from onnes.analysis.civale import (
     CivaleSet,
     civale_set,
@@ -21,6 +21,7 @@ from onnes.analysis.civale import (
     critical_current_at,
     critical_current_at_half_screening,
     half_screening,
+    screened_without_loss,
 )
 from onnes.analysis.loss_peak import frequency_shift, loss_peak
 from onnes.analysis.result import Result, refused
@@ -32,6 +33,7 @@ from onnes.storage.reader import Run
 SUSCEPTIBILITY = "susceptibility-temperature"
 
 _LEVELS = (-0.3, -0.4, -0.5)
+_SLAB = 3.0  # of the sides of a cross-section: from there on flux enters from two sides (a)
 _DEEP_K = 1.0  # above the coldest point: there the sample screens all, if it does anywhere
 
 
@@ -148,15 +150,8 @@ def _curve(
         dc_field_oe=dc_oe,
         geometry_sigma=body.volume_sigma,
     )
-    return _with_thermometer(outside if body.n is None else intrinsic(outside, body.n.n))
-
-
-def _with_thermometer(curve: AcCurve) -> AcCurve:
-    """Return a curve whose noise holds that of the thermometer: where chi is steep, some mK count."""
-    if len(curve.temperature) < 3:
-        return curve
-    slope = np.abs(np.gradient(curve.chi, curve.temperature))
-    return replace(curve, sigma=np.hypot(curve.sigma, slope * THERMOMETER_K))
+    made = outside if body.n is None else intrinsic(outside, body.n.n)
+    return replace(made, thermometer_k=THERMOMETER_K)
 
 
 # -- what they say
@@ -223,8 +218,14 @@ def _of_set(together: CivaleSet, asked_oe: list[float], body: Body, after: str) 
         return keyed
     # The construction of the paper: a slab of half the thickness across the field.
     reach = body.across.reach_cm
+    grains = screened_without_loss(together.curves[0])
     currents = [
-        critical_current_at_half_screening(curve.amplitude_oe, reach, reach * body.volume_sigma / 2, "paper")
+        _as_slab(
+            critical_current_at_half_screening(
+                curve.amplitude_oe, reach, reach * body.volume_sigma / 2, "paper", grains
+            ),
+            body.across,
+        )
         for curve in together.curves
     ]
     for asked, kelvin, current in zip(asked_oe, temperatures, currents, strict=True):
@@ -236,6 +237,12 @@ def _of_set(together: CivaleSet, asked_oe: list[float], body: Body, after: str) 
         if current.value is not None:
             keyed.append((f"jc-ac-at-{near:g}K{after}", current))
     return keyed
+
+
+def _as_slab(current: Result, across: Shape) -> Result:
+    """Return a Jc by x = 1 with a flag where the cross-section is nearer to a square than to a slab."""
+    is_slab = isinstance(across, Rectangle) and max(across.sides_cm) > _SLAB * min(across.sides_cm)
+    return current if is_slab else replace(current, flags=(*current.flags, "slab_formula"))
 
 
 def _at(current: Result, kelvin: Result) -> Result:

@@ -123,7 +123,9 @@ def _gaps(curves: Sequence[BiasCurve]) -> str:
     if first.spoilt:
         return "dI/dV: not fitted"
     gaps = [result for name, result in first.fit.results.items() if name.startswith("delta")]
-    told = ", ".join(with_uncertainty(gap.value, gap.sigma, gap.unit) for gap in gaps)
+    told = ", ".join(
+        with_uncertainty(gap.value, gap.sigma, gap.unit) for gap in gaps if gap.value is not None
+    )
     return f"gaps at {first.kelvin:.3g} K: {told}"
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from onnes.analysis.btk import sharvin_radius_nm
-from onnes.analysis.btk_fit import BtkFit, fit_btk
+from onnes.analysis.btk_bands import fit_one_or_two_bands
+from onnes.analysis.btk_fit import BtkFit, ContactCurve, fit_btk
 from onnes.analysis.contact_normalisation import Normalised, by_high_bias, by_normal_curve
 from onnes.analysis.contact_quality import flags_of, spoils
 from onnes.analysis.isotherm import Floats
@@ -78,7 +79,7 @@ def contact_findings(run: Run) -> tuple[ContactFindings, Keyed]:
         ]
     curves: list[BiasCurve] = []
     keyed: Keyed = []
-    held: dict[str, float] = {}
+    lowest: BtkFit | None = None
     groups = shown.groupby(["Temperature setpoint (K)", "Field setpoint (Oe)"], sort=True, dropna=False)
     for at, part in groups:
         kelvin, field_oe = cast(tuple[float, float], at)
@@ -87,10 +88,10 @@ def contact_findings(run: Run) -> tuple[ContactFindings, Keyed]:
             keyed.append(("contact", refused("conductance of the contact", "1", "G/G_N", reason)))
             continue
         if found.field_oe == 0:
-            found, fit = _fitted(found, held)
-            keyed += _of_fit(fit, found, is_first=not held)
-            if not held and not found.spoilt:
-                held = {name: value for name, value in fit.values.items() if name[0] in "zw"}
+            found, fit = _fitted(found, lowest)
+            keyed += _of_fit(fit, found, is_first=lowest is None)
+            if lowest is None and fit.curve:
+                lowest = fit
         elif found.spoilt:
             keyed.append(
                 (
@@ -122,6 +123,7 @@ def zero_bias_findings(run: Run) -> tuple[ZeroBiasFindings, Keyed]:
         if shown.empty:
             continue
         normal_s = float(normal["Conductance (S)"].mean()) if len(normal) else None
+        error_s = float(normal["Conductance error (S)"].mean()) / len(normal) ** 0.5 if len(normal) else 0.0
         hottest = float((normal if len(normal) else shown)["Temperature (K)"].max())
         found = zero_bias(
             shown["Temperature (K)"],
@@ -129,6 +131,7 @@ def zero_bias_findings(run: Run) -> tuple[ZeroBiasFindings, Keyed]:
             shown["Conductance error (S)"],
             above_k=hottest - _NEAR_NORMAL_K,
             normal_s=normal_s,
+            normal_sigma_s=error_s,
         )
         where = cast(float, field_oe)
         curves[where] = found
@@ -159,9 +162,13 @@ def _curve(
     return BiasCurve(kelvin, field_oe, whole, spoilt, None), ""
 
 
-def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, BtkFit]:
-    """Return a curve with its fit; one that no parameters of the theory come near is spoilt."""
-    fit = fit_btk(curve.normalised.curve, held=held, spoilt=curve.spoilt)
+def _fitted(curve: BiasCurve, lowest: BtkFit | None) -> tuple[BiasCurve, BtkFit]:
+    """Return a curve with its fit; one that no parameters of the theory come near is spoilt.
+
+    Args:
+        lowest: the fit at the lowest temperature, whose barriers and weight are held, with their errors
+    """
+    fit = _fit(curve.normalised.curve, lowest, curve.spoilt)
     chi2 = max((result.goodness.get("chi2_per_dof", 0.0) for result in fit.results.values()), default=0.0)
     if chi2 <= _HOPELESS_CHI2:
         return replace(curve, fit=fit), fit
@@ -169,8 +176,17 @@ def _fitted(curve: BiasCurve, held: Mapping[str, float]) -> tuple[BiasCurve, Btk
         f"chi^2 is {chi2:.3g} a point: no curve of the theory, as of a contact that is heated by its "
         "current; take less bias, or a contact of higher resistance"
     )
-    fit = fit_btk(curve.normalised.curve, held=held, spoilt=spoilt)
+    fit = _fit(curve.normalised.curve, lowest, spoilt)
     return replace(curve, spoilt=spoilt, fit=fit), fit
+
+
+def _fit(shown: ContactCurve, lowest: BtkFit | None, spoilt: str) -> BtkFit:
+    if lowest is None:
+        return fit_one_or_two_bands(shown, spoilt=spoilt)
+    held = {name: value for name, value in lowest.values.items() if name[0] in "zw"}
+    bands = 2 if "delta_2" in lowest.values else 1
+    covariance = lowest.covariance(tuple(held))
+    return fit_btk(shown, bands=bands, held=held, held_covariance=covariance, spoilt=spoilt)
 
 
 def _normalised(rows: pd.DataFrame, normal: pd.DataFrame) -> Normalised:
@@ -245,9 +261,10 @@ def _of_fit(fit: BtkFit, found: BiasCurve, *, is_first: bool) -> Keyed:
         goodness = dict(result.goodness)
         if is_first:
             goodness |= _correlations(fit, name)
-            if name == fit.free[-2]:
+            if name == max(one for one in fit.free if one[0] == "z"):
                 goodness |= _profile(fit)
-        flags = tuple(dict.fromkeys((*result.flags, *words)))
+        without = () if found.normalised.normal_sigma_s is not None else ("normal_by_high_bias",)
+        flags = tuple(dict.fromkeys((*result.flags, *words, *without)))
         keyed.append(
             (
                 f"{key}-{number}-{found.kelvin:.4g}K",
@@ -264,7 +281,7 @@ def _of_fit(fit: BtkFit, found: BiasCurve, *, is_first: bool) -> Keyed:
 
 
 def _correlations(fit: BtkFit, name: str) -> dict[str, float]:
-    if not fit.correlation:
+    if name not in fit.free or not fit.correlation:
         return {}
     row = fit.correlation[fit.free.index(name)]
     return {
@@ -288,11 +305,11 @@ def _normal(normalised: Normalised) -> Result:
     return Result(
         "normal conductance at zero bias",
         normalised.normal_s,
-        None,
+        normalised.normal_sigma_s,
         "S",
         normalised.by,
         goodness={"normal_ohm": ohm, "sharvin_radius_nm": sharvin_radius_nm(ohm)},
-        flags=("normal_by_reference",),
+        flags=() if normalised.normal_sigma_s is not None else ("normal_by_high_bias",),
     )
 
 

@@ -219,6 +219,7 @@ def _over_temperature(
     resistance = np.concatenate([branch.resistance for branch in measured.branches])
     sigma = np.concatenate([branch.sigma for branch in measured.branches])
     lagging = ("lag_not_corrected",) if measured.swept and lag_s is None else ()
+    of_transition: tuple[str, ...] = lagging
     if not in_field:
         keyed.append(("resistivity", _resistivity(measured, temperature, resistance, sigma)))
         order = np.argsort(temperature, kind="stable")
@@ -227,12 +228,14 @@ def _over_temperature(
             keyed.append(("rho-minimum", replace(minimum, flags=(*minimum.flags, *lagging))))
         for kelvin in _ROUND_K:
             keyed += _at_round(measured, temperature, resistance, sigma, kelvin)
-        keyed += _two_steps(temperature, resistance, sigma, lagging)
+        two = _two_steps(temperature, resistance, sigma, lagging)
+        keyed += two
+        of_transition = (*lagging, "two_steps") if two else lagging
     metrics = transition(temperature, resistance, sigma)
     if metrics["t50"].value is not None:
         for name, metric in metrics.items():
             key = name if name == "rrr" else f"tc-{name}"
-            keyed.append((key, replace(metric, flags=(*metric.flags, *lagging))))
+            keyed.append((key, replace(metric, flags=(*metric.flags, *of_transition))))
     elif _halves(temperature, resistance, sigma):
         onset = metrics["onset"]
         reason = onset.reason or f"{metrics['t50'].criterion} is not found: {metrics['t50'].reason}"

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from onnes.analysis.btk import Band, conductance
+from onnes.analysis.btk import Band, bcs_gap, conductance
 from onnes.analysis.btk_fit import BtkFit, ContactCurve, fit_btk
+from onnes.analysis.contact_normalisation import by_high_bias, by_normal_curve
 from onnes.analysis.contact_quality import flags_of, spoils
 from onnes.analysis.isotherm import Floats
 from tests.analysis import contact_of_the_tests as slow
@@ -165,3 +166,88 @@ def test_what_cannot_be_asked_is_refused() -> None:
         fit_btk(_curve(1), held={"z_3": 1.0})
     few = ContactCurve(BIAS[:20], CLEAN[:20], np.full(20, NOISE), 2.0)
     assert fit_btk(few).results["delta_1"].reason == "20 points for 7 parameters; measure in smaller steps"
+
+
+# -- a normal state that is not exactly known, and parameters that are held
+
+
+def _raw(seed: int, clean: Floats = CLEAN) -> Floats:
+    return 0.05 * (clean + NOISE * np.random.default_rng(seed).standard_normal(len(BIAS)))
+
+
+def test_without_a_normal_curve_the_fit_moves_the_scale_and_finds_the_contact() -> None:
+    for seed in range(3):
+        guessed = by_high_bias(BIAS, _raw(seed), 0.05 * NOISE, gap_mv=7.0, temperature_k=2.0)
+        fit = fit_btk(guessed.curve, with_profile=False)
+        assert np.max(np.abs(_pulls(fit, TRUTH))) < 3.5
+        # at 15 to 20 mV G is still 1 to 2 % high, so G_N is that much too high there
+        assert -0.06 < fit.results["delta_1"].goodness["normal_moved"] < 0.0
+        assert np.std(np.array(fit.curve) - guessed.curve.conductance) < 1.1 * NOISE
+
+
+def test_the_error_of_the_normal_curve_is_in_that_of_the_broadening() -> None:
+    exact = fit_btk(_curve(20), with_profile=False).results["gamma_1"].sigma
+    assert exact is not None
+    few = BIAS[::16]
+    pulls = []
+    for seed in range(6):
+        normal = 0.05 * (1 + 4 * NOISE * np.random.default_rng(100 + seed).standard_normal(len(few)))
+        divided = by_normal_curve(
+            BIAS, _raw(seed), 0.05 * NOISE, few, normal, temperature_k=2.0, normal_k=45.0
+        )
+        gamma = fit_btk(divided.curve, with_profile=False).results["gamma_1"]
+        assert gamma.value is not None
+        assert gamma.sigma is not None
+        assert gamma.sigma > 1.3 * exact
+        pulls.append((gamma.value - 0.6) / gamma.sigma)
+    assert np.max(np.abs(pulls)) < 3
+
+
+def test_the_errors_of_what_is_held_are_in_those_of_the_gaps() -> None:
+    part = slice(None, None, 4)
+    warm = slow.curve(10.0, BIAS[part])
+    held = ("z_1", "z_2", "weight_1")
+    pulls, alone = [], []
+    for seed in range(8):
+        cold = fit_btk(_curve(seed), with_profile=False)
+        values = {name: cold.values[name] for name in held}
+        noise = NOISE * np.random.default_rng(50 + seed).standard_normal(len(warm))
+        curve = ContactCurve(BIAS[part], warm + noise, np.full(len(warm), NOISE), 10.0)
+        fit = fit_btk(curve, held=values, held_covariance=cold.covariance(held), with_profile=False)
+        exact = fit_btk(curve, held=values, with_profile=False)
+        gap, bare = fit.results["delta_2"], exact.results["delta_2"]
+        assert bare.value == pytest.approx(gap.value)
+        assert gap.value is not None
+        assert gap.sigma is not None
+        assert bare.sigma is not None
+        pulls.append((gap.value - bcs_gap(7.0, 10.0, slow.TC)) / gap.sigma)
+        alone.append((gap.value - bcs_gap(7.0, 10.0, slow.TC)) / bare.sigma)
+    assert np.std(pulls) < 1.7
+    assert np.std(alone) > 1.3 * np.std(pulls)
+
+
+def test_a_parameter_at_the_end_of_its_range_has_no_value() -> None:
+    clear = slow.curve(2.0, BIAS, bands=((2.3, 0.6, 0.0, 0.8, 15e3), (7.0, 1.0, 0.0, 0.2, 90e3)))
+    fit = next(
+        fit
+        for seed in range(10)
+        if "at_bound" in (fit := fit_btk(_curve(seed, clear), with_profile=False)).results["delta_1"].flags
+    )
+    (ended,) = [result for result in fit.results.values() if result.value is None]
+    assert ended.quantity.startswith("barrier Z")
+    assert "an end of its range: the curve does not fix it" in ended.reason
+    assert fit.results["delta_1"].value is not None
+
+
+def test_a_covariance_of_other_parameters_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"covariance of \(2, 2\) for 1 held parameters"):
+        fit_btk(_curve(1), held={"z_1": 0.45}, held_covariance=np.eye(2))
+
+
+def test_an_error_of_the_thermometer_is_in_that_of_the_broadening_where_noise_is_low() -> None:
+    g = conductance(BIAS, 2.0, [Band(2.3, 0.6, 0.45, 0.8), Band(7.0, 1.0, 0.45, 0.2)])
+    quiet = ContactCurve(BIAS, g, np.full(len(BIAS), 1e-6), 2.005)
+    gamma = fit_btk(quiet, with_profile=False).results["gamma_1"]
+    assert gamma.value is not None
+    assert gamma.sigma is not None
+    assert 0.5 < abs(gamma.value - 0.6) / gamma.sigma < 1.5

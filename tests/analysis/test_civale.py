@@ -11,6 +11,7 @@ from onnes.analysis.civale import (
     critical_current_at,
     critical_current_at_half_screening,
     half_screening,
+    screened_without_loss,
     temperature_at,
 )
 from onnes.analysis.result import Result
@@ -144,3 +145,33 @@ def test_another_sample_has_other_half_screening_temperatures() -> None:
 def test_a_jc_without_field_or_size_is_refused(amplitude: float, size: float) -> None:
     with pytest.raises(ValueError, match="is not a positive number"):
         critical_current_at_half_screening(amplitude, size, 0.0, "slab")
+
+
+def test_grains_that_screen_by_themselves_are_in_the_error_of_jc() -> None:
+    pulls = []
+    for seed in range(10):
+        curves = civale_set([curve(h, seed=seed) for h in AMPLITUDES])
+        temperatures = half_screening(curves)
+        grains = screened_without_loss(curves.curves[0])
+        assert 0.03 < grains < 0.12
+        found = [critical_current_at_half_screening(h, 0.05, 0.0, "paper", grains) for h in AMPLITUDES]
+        for kelvin, truth in ((37.1, 1.598), (36.9, 15.87), (36.6, 150.3)):
+            jc = critical_current_at(kelvin, temperatures, found)
+            assert jc.value is not None
+            assert jc.sigma is not None
+            assert jc.flags == ("grains",)
+            pulls.append((jc.value - truth) / jc.sigma)
+    assert abs(np.mean(pulls)) < 1.6
+    assert max(pulls) < 3
+
+
+def test_a_sample_without_grains_screens_nothing_without_loss() -> None:
+    bare = curve(1.0)
+    grains = np.clip(0.05 * (38.5 - bare.temperature) / 0.8, 0.0, 0.1)
+    assert screened_without_loss(replace(bare, chi=(bare.chi + grains) / (1 - grains))) == 0.0
+
+
+def test_jc_is_there_by_both_formulas() -> None:
+    found = critical_current_at_half_screening(1.0, 0.05, 0.0, "paper")
+    assert found.goodness["jc_as_slab"] == pytest.approx(15.9, abs=0.05)
+    assert found.goodness["jc_as_square_bar"] == pytest.approx(1.612 * 15.915, rel=1e-3)

@@ -51,3 +51,19 @@ def test_a_coarse_grid_says_so_in_its_error() -> None:
 def test_different_amplitudes_have_no_shift_with_frequency() -> None:
     with pytest.raises(ValueError, match="amplitude = 1 and 10 Oe differ"):
         frequency_shift(curve(1.0), curve(10.0))
+
+
+def test_the_thermometer_counts_by_the_slope_of_the_loss_and_not_of_the_screening() -> None:
+    places = []
+    for seed in range(12):
+        random = np.random.default_rng([seed, 7])
+        sharp = curve(1.0, seed=seed, step_k=0.02)
+        errors = 0.005 * random.standard_normal(len(sharp.temperature))
+        values = np.array([chi(float(t), 1.0, 10.0) for t in sharp.temperature + errors])
+        noise = sharp.chi - np.array([chi(float(t), 1.0, 10.0) for t in sharp.temperature])
+        found = loss_peak(replace(sharp, chi=values + noise, thermometer_k=0.005))
+        assert found.value is not None
+        assert found.sigma is not None
+        places.append((found.value, found.sigma))
+    spread = float(np.std([value for value, _ in places]))
+    assert 0.5 * spread < float(np.mean([sigma for _, sigma in places])) < 2.0 * spread

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from onnes.analysis.isotherm import Floats
 from onnes.analysis.two_step_transition import resistance_at, two_step_transition
-from tests.analysis.ac_nanocomposite import two_step_resistivity
+from tests.analysis.ac_nanocomposite import smooth_step, two_step_resistivity
 
 T = np.concatenate([np.arange(4.2, 60.0, 0.1), np.arange(60.0, 300.5, 1.0)])
 
@@ -50,3 +51,18 @@ def test_a_curve_that_ends_below_has_no_value_at_300_k() -> None:
     cold = T[T < 280]
     found = resistance_at(cold, two_step_resistivity(cold), 0.0, 300.0)
     assert found.reason == "0 points near 300 K; measure there"
+
+
+@pytest.mark.parametrize(("share", "lower_k"), [(0.4, 19.35), (0.3, 19.35), (0.45, 16.0)])
+def test_a_steeper_upper_step_is_not_drawn_through_the_plateau_of_the_lower(
+    share: float, lower_k: float
+) -> None:
+    def step(t: Floats, end_k: float, width_k: float) -> Floats:
+        return smooth_step((t - end_k + width_k) / width_k)
+
+    rho = step(T, lower_k, 2.35) * (share + (1 - share) * step(T, 37.0, 1.5)) * (1 + 2e-4 * (300 - T))
+    for seed in range(4):
+        noisy = rho * (1 + 1e-3 * np.random.default_rng(seed).standard_normal(len(T)))
+        tc2, tc1 = two_step_transition(T, noisy, 1e-3 * rho)
+        assert tc2.value == pytest.approx(lower_k - 2.35 / 6, abs=0.1)
+        assert tc1.value == pytest.approx(37.0 - 1.5 / 6, abs=0.1)

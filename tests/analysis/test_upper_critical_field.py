@@ -106,6 +106,24 @@ def test_whh_of_a_dirty_superconductor_is_its_own() -> None:
     assert value.goodness["pauli_oe"] == pytest.approx(18400 * tc, rel=0.01)
 
 
+def test_the_slope_of_a_dirty_superconductor_is_found_within_its_error() -> None:
+    slope, tc = 5000.0, 37.0
+    t = np.linspace(0.75, 1.0, 12) * tc
+    h = np.array([whh_field(float(x / tc)) for x in t]) * tc * slope
+    pulls = []
+    for seed in range(20):
+        noise = 0.02 * np.random.default_rng(seed).standard_normal(len(t))
+        for found, truth in zip(
+            whh(h, t + noise, 0.02, level="x"), (0.6927 * tc * slope, -slope), strict=True
+        ):
+            assert found.value is not None
+            assert found.sigma is not None
+            assert found.flags == ()
+            pulls.append((found.value - truth) / found.sigma)
+    assert abs(np.mean(pulls)) < 0.5
+    assert 0.5 < np.std(pulls) < 1.5
+
+
 def test_a_curved_hc2_is_flagged() -> None:
     value, _ = whh(FIELDS, _temperatures(FIELDS), 0.005, level="R/R_n = 0.1")
     assert "curved" in value.flags

@@ -39,6 +39,27 @@ def test_the_errors_cover_what_noise_does(ic: float, n: float) -> None:
     assert 0.3 < np.std(pulls) < 1.3
 
 
+@pytest.mark.parametrize("n", [3.0, 4.0, 6.0])
+def test_what_a_soft_power_law_has_at_low_currents_is_in_its_error(n: float) -> None:
+    pulls = []
+    for seed in range(20):
+        found = _found(0.1, n, seed, ohm=1e-6)
+        assert found.ic.value is not None
+        assert found.ic.sigma is not None
+        assert found.n.value is not None
+        assert found.n.sigma is not None
+        pulls += [(found.ic.value - 0.1) / found.ic.sigma, (found.n.value - n) / found.n.sigma]
+    assert abs(np.mean(pulls)) < 1
+    assert np.std(pulls) < 1.5
+
+
+def test_a_power_law_like_that_of_leads_is_none() -> None:
+    both = _found(0.1, 2.0, 1)
+    for found in (both.ic, both.n):
+        assert found.value is None
+        assert "cannot be told from leads in series" in found.reason
+
+
 def test_leads_and_offset_do_not_count() -> None:
     found = _found(0.1, 25, 1, ohm=1e-6, offset=4e-7)
     assert found.ic.value == pytest.approx(0.1, rel=5e-3)

@@ -59,3 +59,27 @@ def test_nothing_is_said_where_nothing_was_measured() -> None:
     assert flat.tc.reason == "G(0) does not differ from G_N"
     sparse = zero_bias(T[::20], CLEAN[::20], 1e-4, above_k=40.5, normal_s=G_N)
     assert "of the largest excess; 5 needed" in sparse.tc.reason
+
+
+def test_points_that_still_change_do_not_stand_for_the_normal_state() -> None:
+    part = T <= 25
+    noisy = CLEAN * (1 + 5e-3 * np.random.default_rng(2).standard_normal(len(T)))
+    found = zero_bias(T[part], noisy[part], 5e-3 * G_N, above_k=15.0)
+    for result in (found.tc, found.normal):
+        assert result.value is None
+        assert "that is not the normal state; measure above Tc, or give normal_at" in result.reason
+
+
+def test_the_error_of_one_point_of_reference_is_in_what_is_read_with_it() -> None:
+    pulls, ends = [], []
+    for seed in range(20):
+        reference = G_N * (1 + 5e-3 * np.random.default_rng(1000 + seed).standard_normal())
+        found = _found(seed, normal_s=reference, normal_sigma_s=5e-3 * G_N)
+        assert found.normal.value is not None
+        assert found.normal.sigma is not None
+        pulls.append((found.normal.value - 1) / found.normal.sigma)
+        assert found.tc.value is not None
+        assert found.tc.sigma is not None
+        ends.append((found.tc.value - slow.TC) / found.tc.sigma)
+    assert 0.5 < np.std(pulls) < 1.5
+    assert np.max(np.abs(ends)) < 3

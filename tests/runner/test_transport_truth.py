@@ -116,6 +116,7 @@ def test_both_steps_of_paper_003_are_found_on_a_dip_probe(tmp_path: Path) -> Non
     assert night.value("tc2") == pytest.approx(18.96, abs=0.15)
     assert night.value("tc1") == pytest.approx(36.75, abs=0.3)
     assert night.value("resistivity-300K") == pytest.approx(0.0300, rel=0.01)
+    assert "two_steps" in night.results["tc-onset"]["flags"]  # taken as one it is that of the lower step
 
 
 def test_another_composite_on_the_probe_has_its_own_steps(tmp_path: Path) -> None:
