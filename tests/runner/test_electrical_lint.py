@@ -414,8 +414,8 @@ def test_a_current_voltage_curve_on_a_wiring_by_delta_is_refused(tmp_path: Path)
     station = station.replace('bias_meter = "k2182a"\n', "")
     block = "current_voltage: {temperature: 2 K, current: 0..1 mA points 3}"
     assert refused(tmp_path, block, station=station) == [
-        "7:5: L005: V(I) is measured by 'reversal', and the wiring 'film' measures by 'delta'; give the station "
-        "a wiring for it"
+        "7:5: L005: V(I) is measured by 'reversal', and the wiring 'film' measures by 'delta'; give the "
+        "station a wiring for it"
     ]
     assert refused(tmp_path, block) == []
 
@@ -447,8 +447,8 @@ def test_biases_in_unequal_steps_are_refused_where_a_staircase_measures_and_not_
 
 def test_currents_that_fall_are_refused_by_what_was_typed(tmp_path: Path) -> None:
     assert refused(tmp_path, "current_voltage: {temperature: 2 K, current: 1..0 mA step 10 uA}") == [
-        "7:50: the currents of '1..0 mA step 10 uA' do not rise; list them from 0 upward: the curve ends where "
-        "the voltage is too large; e.g. '0..1 mA points 41'"
+        "7:50: the currents of '1..0 mA step 10 uA' do not rise; list them from 0 upward: the curve ends "
+        "where the voltage is too large; e.g. '0..1 mA points 41'"
     ]
 
 
