@@ -456,8 +456,8 @@ def test_currents_that_fall_are_refused_by_what_was_typed(tmp_path: Path) -> Non
 def test_a_word_of_alternating_quantities_at_a_current_is_named(tmp_path: Path, word: str) -> None:
     (said,) = refused(tmp_path, f"resistivity: {{temperature: 10 K, current: 1 mA {word}}}")
     assert said == (
-        f"7:47: '1 mA {word}' says {word}, which is not said here: a current is direct, and rms where a lock-in "
-        "measures; expected a current in A, mA, uA or nA; e.g. '100 uA'"
+        f"7:47: '1 mA {word}' says {word}, which is not said here: a current is direct, and rms where a "
+        "lock-in measures; expected a current in A, mA, uA or nA; e.g. '100 uA'"
     )
 
 
