@@ -145,7 +145,7 @@ class StrictCurrentSource(StrictInstrument):
             unramped = f", but not ramped: {error}"
             self._tell(*self._ABORTS)  # the first may have been lost, and the level be locked still
         finally:
-            self._tell(*self._ZERO, "OUTP 0")
+            self._tell(*self._ZERO, "OUTPut 0")
         try:
             confirm("source_enabled", False, self.source_enabled, 0.0, self.name)
             confirm("source current", 0.0, self.source_current, self.resolution(0.0), self.name)

@@ -20,14 +20,14 @@ from onnes.procedures.experiment import (
     Parameter,
 )
 from onnes.procedures.measurement import Measurement, Setpoint
-from onnes.procedures.options import LockInOptions
+from onnes.procedures.options import LockInOptions, reading_s
 from onnes.procedures.resistance_session import bridge_of
 from onnes.procedures.setpoint_measurement import BRACKET_S
 from onnes.procedures.take_up import TakeUp
 from onnes.procedures.transport import FourProbe, ResistancePoint
 from onnes.procedures.watch import MeasuringStation, Watch
 
-_READING_S, _START_S = 0.1, 2.0  # for estimates alone
+_START_S = 2.0  # for estimates alone
 _SIGMAS = 3.0  # R at I/2, I and 2 I agree within so many standard errors (physics.md 2.1)
 _PHASE_DEG = 1.0  # of a good contact at some 10 Hz (physics.md 2.1 (k))
 _FACTORS, _WITHOUT_DOUBLE = (1.0, 0.5, 2.0, 1.0), (1.0, 0.5, 0.25, 1.0)
@@ -186,7 +186,8 @@ class ContactCheck(Measurement):
 
     def remaining_s(self, take_up: TakeUp | None) -> float:  # noqa: ARG002 - a check is made as a whole
         """Return about how long it takes, s."""
-        return len(_FACTORS) * (_START_S + self.average * _READING_S + BRACKET_S)
+        each_s = self.average * reading_s(self.method, self.lockin)
+        return len(_FACTORS) * (_START_S + each_s + BRACKET_S)
 
     def label(self) -> str:
         """Return the current, for the name of the folder."""

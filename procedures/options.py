@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self, get_args
 
+from onnes.instruments.lock_in_readings import INDEPENDENT_TAU
 from onnes.instruments.lock_ins import SETTLING_TAU, LockInUse, Slope
 from onnes.instruments.protocols import FieldApproach, FieldMode
 from onnes.instruments.spelling import nearest
+
+LOCK_IN = "lock_in"
+_READING_S = 0.1  # for estimates alone: one voltage reading of a nanovoltmeter
 
 
 def compact(value: object) -> str:
@@ -247,3 +251,14 @@ def canonical(given: str | Mapping[str, Any] | list[Any]) -> str:
         ValueError: if it is no JSON or holds NaN.
     """
     return compact(json.loads(given) if isinstance(given, str) else given)
+
+
+def reading_s(method: str, lockin: str) -> float:
+    """Return about how long one independent reading takes by a method, s; of an unnamed one a reversal.
+
+    Behind the filter of a lock-in readings are independent only some time constants apart.
+    """
+    if method != LOCK_IN:
+        return _READING_S
+    use = LockInOptions.from_json(lockin).use()
+    return INDEPENDENT_TAU[use.slope_db] * use.time_constant_s

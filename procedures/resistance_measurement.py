@@ -11,15 +11,14 @@ from onnes.procedures.experiment import (
     JsonParameter,
     ListParameter,
 )
-from onnes.procedures.options import LockInOptions
+from onnes.procedures.options import LOCK_IN, LockInOptions, reading_s
 from onnes.procedures.programs import Pass, Sweep
 from onnes.procedures.setpoint_measurement import BRACKET_S, SetpointMeasurement
 from onnes.procedures.transport import ResistancePoint
 
-_READING_S = 0.1  # for estimates alone: one voltage reading
-
 # Three standard errors of few readings are passed by chance; of 60 readings once in 200 checks.
-HEATING_POINTS, HEATING_READINGS = 3, 60
+HEATING_POINTS = 3
+_HEATING_READINGS, _BY_LOCK_IN = 60, 20  # by lock-in 20 independent readings take 42 s
 
 
 class ResistanceMeasurement(SetpointMeasurement):
@@ -45,7 +44,8 @@ class ResistanceMeasurement(SetpointMeasurement):
 
     def heating_s(self) -> float:
         """Return about how long self-heating is looked for where the temperature has settled, s."""
-        return HEATING_POINTS * HEATING_READINGS * _READING_S if self.self_heating_check else 0.0
+        each_s = self.heating_readings * reading_s(self.method, self.lockin)
+        return HEATING_POINTS * each_s if self.self_heating_check else 0.0
 
     def legs(self) -> list[Pass]:
         """Return the passes of the program as it stands."""
@@ -80,6 +80,11 @@ class ResistanceMeasurement(SetpointMeasurement):
     def _move_end(self, end: float) -> None:
         raise NotImplementedError
 
+    @property
+    def heating_readings(self) -> int:
+        """Return how many readings each resistance of the self-heating check has."""
+        return _BY_LOCK_IN if self.method == LOCK_IN else _HEATING_READINGS
+
     def point_s(self) -> float:
         """Return about how long one point takes, s."""
-        return self.average * _READING_S + BRACKET_S
+        return self.average * reading_s(self.method, self.lockin) + BRACKET_S

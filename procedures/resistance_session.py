@@ -13,7 +13,7 @@ from onnes.procedures.bracket import TEMPERATURE_MOVED
 from onnes.procedures.contact_watch import ContactWatch
 from onnes.procedures.options import LockInOptions
 from onnes.procedures.programs import Sweep
-from onnes.procedures.resistance_measurement import HEATING_READINGS, ResistanceMeasurement
+from onnes.procedures.resistance_measurement import ResistanceMeasurement
 from onnes.procedures.setpoint_session import SetpointSession
 from onnes.procedures.transport import FourProbe
 from onnes.procedures.watch import MeasuringStation
@@ -57,6 +57,7 @@ class Session(SetpointSession):
     def __init__(self, measurement: ResistanceMeasurement, station: MeasuringStation, clock: Clock) -> None:
         super().__init__(measurement, station, clock)
         self._current_a, self._average = measurement.current_a, measurement.average
+        self._heating_readings = measurement.heating_readings
         self._bridge = bridge_of(station, measurement.wiring, measurement.method, measurement.lockin)
         self._bridge.current_limits.check("current", self._current_a)
         if measurement.self_heating_check:
@@ -144,7 +145,7 @@ class Session(SetpointSession):
         self.stop_source()
         self._bridge.start(amps)
         try:
-            return self._bridge.measure(HEATING_READINGS)
+            return self._bridge.measure(self._heating_readings)
         finally:
             self.stop_source()
 

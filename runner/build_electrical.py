@@ -11,7 +11,7 @@ from onnes.instruments.quantities import show
 from onnes.instruments.spelling import nearest
 from onnes.instruments.stanford_lock_in import StanfordLockIn
 from onnes.instruments.station_file import SettleDefaults
-from onnes.procedures.options import LockInOptions, compact
+from onnes.procedures.options import LOCK_IN, LockInOptions, compact
 from onnes.runner import block_parts
 from onnes.runner.asked_values import AskedValues, lacks
 from onnes.runner.electrical_lint import beyond_lock_in, heating, near_compliance, near_mains
@@ -177,21 +177,28 @@ class ElectricalBuilder:
             return str(wiring)
         return None
 
-    def _method(self, filled: Filled, wiring: str) -> str:
-        """Return the method that a block asks for, empty for the wiring's own; another is refused."""
+    def _method(self, filled: Filled, wiring: str) -> None:
+        """Refuse a method that a block asks for and its wiring does not have."""
         method, own = filled.get("method"), self.around.station.wiring[wiring].method
-        if method is None or method == own:
-            return ""
-        self.ledger.refuse(
-            filled.place,
-            f"L005: method '{method}' on the wiring '{wiring}', which measures by '{own}'; leave the method "
-            "out, or give the station a wiring for it",
-        )
-        return ""
+        if method is not None and method != own:
+            self.ledger.refuse(
+                filled.place,
+                f"L005: method '{method}' on the wiring '{wiring}', which measures by '{own}'; leave the "
+                "method out, or give the station a wiring for it",
+            )
 
     def _averaged(self, filled: Filled) -> dict[str, Any]:
         average = filled.get("average")
         return {} if average is None else {"average": average}
+
+    def _by_lock_in(self, wiring: str, readings: int) -> dict[str, Any]:
+        """Return method and number of readings of a wiring that measures by lock-in; nothing for others.
+
+        Its readings are independent some time constants apart, so fewer make a point.
+        """
+        if self.around.station.wiring[wiring].method != LOCK_IN:
+            return {}
+        return {"method": LOCK_IN, "average": readings}
 
     def _allowed(self, kind: str) -> float | None:
         """Return the most of a kind that station, samples and sequence allow together; None without one."""

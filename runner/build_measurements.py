@@ -19,6 +19,9 @@ from onnes.runner.quantity_text import Sweep, Typed
 ResistanceMeasurement = ResistanceVsTemperature | ResistanceVsField
 
 
+_LOCK_IN_READINGS = 4  # of a point: 8 s at 300 ms and 24 dB
+
+
 class MeasurementBuilder(ElectricalBuilder):
     """Builds the measurements of resistance of one sequence file."""
 
@@ -92,10 +95,10 @@ class MeasurementBuilder(ElectricalBuilder):
     def _resistance(
         self, filled: Filled, wiring: str, current: Typed, temperatures: tuple[Typed, ...] | Sweep
     ) -> dict[str, Any]:
-        given = self._common(filled, wiring, temperatures) | self._averaged(filled)
+        self._method(filled, wiring)
+        given = self._common(filled, wiring, temperatures) | self._by_lock_in(wiring, _LOCK_IN_READINGS)
+        given |= self._averaged(filled)
         given["current_a"] = float(current)
-        if method := self._method(filled, wiring):
-            given["method"] = method
         if lock_in := self._lock_in(filled, wiring):
             given["lockin"] = compact(lock_in)
         if (check := filled.get("self_heating_check")) is not None:

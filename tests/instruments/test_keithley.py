@@ -194,7 +194,7 @@ def test_a_ramp_goes_in_steps_at_its_rate() -> None:
 
 
 SAFE = [("SOUR:SWE:ABOR", None), ("SOUR:WAVE:ABOR", None)]
-CUT_OFF = [("SOUR:CURR 0", None), ("OUTP 0", None)]
+CUT_OFF = [("SOUR:CURR 0", None), ("OUTPut 0", None)]
 OFF = [*CUT_OFF, ("OUTPut?", "0"), ("SOUR:CURR?", "0")]
 
 
