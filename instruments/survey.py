@@ -79,9 +79,9 @@ def _surveyed(manager: pyvisa.ResourceManager | None, file: StationFile, name: s
     readings: list[SurveyedReading] = []
     opened: dict[str, Instrument] = {}
     try:
-        for one in filter(None, (entry.via, name)):  # what hands messages on is connected first
+        for one in filter(None, (entry.via, name)):
             opened[one] = open_instrument(manager, file, one, clock, opened)
-            identity = opened[one].connect()
+        identity = opened[name].connect()
         for quantity, unit, ask in _questions(opened[name]):
             try:
                 readings.append(SurveyedReading(quantity, unit, *ask()))
