@@ -17,8 +17,8 @@ from onnes.procedures.setpoint_measurement import BRACKET_S, SetpointMeasurement
 from onnes.procedures.transport import ResistancePoint
 
 # Three standard errors of few readings are passed by chance; of 60 readings once in 200 checks.
-HEATING_POINTS = 3
-_HEATING_READINGS, _BY_LOCK_IN = 60, 20  # by lock-in 20 independent readings take 42 s
+HEATING_POINTS, HEATING_PORTIONS = 3, 5
+_PORTION, _OF_LOCK_IN = 12, 4  # readings; of a lock-in 20 independent ones take 42 s
 
 
 class ResistanceMeasurement(SetpointMeasurement):
@@ -44,7 +44,7 @@ class ResistanceMeasurement(SetpointMeasurement):
 
     def heating_s(self) -> float:
         """Return about how long self-heating is looked for where the temperature has settled, s."""
-        each_s = self.heating_readings * reading_s(self.method, self.lockin)
+        each_s = HEATING_PORTIONS * self.heating_readings * reading_s(self.method, self.lockin)
         return HEATING_POINTS * each_s if self.self_heating_check else 0.0
 
     def legs(self) -> list[Pass]:
@@ -82,8 +82,8 @@ class ResistanceMeasurement(SetpointMeasurement):
 
     @property
     def heating_readings(self) -> int:
-        """Return how many readings each resistance of the self-heating check has."""
-        return _BY_LOCK_IN if self.method == LOCK_IN else _HEATING_READINGS
+        """Return how many readings each portion of the self-heating check has."""
+        return _OF_LOCK_IN if self.method == LOCK_IN else _PORTION
 
     def point_s(self) -> float:
         """Return about how long one point takes, s."""

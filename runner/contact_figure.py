@@ -104,14 +104,25 @@ def _value(curve: BiasCurve, axis: str) -> float:
 
 def _stack(curves: Sequence[BiasCurve], axis: str, axes: Axes) -> None:
     """Draw the curves one above the other, each with its fit."""
-    colours = colour_key(axes, "viridis", [_value(curve, axis) for curve in curves], axis)
+    values = [_value(curve, axis) for curve in curves]
+    colours = colour_key(axes, "viridis", values, axis, key=False)
     for number, (curve, colour) in enumerate(zip(curves, colours, strict=True)):
         offset = _STACK * number
         shown = curve.normalised.curve
         axes.plot(shown.bias_mv, shown.conductance + offset, ".", color=colour, markersize=2.5)
         if curve.fit is not None and curve.fit.curve:
             axes.plot(shown.bias_mv, np.array(curve.fit.curve) + offset, color=INK, linewidth=0.8)
-    axes.set_xlabel("V (mV)")
+        # At its end, since a legend of ten would hide the gaps.
+        end = int(np.argmax(shown.bias_mv))
+        axes.annotate(
+            f" {values[number]:.4g}",
+            (shown.bias_mv[end], shown.conductance[end] + offset),
+            color=colour,
+            fontsize=SMALL,
+            va="center",
+        )
+    axes.set_xmargin(0.1)
+    axes.set_xlabel(f"V (mV); {axis} at the end of each curve")
     axes.set_ylabel(f"G/G_N, each {_STACK:g} above the one before")
     axes.set_title(_gaps(curves))
 
@@ -178,12 +189,28 @@ def _zero_bias(found: ZeroBiasFindings, axes: Axes) -> None:
 
 def _current_voltage(found: CurrentVoltageFindings, axes: Axes) -> None:
     """Draw log V over log I with the criterion."""
-    several = len({curve.field_oe for curve in found.curves}) > 1
-    values = [curve.field_oe / 1000 if several else curve.kelvin for curve in found.curves]
-    colours = colour_key(axes, "viridis", values, "H (kOe)" if several else "T (K)")
-    for curve, colour in zip(found.curves, colours, strict=True):
+    temperatures = sorted({curve.kelvin for curve in found.curves})
+    fields = sorted({curve.field_oe for curve in found.curves})
+    of_field = len(temperatures) == 1 and len(fields) > 1
+    values = [field_oe / 1000 for field_oe in fields] if of_field else temperatures
+    shades = colour_key(axes, "viridis", values, "H (kOe)" if of_field else "T (K)")
+    colours = dict(zip(fields if of_field else temperatures, shades, strict=True))
+    symbols = dict.fromkeys(fields, "o")
+    if len(fields) > 1 and not of_field:
+        symbols = {field_oe: _SYMBOLS[n % len(_SYMBOLS)] for n, field_oe in enumerate(fields)}
+        for field_oe, symbol in symbols.items():
+            axes.plot([], [], symbol, color=GREY, label=f"{field_oe / 1000:.4g} kOe")
+        axes.legend(title="T (K)", fontsize=SMALL, title_fontsize=SMALL, frameon=False, loc="lower left")
+    for curve in found.curves:
+        colour = colours[curve.field_oe if of_field else curve.kelvin]
         above = (curve.voltage > 0) & (curve.current > 0)
-        axes.plot(1e3 * curve.current[above], _UV * curve.voltage[above], "o", color=colour, markersize=3)
+        axes.plot(
+            1e3 * curve.current[above],
+            _UV * curve.voltage[above],
+            symbols[curve.field_oe],
+            color=colour,
+            markersize=3,
+        )
         ic = curve.found.ic
         if ic.value is not None:
             axes.plot([1e3 * ic.value], [_UV * found.criterion_v], "+", color=INK, markersize=8, zorder=3)
@@ -192,9 +219,10 @@ def _current_voltage(found: CurrentVoltageFindings, axes: Axes) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("I (mA), + at the criterion")
     axes.set_ylabel("V (µV)")
-    first = found.curves[0].found.ic
+    first = found.curves[0]
+    ic, where = first.found.ic, f"{first.kelvin:.4g} K, {first.field_oe / 1000:.4g} kOe"
     axes.set_title(
-        "V(I)" if first.value is None else f"Ic = {with_uncertainty(first.value, first.sigma, 'A')}"
+        "V(I)" if ic.value is None else f"Ic = {with_uncertainty(ic.value, ic.sigma, 'A')} at {where}"
     )
 
 

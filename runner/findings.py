@@ -301,7 +301,7 @@ def _lag(measured: TemperatureRun) -> Result | None:
 
 def _resistivity(measured: TemperatureRun, temperature: Floats, resistance: Floats, sigma: Floats) -> Result:
     hottest = int(np.argmax(temperature))
-    quantity = f"resistivity at {temperature[hottest]:.3g} K"
+    quantity = f"resistivity at the hottest, {temperature[hottest]:.3g} K"
     if measured.geometry is None:
         return refused(quantity, "ohm*cm", "R w t / l", "the manifest of the run has no geometry")
     size = measured.geometry

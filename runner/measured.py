@@ -16,6 +16,7 @@ from onnes.storage.reader import Run
 # Relative, where the sample file gives no uncertainty of its sizes: voltage contacts have a width.
 _USUAL_SIGMA = 0.05
 ABOVE_NOISE = 3.0  # standard errors from which on a resistance is told from zero
+_OVERSHOT = 1.1  # widths of a finer pass: a sweep goes on to the point that is due (a)
 _MOST_ZERO = 0.2  # share of such points from which on an isotherm is that of a superconductor
 
 
@@ -122,7 +123,7 @@ def _spliced(branches: list[Branch], width_k: float) -> list[Branch]:
     """
     *coarse, fine = branches
     spans = [float(np.ptp(branch.temperature)) for branch in branches]
-    if not coarse or not width_k or spans[-1] > width_k or max(spans[:-1]) < 2 * width_k:
+    if not coarse or not width_k or spans[-1] > _OVERSHOT * width_k or max(spans[:-1]) < 2 * width_k:
         return branches
     alike = [branch for branch in coarse if branch.direction == fine.direction]
     into = (alike or coarse)[-1]

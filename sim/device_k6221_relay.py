@@ -97,9 +97,8 @@ class K6221Relay(ScpiDevice):
         Raises:
             ScpiError: -365 if it has nothing to say (a): the 6221 answers nothing then.
         """
-        del t
         line = self.line
-        if line is None or math.isinf(due_s := line.due_s()):
+        if line is None or math.isinf(ready_at := line.ready_at):
             raise ScpiError(-365)
 
         def value(due: float) -> str:
@@ -107,4 +106,5 @@ class K6221Relay(ScpiDevice):
             self.busy_until = max(self.busy_until, due + len(text) * line.byte_s)
             return text
 
-        return Deferred(due_s, value)
+        # Counted from the instant that is asked for: a clock on the wall has gone on since.
+        return Deferred(max(0.0, ready_at - t), value)

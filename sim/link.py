@@ -161,9 +161,14 @@ class Link:
         """Close the connection from the side of the instrument; what it has sent still arrives."""
         self.is_lost = True
 
+    @property
+    def ready_at(self) -> float:
+        """Return the lab time, s, at which the next bytes are ready; infinity if none will be."""
+        return self._queue[0].ready_at if self._queue else _NEVER
+
     def due_s(self) -> float:
         """Return how much lab time passes until the next bytes are ready, s; infinity if none will be."""
-        return max(0.0, self._queue[0].ready_at - self.lab.now()) if self._queue else _NEVER
+        return max(0.0, self.ready_at - self.lab.now())
 
     def take_ready(self) -> bytes:
         """Return all bytes that can be read now; none if there are none."""

@@ -168,9 +168,12 @@ class Demodulator:
             return self._input(t) + density * math.sqrt(listening.bandwidth_hz) * noise
         return self._filtered(t) + self._filtered_noise(t, density)
 
-    def steps(self, t0: float, t1: float) -> list[float]:
-        """Return the times inside (t0, t1) at which input or reference may jump, s."""
-        cuts = self._wiring.changes(self._port, t0, t1)
+    def steps(self, t0: float, t1: float, *, dc: bool = False) -> list[float]:
+        """Return the times inside (t0, t1) at which input or reference may jump, s.
+
+        With ``dc`` also those at which the direct voltage at the input may.
+        """
+        cuts = self._wiring.changes(self._port, t0, t1, dc=dc)
         given = self._given() if self.listening.hz is None else None
         return sorted(cuts if given is None else cuts + given.changes(t0, t1))
 

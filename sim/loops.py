@@ -6,6 +6,7 @@ is no straight line in the current is followed around the cycle, of several freq
 
 import math
 from functools import cache
+from itertools import pairwise
 from typing import Final, cast
 
 import numpy as np
@@ -79,6 +80,17 @@ class Loop:
                 return volts
         driven = sum(self.limited(level.amps, level.limit_v, t) for level in levels)
         return self.voltage(driven, t) if driven else 0.0
+
+    def changes(self, t0: float, t1: float, *, dc: bool) -> list[float]:
+        """Return the times inside (t0, t1) at which its voltage may jump, sorted.
+
+        Without ``dc`` those at which its alternating part may: no direct step without a tone beside it.
+        """
+        cuts = sorted(cut for source in self.sources for cut in source.changes(t0, t1))
+        if not dc and cuts:
+            sounds = [any(source.at(begin).tone for source in self.sources) for begin in (t0, *cuts)]
+            cuts = [cut for cut, both in zip(cuts, pairwise(sounds), strict=True) if any(both)]
+        return sorted(cuts + self.faults.edges(t0, t1)) if self.faults.spells else cuts
 
     def extremes(self, t: float) -> tuple[float, float]:
         """Return the lowest and the highest voltage of the cycle at ``t``, V."""

@@ -83,15 +83,19 @@ class PointContact:
 
     def _over_the_interface(self, currents_a: Floats, T: Floats | float, H: float) -> Floats:
         """Return the voltage in V that the bands take."""
-        height = np.broadcast_to(np.minimum(T, self._tc) / self._kelvin_step, currents_a.shape)
-        rows = np.maximum(height.astype(np.intp), 1)
+        height = np.minimum(T, self._tc) / self._kelvin_step
+        rows = np.maximum(np.asarray(height, dtype=np.intp), 1)
         column = int(abs(H) / self._oersted_step)
         right = abs(H) / self._oersted_step - column
         place = np.abs(currents_a) * (self._normal_ohm * 1e3 / self._mv_step)
-        mv = np.empty_like(place)
-        for row in set(rows.ravel().tolist()):
-            here = rows == row
-            mv[here] = _blended(self._cell(row, column), height[here] - row, right, place[here])
+        if rows.ndim == 0:
+            row = int(rows)
+            mv = _blended(self._cell(row, column), float(height) - row, right, place)
+        else:
+            mv = np.empty_like(place)
+            for row in set(rows.ravel().tolist()):
+                here = rows == row
+                mv[here] = _blended(self._cell(row, column), height[here] - row, right, place[here])
         volts: Floats = 1e-3 * np.copysign(mv, currents_a)
         return volts
 
@@ -116,19 +120,24 @@ class PointContact:
         return np.stack([voltage, self._mv_step / np.interp(voltage, mv, g)])
 
 
-def _blended(table: Floats, up: Floats, right: float, place: Floats) -> Floats:
+def _blended(table: Floats, up: Floats | float, right: float, place: Floats) -> Floats:
     """Return the voltage in mV inside a cell, ``place`` nodes of current from 0; straight on behind the last.
 
     Args:
         table: the four nodes around the cell, as :meth:`PointContact._around` has them.
-        up: how far up in temperature, 0 to 1, at each place; below 0 colder than the first node.
+        up: how far up in temperature, 0 to 1, at each place or at all; below 0 colder than the first node.
         right: how far on in field, 0 to 1.
     """
-    weights = np.stack([(1.0 - up) * (1.0 - right), (1.0 - up) * right, up * (1.0 - right), up * right])
+    weights = np.array([(1.0 - up) * (1.0 - right), (1.0 - up) * right, up * (1.0 - right), up * right])
     node = np.minimum(place.astype(np.intp), table.shape[-1] - 2)
     x = place - node
-    left, left_slope = np.einsum("kn,kcn->cn", weights, table[:, :, node])
-    right_end, right_slope = np.einsum("kn,kcn->cn", weights, table[:, :, node + 1])
+    if weights.ndim == 1:  # one curve for all places
+        curve = (weights @ table.reshape(4, -1)).reshape(2, -1)
+        left, left_slope = curve[:, node]
+        right_end, right_slope = curve[:, node + 1]
+    else:
+        left, left_slope = np.einsum("kn,kcn->cn", weights, table[:, :, node])
+        right_end, right_slope = np.einsum("kn,kcn->cn", weights, table[:, :, node + 1])
     inside = _cubic(x, left, left_slope, right_end, right_slope)
     mv: Floats = np.where(x <= 1.0, inside, right_end + (x - 1.0) * right_slope)
     return mv

@@ -16,7 +16,7 @@ HEATING_PARAMETERS: Final = (
 _PASSES: Final = 3  # of T_s = T + heating I V(I, T_s)
 
 Floats = NDArray[np.float64]
-Volts = Callable[[Floats, Floats, float, float], Floats]  # of currents, A, their temperatures, K, Oe, s
+Volts = Callable[[Floats, Floats | float, float, float], Floats]  # of currents, A, temperatures, K, Oe, s
 
 
 class SelfHeated:
@@ -45,7 +45,7 @@ class SelfHeated:
         self, currents_a: Floats, temperature_k: Floats | float, field_oe: float, time_s: float
     ) -> Floats:
         """Return :meth:`voltage` in V at each current in A, of the same shape."""
-        warm_k = np.broadcast_to(np.asarray(temperature_k, dtype=np.float64), currents_a.shape)
+        warm_k = temperature_k
         for _ in range(_PASSES):
             watts = currents_a * self._cold(currents_a, warm_k, field_oe, time_s)
             warm_k = temperature_k + self._kelvin_per_watt * watts

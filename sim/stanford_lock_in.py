@@ -148,7 +148,8 @@ class StanfordLockIn(SrsDevice):
         """
         bits = 0
         earliest = t - self.lab.wiring.memory_s + REACH_TAU * self.demodulator.listening.tau_s
-        for instant in (*self.demodulator.steps(max(self._looked, earliest), t), t):
+        begin = max(self._looked, earliest)
+        for instant in (*self.demodulator.steps(begin, t, dc=self.couples_dc()), t):
             bits |= self.conditions(instant)
         self.latch("LIAS", bits)
         self._looked = t

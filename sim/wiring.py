@@ -340,19 +340,16 @@ class Wiring:
             return found * back, [(own_hz - detected_hz, other * back) for own_hz, other in others]
         return found, [(own_hz - detected_hz, other) for own_hz, other in others]
 
-    def changes(self, port: str, t0: float, t1: float) -> list[float]:
-        """Return the times inside (t0, t1) at which what a lock-in hears may jump."""
+    def changes(self, port: str, t0: float, t1: float, *, dc: bool = False) -> list[float]:
+        """Return the times inside (t0, t1), sorted, at which what a lock-in hears may jump.
+
+        With ``dc`` also those at which the direct voltage at its input may.
+        """
         provider = self._providers.get(port)
         if provider is not None:
             return provider.changes(port, t0, t1)
         pair = self._pairs.get(port)
-        if pair is None:
-            return []
-        loop = pair.loop
-        cuts = loop.faults.edges(t0, t1) if loop.faults.spells else []
-        for source in loop.sources:
-            cuts = cuts + source.changes(t0, t1)
-        return cuts
+        return [] if pair is None else pair.loop.changes(t0, t1, dc=dc)
 
     def ohms(self, port: str, t: float) -> float:
         """Return the resistance between the terminals of ``port``, whose thermal noise is heard, ohm."""

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from onnes.instruments.clock import VirtualClock
-from onnes.instruments.errors import LimitError
+from onnes.instruments.errors import CommunicationError, LimitError
 from onnes.instruments.protocols import Resistance
 from onnes.instruments.records import Event, Point
 from onnes.procedures.resistance_vs_field import ResistanceVsField
@@ -67,7 +67,7 @@ def test_isotherms_begin_with_a_check_at_the_lowest_temperature(
     items = list(isotherms().points(station, clock))
     (event,) = checks(items)
     assert event.message == (
-        "R(0.0001 A) = 1 ohm and R(5e-05 A) = 1 ohm at 5 K, +0 ohm apart with a standard error of 1.4e-06 "
+        "R(0.0001 A) = 1 ohm and R(5e-05 A) = 1 ohm at 5 K, +0 ohm apart with a standard error of 6.3e-07 "
         "ohm and a drift of 0 ohm, agree"
     )
     assert (event.values["is_heated"], event.values["temperature_k"]) == (False, 5.0)
@@ -179,3 +179,23 @@ def test_half_a_current_that_cannot_be_driven_is_refused_first(
     with pytest.raises(LimitError, match="half the current = 5e-10 A is outside"):
         list(isotherms(current_a=1e-9).points(station, clock))
     assert bridge.diary == []
+
+
+def test_a_check_that_the_connection_does_not_allow_is_told_and_ends_nothing(
+    clock: VirtualClock, make_station: MakeStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make_station()
+    bridge = sample(station, heats=0.1)
+    measure, count = bridge.measure, iter(range(1000))
+
+    def noisy(readings: int) -> Resistance:
+        if next(count) == 2:
+            raise CommunicationError("the meter gives no usable answer")
+        return measure(readings)
+
+    monkeypatch.setattr(bridge, "measure", noisy)
+    items = list(isotherms().points(station, clock))
+    (event,) = checks(items)
+    assert event.message == "self-heating was not checked: the meter gives no usable answer"
+    assert event.values == {"is_heated": None}
+    assert [point.flags for point in points_of(items)] == [""] * 4

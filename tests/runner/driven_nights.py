@@ -151,24 +151,36 @@ class DrivenNight:
         return self._write("conductance-temperature", ConductancePoint, rows)
 
     def current_voltage(
-        self, ic_a: float, n: float, criterion_v: float, *, negative: float = 1.0, flags: str = ""
+        self,
+        ic_a: float,
+        n: float,
+        criterion_v: float,
+        *,
+        negative: float = 1.0,
+        flags: str = "",
+        at: Sequence[tuple[float, float]] = ((2.0, 0.0),),
     ) -> "DrivenNight":
-        """Write a run of V(I) at 2 K; the critical current of the other polarity is ``negative`` times it."""
+        """Write a run of V(I), one curve at each (K, Oe).
+
+        The critical current of the other polarity is ``negative`` times that of the first.
+        """
         current = np.geomspace(0.3, 1.15, 60) * ic_a
         volts = [criterion_v * (current / one) ** n for one in (ic_a, negative * ic_a)]
         rows = [
             {
-                "temperature_setpoint": 2.0,
-                "temperature": 2.0,
+                "temperature_setpoint": kelvin,
+                "temperature": kelvin,
+                "field_setpoint": field_oe,
                 "current": amps,
                 "voltage": (plus + minus) / 2,
                 "voltage_error": 2e-9,
                 "voltage_positive": plus,
                 "voltage_negative": -minus,
-                "curve": 1,
+                "curve": number,
                 "direction": "rising",
                 "flags": flags,
             }
+            for number, (kelvin, field_oe) in enumerate(at, start=1)
             for amps, plus, minus in zip(current, *volts, strict=True)
         ]
         return self._write("current-voltage", CurrentVoltagePoint, rows, {"Criterion": (criterion_v, "V")})

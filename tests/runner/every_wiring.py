@@ -87,9 +87,11 @@ steps:
 """
 
 
-def checked(folder: Path, *steps: str, sample: str = SAMPLE, head: str = HEAD) -> CheckAnswer:
+def checked(
+    folder: Path, *steps: str, sample: str = SAMPLE, head: str = HEAD, station: str = STATION
+) -> CheckAnswer:
     """Return what ``check`` says of steps as they stand in a list, the first one in line 7."""
-    (folder / "s.toml").write_text(STATION, encoding="utf-8")
+    (folder / "s.toml").write_text(station, encoding="utf-8")
     (folder / "f.toml").write_text(sample, encoding="utf-8")
     night = folder / "night.yaml"
     night.write_text(head + "".join(f"  - {step}\n" for step in steps), encoding="utf-8")
@@ -109,6 +111,8 @@ def warned(folder: Path, *steps: str, sample: str = SAMPLE) -> list[str]:
     return where_and_what(folder, answer.messages)
 
 
-def refused(folder: Path, *steps: str, sample: str = SAMPLE, head: str = HEAD) -> list[str]:
+def refused(
+    folder: Path, *steps: str, sample: str = SAMPLE, head: str = HEAD, station: str = STATION
+) -> list[str]:
     """Return what steps are refused with, none where they are allowed."""
-    return where_and_what(folder, checked(folder, *steps, sample=sample, head=head).errors)
+    return where_and_what(folder, checked(folder, *steps, sample=sample, head=head, station=station).errors)

@@ -13,8 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from onnes.instruments.clock import WallClock
+from onnes.runner import nights
 from onnes.runner.cli import cli
+from onnes.runner.plan import make_plan
 from onnes.storage.reader import Night
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 SEQUENCE = """\
 sequence: 1
@@ -73,6 +77,17 @@ def test_a_night_runs_and_answers_with_one_json_object() -> None:
 def test_a_film_of_the_paper_is_compared_under_the_papers_own_keys() -> None:
     found = answer(onnes("run", "night.yaml", "--json"))
     assert "000-rho-minimum" in {result["id"] for result in found["results"]}
+
+
+@pytest.mark.parametrize(
+    ("example", "keys"),
+    [
+        ("001-transport", {"001-hc2-0", "001-hc2-alpha"}),
+        ("003-transport", {"003-tc1", "003-tc2", "003-rho-300"}),
+    ],
+)
+def test_the_transport_of_a_paper_is_compared_with_it(example: str, keys: set[str]) -> None:
+    assert keys <= set(nights._compared(make_plan(EXAMPLES / f"{example}.yaml")))
 
 
 def test_a_person_reads_where_the_night_is_and_that_it_is_simulated(folder: Path) -> None:

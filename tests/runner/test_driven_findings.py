@@ -72,6 +72,14 @@ def test_each_drive_in_each_dc_field_has_results_of_its_own(
     assert ids["ac-phase-10Hz"].value == pytest.approx(0.0, abs=0.05)
 
 
+def test_what_belongs_to_one_of_several_drives_says_in_its_name_to_which(
+    susceptibility: tuple[Findings, dict[str, NightResult]],
+) -> None:
+    named = {key: result.quantity for key, result in susceptibility[1].items()}
+    assert named["half-screening-0.1Oe-10Hz"] == "T at chi' = -0.5, 0.1 Oe, 10 Hz, 0 Oe dc"
+    assert named["loss-peak-shift-10Oe"] == "shift of the loss peak, 10 to 100 Hz, 10 Oe"
+
+
 def test_a_first_amplitude_that_comes_back_otherwise_is_flagged_as_heated(tmp_path: Path) -> None:
     _, cold = _found(DrivenNight(tmp_path / "a").susceptibility([0.1, 1.0]))
     _, warm = _found(DrivenNight(tmp_path / "b").susceptibility([0.1, 1.0], is_heated=True))
@@ -105,6 +113,7 @@ def test_chi_and_loss_are_drawn_over_one_temperature_axis(
     assert upper.get_shared_x_axes().joined(upper, lower)
     assert lower.get_ylabel() == "χ''"
     assert upper.get_ylabel() == "χ' (intrinsic)"
+    assert axes.get_title() == "ac susceptibility in 0, 10 Oe dc"
 
 
 # -- contacts, and voltage against current
@@ -126,6 +135,10 @@ def test_curves_at_three_temperatures_are_a_stack_and_a_map(tmp_path: Path) -> N
     findings, _ = _found(DrivenNight(tmp_path).conductance(curves, BIAS, 0.05))
     stack, colours = _drawn(findings)
     assert stack.get_ylabel().startswith("G/G_N, each 0.08 above")
+    # No legend lies over the gaps: each curve has its temperature at its end.
+    assert stack.get_legend() is None
+    assert [text.get_text().strip() for text in stack.texts] == ["2", "4", "6"]
+    assert stack.get_xlabel() == "V (mV); T (K) at the end of each curve"
     assert (colours.get_xlabel(), colours.get_ylabel()) == ("V (mV)", "T (K)")
 
 
@@ -146,6 +159,16 @@ def test_critical_current_and_n_are_those_of_the_power_law(tmp_path: Path) -> No
     assert "polarities_differ" not in named["ic-2K-0Oe"].flags
     (axes,) = _drawn(findings)
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_title().endswith(" A at 2 K, 0 kOe")
+
+
+def test_the_key_of_curves_at_temperatures_and_fields_tells_both_apart(tmp_path: Path) -> None:
+    at = [(kelvin, field_oe) for kelvin in (2.0, 4.0) for field_oe in (0.0, 1e4)]
+    findings, _ = _found(DrivenNight(tmp_path).current_voltage(10e-3, 20.0, 1e-6, at=at))
+    (axes,) = _drawn(findings)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["2", "4", "0 kOe", "10 kOe"]
 
 
 def test_polarities_with_two_critical_currents_are_flagged(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from onnes.runner.check import check_sequence
 from onnes.runner.electrical_lint import near_mains, usual_power_w
-from tests.runner.every_wiring import HEAD, SAMPLE, checked, refused, warned, where_and_what
+from tests.runner.every_wiring import HEAD, SAMPLE, STATION, checked, refused, warned, where_and_what
 
 STATIONS = Path(__file__).parents[2] / "examples/stations"
 _AC = "ac_susceptibility: {temperature: 10..40 K step 1 K, amplitude: 1 Oe, frequency: 97 Hz}"
@@ -356,3 +356,113 @@ def _magnetometer_night(folder: Path, given: str) -> Path:
         encoding="utf-8",
     )
     return night
+
+
+# -- what a lock-in, or a wiring, cannot do
+
+
+@pytest.mark.parametrize(
+    ("lockin", "said"),
+    [
+        (
+            "{frequency: 200 kHz}",
+            "lockin.frequency = 200000 Hz is outside [0.001, 102000] Hz, the range set by the SR830; "
+            "take another, e.g. 17.77 Hz",
+        ),
+        (
+            "{frequency: 101 kHz}",
+            "lockin.frequency = 101000 Hz is outside [0.001, 100000] Hz, the range set by the Keithley 6221; "
+            "take another, e.g. 17.77 Hz",
+        ),
+        (
+            "{time_constant: 250 ms}",
+            "lockin.time_constant = 0.25 s is not one that the SR830 has; take 0.1 s or 0.3 s",
+        ),
+        (
+            "{frequency: 977 Hz, sync: true}",
+            "lockin.sync at 977 Hz is outside [0, 200] Hz, where the SR830 has it; leave it out",
+        ),
+    ],
+)
+def test_what_the_lock_in_of_a_wiring_does_not_have_is_refused_before_the_night(
+    tmp_path: Path, lockin: str, said: str
+) -> None:
+    assert refused(tmp_path, _with(_CURVE, lockin=lockin)) == [f"7:5: {said}"]
+
+
+@pytest.mark.parametrize("lockin", ["{frequency: 77.7 Hz, time_constant: 1 s}", "{sync: true}"])
+def test_what_the_lock_in_of_a_wiring_has_is_not_refused(tmp_path: Path, lockin: str) -> None:
+    assert refused(tmp_path, _with(_CURVE, lockin=lockin)) == []
+
+
+def test_lockin_in_a_block_on_a_wiring_without_a_lock_in_is_refused_and_in_defaults_it_is_for_others(
+    tmp_path: Path,
+) -> None:
+    block = "resistivity: {temperature: 10 K, current: 1 mA}"
+    assert refused(tmp_path, _with(block, lockin="{slope: 12 dB}")) == [
+        "7:5: L005: 'lockin' is how a lock-in listens, and the wiring 'film' measures by 'reversal'; leave "
+        "it out, or put it in defaults"
+    ]
+    head = HEAD.replace("steps:", "defaults: {lockin: {slope: 12 dB}}\nsteps:")
+    assert refused(tmp_path, block, head=head) == []
+
+
+def test_a_current_voltage_curve_on_a_wiring_by_delta_is_refused(tmp_path: Path) -> None:
+    station = STATION.replace('method = "reversal"', 'method = "delta"').replace(
+        'driver = "keithley2182a"\nresource = "GPIB0::7::INSTR"', 'driver = "keithley2182a"\nvia = "k6221"'
+    )
+    station = station.replace('bias_meter = "k2182a"\n', "")
+    block = "current_voltage: {temperature: 2 K, current: 0..1 mA points 3}"
+    assert refused(tmp_path, block, station=station) == [
+        "7:5: L005: V(I) is measured by 'reversal', and the wiring 'film' measures by 'delta'; give the "
+        "station a wiring for it"
+    ]
+    assert refused(tmp_path, block) == []
+
+
+def test_biases_in_unequal_steps_are_refused_where_a_staircase_measures_and_not_by_lock_in(
+    tmp_path: Path,
+) -> None:
+    staircase = (
+        STATION.replace('meter = "sr830"\nbias_meter = "k2182a"\n', 'meter = "k2182a"\n')
+        .replace(
+            'measures = "conductance"\nmethod = "lock_in"',
+            'measures = "conductance"\nmethod = "differential"',
+        )
+        .replace('measures = "resistance"\nmethod = "reversal"', 'measures = "resistance"\nmethod = "delta"')
+        .replace(
+            'driver = "keithley2182a"\nresource = "GPIB0::7::INSTR"',
+            'driver = "keithley2182a"\nvia = "k6221"',
+        )
+    )
+    uneven = _with(_CURVE, bias="[-10 mV, 0 mV, 5 mV]")
+    assert refused(tmp_path, uneven) == []
+    (said,) = refused(tmp_path, uneven, station=staircase)
+    assert "the biases from '-10 mV' on have unequal steps, and wiring 'contact' measures by" in said
+    assert refused(tmp_path, _with(_CURVE, bias="-10..10 mV step 5 mV"), station=staircase) == []
+
+
+# -- slips of the pen
+
+
+def test_currents_that_fall_are_refused_by_what_was_typed(tmp_path: Path) -> None:
+    assert refused(tmp_path, "current_voltage: {temperature: 2 K, current: 1..0 mA step 10 uA}") == [
+        "7:50: the currents of '1..0 mA step 10 uA' do not rise; list them from 0 upward: the curve ends "
+        "where the voltage is too large; e.g. '0..1 mA points 41'"
+    ]
+
+
+@pytest.mark.parametrize("word", ["rms", "peak", "pp"])
+def test_a_word_of_alternating_quantities_at_a_current_is_named(tmp_path: Path, word: str) -> None:
+    (said,) = refused(tmp_path, f"resistivity: {{temperature: 10 K, current: 1 mA {word}}}")
+    assert said == (
+        f"7:47: '1 mA {word}' says {word}, which is not said here: a current is direct, and rms where a "
+        "lock-in measures; expected a current in A, mA, uA or nA; e.g. '100 uA'"
+    )
+
+
+@pytest.mark.parametrize("given", ["declined", "false", "[no]"])
+def test_a_check_declined_without_a_reason_is_refused_with_how_to_say_it(tmp_path: Path, given: str) -> None:
+    head = HEAD.replace("{declined: nothing is mounted}", given)
+    (said,) = refused(tmp_path, _CURVE, head=head)
+    assert said.endswith("is neither auto nor declined with a reason; e.g. '{declined: wired today}'")

@@ -38,6 +38,7 @@ steps:
       temperature: 300 K
       field: [0 Oe, 200 Oe, 400 Oe]
       current: 100 uA
+      self_heating_check: false
 """
 
 

@@ -144,3 +144,14 @@ def test_drawing_touches_no_global_state() -> None:
     assert "matplotlib.pyplot" not in vars(module)
     assert not [name for name in vars(module) if name in ("plt", "rcParams")]
     assert module.__name__ in sys.modules
+
+
+def test_a_station_without_a_magnet_has_no_field_in_the_key(
+    paper: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tuple(
+        replace(found, measured=replace(found.measured, field_oe=float("nan")))
+        for found in paper.temperature_runs
+    )
+    texts = _texts(_drawn(replace(paper, temperature_runs=runs), tmp_path / "figure.png", monkeypatch))
+    assert "nan" not in texts

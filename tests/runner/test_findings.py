@@ -80,7 +80,7 @@ def test_seven_thirds_is_chosen_and_the_others_say_by_how_much_they_are_worse(pa
 
 def test_the_resistivity_is_that_of_the_film(paper: Findings) -> None:
     result = _named(paper)["resistivity"]
-    assert result.quantity == "resistivity at 300 K"
+    assert result.quantity == "resistivity at the hottest, 300 K"
     assert result.value == pytest.approx(154.8e-6, rel=2e-3)
 
 

@@ -21,6 +21,7 @@ from onnes.runner import live_bar
 from onnes.runner.cli import cli
 from onnes.runner.live_bar import StopButton
 from onnes.runner.night_thread import NightThread
+from onnes.runner.progress import Progress
 from tests.runner.asked_night import HEAD, AskedNight
 
 # So long that the night is still there when it is asked; virtual hours pass in seconds.
@@ -153,3 +154,11 @@ def test_a_night_that_was_killed_is_crashed_with_its_point_and_may_be_given_up(n
     assert (status["state"], status["next"]) == ("crashed", "to go on with it type: onnes resume 1")
     assert onnes("stop", "1")["state"] == "stopped"
     assert onnes("status", code=4)["state"] == "stopped"
+
+
+@pytest.mark.parametrize(("field_oe", "end"), [(20000.0, "4.20 K  20000 Oe"), (float("nan"), "4.20 K")])
+def test_the_bar_shows_a_field_where_there_is_a_magnet(field_oe: float, end: str) -> None:
+    shown = live_bar._state(
+        Progress(state="running", point=3, points=9, temperature_k=4.2, field_oe=field_oe)
+    )
+    assert shown == f"3/9  {end}"

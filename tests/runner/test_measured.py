@@ -59,6 +59,20 @@ def test_a_curve_measured_again_counts_once(make_night: MakeNight) -> None:
     assert [len(branch.resistance) for branch in measured.branches] == [7]
 
 
+@pytest.mark.parametrize(("end", "branches"), [(41.0, 2), (41.03, 2), (42.5, 3)])
+def test_a_finer_pass_that_overshot_by_a_little_still_stands_for_what_it_measured_again(
+    make_night: MakeNight, end: float, branches: int
+) -> None:
+    run = _only_run(make_night().sweep(np.arange(2, 101, 1.0), 0.0, both=True))
+    fine = run.data.head(30).copy()
+    fine["Temperature (K)"] = np.linspace(37.0, end, 30)
+    fine["Curve"] = 3
+    vars(run)["manifest"] = run.manifest | {"header": {"parameters": {"Fine": ['{"width_k": 4.0}']}}}
+    measured = temperature_run(_with_rows(run, pd.concat([run.data, fine], ignore_index=True)))
+    assert len(measured.branches) == branches
+    assert sum(len(branch.temperature) for branch in measured.branches) == 2 * 99 + 30 - 5 * (branches == 2)
+
+
 def test_a_curve_that_went_on_is_one_monotone_branch(make_night: MakeNight) -> None:
     run = _only_run(make_night().sweep(KELVIN, 0.0, both=True))
     rows = run.data.copy()

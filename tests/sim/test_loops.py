@@ -215,3 +215,21 @@ def test_a_reference_wired_twice_is_refused() -> None:
     twice = [ReferenceSettings.model_validate({"port": REF, "from": source}) for source in (MARKER, SINE)]
     with pytest.raises(ConfigurationError, match=r"\[\[reference\]\] port 'sr830\.ref' is wired twice"):
         Wiring([], [], {}, Cryostat(CryostatSettings(), 7), Magnet(MagnetSettings(), 7), 7, twice)
+
+
+def test_a_direct_step_is_a_jump_for_a_lock_in_only_beside_a_tone() -> None:
+    bench = wiring(Polynomial())
+    for t, amps, tone in [
+        (1.0, 1e-3, None),
+        (2.0, 2e-3, None),
+        (3.0, 2e-3, Tone(HZ, 1e-4)),
+        (4.0, 0.0, None),
+    ]:
+        bench.set_source(OUT, t, amps, 100.0, tone)
+    bench.set_source(OUT, 5.0, 1e-3, 100.0)
+    bench.set_source(SINE, 6.0, 0.0, math.inf, Tone(HZ, 1.0))
+    bench.set_source(OUT, 7.0, 0.0, 100.0)  # beside the tone of the other source
+    assert bench.changes(A, 0.0, 10.0) == [3.0, 4.0, 6.0, 7.0]
+    assert bench.changes(A, 3.0, 6.0) == [4.0]
+    assert bench.changes(A, 0.0, 10.0, dc=True) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    assert bench.changes("nobody.A", 0.0, 10.0) == []

@@ -150,6 +150,19 @@ def test_direct_voltage_overloads_only_where_it_is_coupled(bench: Bench, lock_in
     assert status(lock_in) & INPUT
 
 
+def test_a_direct_voltage_that_overloads_between_two_looks_is_latched(bench: Bench, lock_in: Any) -> None:
+    listening(bench, lock_in, 1e-6)
+    lock_in.write("SENS 9;ICPL 1")
+    bench.lab.wiring.set_source("k6221.out", bench.lab.now(), 0.0, 100.0)
+    status(lock_in)
+    for amps in (1e-3, 0.0):
+        bench.clock.sleep(5.0)
+        bench.lab.wiring.set_source("k6221.out", bench.lab.now(), amps, 100.0)
+    bench.clock.sleep(5.0)
+    assert status(lock_in) & INPUT
+    assert not status(lock_in) & INPUT
+
+
 def test_it_is_unlocked_without_a_reference(bench: Bench, lock_in: Any) -> None:
     lock_in.write("FMOD 0")
     bench.clock.sleep(1.0)
