@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import gammaincc
 
 from onnes.analysis.ac_phase import AcMoments, Complexes
 from onnes.analysis.isotherm import Floats
@@ -154,7 +154,7 @@ def heating_check(curve: AcCurve, again: AcCurve) -> Result:
     sigma = float(np.sqrt(np.sum(noise**2))) / n
     chi2 = float(np.sum((difference / np.maximum(noise, 1e-12)) ** 2))
     goodness = {"chi2_per_dof": chi2 / n, "largest": float(np.max(np.abs(difference)))}
-    is_heated = abs(value) > _AGREES * sigma or chi2_distribution.sf(chi2, n) < _RARE
+    is_heated = abs(value) > _AGREES * sigma or gammaincc(n / 2, chi2 / 2) < _RARE
     flags = ("heated",) if is_heated else ()
     window = {"temperature_k": (float(common.min()), float(common.max()))}
     return Result(quantity, value, sigma, "1", criterion, window, n, goodness, flags)

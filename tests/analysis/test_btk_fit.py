@@ -49,7 +49,7 @@ def _pulls(fit: BtkFit, truth: dict[str, float]) -> list[float]:
 
 def test_the_parameters_of_the_contact_are_recovered() -> None:
     pulls = []
-    for seed in range(8):
+    for seed in range(5):
         fit = fit_btk(_curve(seed), with_profile=False)
         for name, result in fit.results.items():
             assert result.value == pytest.approx(TRUTH[name], abs=DEMANDED[name])

@@ -208,7 +208,7 @@ def test_a_wrong_step_is_refused_at_its_place(tmp_path: Path, step: str, problem
         ("sequence: 1\nlimits: {field: 9 T}\n", "2:17: '9 T' is not a range"),
         ("sequence: 1\nlimits: {field: 9..-9 T}\n", "2:17: '9..-9 T' goes down"),
         ("sequence: 1\nlimits: {current: -1 A}\n", "2:19: '-1 A' is not above 0"),
-        ("sequence: 1\ncontact_check: no\n", "2:16: 'no' is not known here; expected auto"),
+        ("sequence: 1\ncontact_check: no\n", "2:16: 'no' is neither auto nor declined with a reason"),
         ("sequence: 1\ncontact_check: {declined: }\n", "2:17: nothing is given; expected text"),
         ("sequence: 1\ndefaults: {resistivty: {}}\n", "2:12: unknown key 'resistivty' in defaults"),
         ("- a\n", "1:1: a sequence file is a table"),
