@@ -11,6 +11,7 @@ from onnes.procedures.resistance_vs_temperature import ResistanceVsTemperature
 from onnes.runner import block_parts, blocks
 from onnes.runner.asked_values import as_json, lacks
 from onnes.runner.build_electrical import ElectricalBuilder
+from onnes.runner.electrical_lint import too_few_isotherms
 from onnes.runner.filled import Filled
 from onnes.runner.plan_limits import Demand
 from onnes.runner.plan_steps import Measure
@@ -75,6 +76,7 @@ class MeasurementBuilder(ElectricalBuilder):
         self.asked.temperatures(temperatures)
         if wiring is None or current is None or temperatures is None or fields is None:
             return
+        self._say(filled, too_few_isotherms([float(kelvin) for kelvin in temperatures]))
         both, order, symmetrise = map(filled.get, ("both_directions", "order", "symmetrise"))
         yield from self._built(
             ResistanceVsField,

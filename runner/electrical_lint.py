@@ -24,6 +24,7 @@ _NEAR_MAINS_HZ = 0.5
 _MOST_DIVISOR = 20  # of the mains: below 2 Hz the divisors lie closer than the band around each (a)
 _THERMAL_WIDTH_MV_PER_K = 3.53 * 0.0861733  # of the derivative of the Fermi function, 3.53 kT/e
 _GAPS = 3.0
+_ISOTHERMS, _SPAN = 3, 2.0
 _COLD_OF_TC = 0.5
 
 
@@ -58,6 +59,17 @@ def near_compliance(current_a: float, ohm: float, compliance_v: float) -> str:
     return (
         f"L053: {volts:.3g} V, {current_a:.4g} A through the expected {ohm:.4g} ohm, is above "
         f"{_OF_COMPLIANCE:.0%} of the compliance of {compliance_v:.4g} V; take less current"
+    )
+
+
+def too_few_isotherms(temperatures_k: Sequence[float]) -> str:
+    """Return a text where a set of isotherms allows no scaling (L040)."""
+    if len(temperatures_k) >= _ISOTHERMS and max(temperatures_k) >= _SPAN * min(temperatures_k):
+        return ""
+    spread = f"{min(temperatures_k):.4g} to {max(temperatures_k):.4g} K"
+    return (
+        f"L040: {len(temperatures_k)} isotherms, {spread}, allow no scaling: it takes {_ISOTHERMS} at least "
+        f"over a factor {_SPAN:g} in temperature; crossings and Hc are refused then"
     )
 
 

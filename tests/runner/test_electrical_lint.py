@@ -149,6 +149,15 @@ def test_the_usual_power_is_interpolated_between_2_and_300_k(kelvin: float, watt
     assert usual_power_w(kelvin) == pytest.approx(watt, rel=1e-4)
 
 
+@pytest.mark.parametrize("kelvin", ["4 K", "[4 K, 5 K]", "[4 K, 5 K, 6 K]"])
+def test_isotherms_that_allow_no_scaling_are_said(tmp_path: Path, kelvin: str) -> None:
+    # L040
+    said = warned(tmp_path, f"isotherms: {{temperature: {kelvin}, field: [0 T, 1 T], current: 1 mA}}")
+    assert [line for line in said if "allow no scaling: it takes 3 at least over a factor 2" in line]
+    enough = warned(tmp_path, "isotherms: {temperature: [2 K, 3 K, 4 K], field: [0 T, 1 T], current: 1 mA}")
+    assert not [line for line in enough if "L040" in line]
+
+
 def test_a_voltage_near_the_compliance_is_said_also_at_twice_the_current_of_a_check(tmp_path: Path) -> None:
     # L053
     assert warned(tmp_path, "resistivity: {temperature: 300 K, current: 90 mA}")[-1] == (

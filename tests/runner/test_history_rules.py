@@ -55,7 +55,13 @@ def _measurements(plan: Plan) -> list[Any]:
 
 
 def _messages(plan: Plan) -> list[str]:
-    return [text for text in plan.messages if text.startswith("night.yaml") and "contact_check" not in text]
+    """Return what is said of the sequence, but of contacts and of too few isotherms."""
+    beside = ("contact_check", "L040")
+    return [
+        text
+        for text in plan.messages
+        if text.startswith("night.yaml") and not any(word in text for word in beside)
+    ]
 
 
 def _refused(planned: Planner, steps: str, more: str = "", **files: str) -> list[str]:
