@@ -12,6 +12,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: nights in real time wait, and leave theirs to another."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def makers_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return MultiPyVu; it writes a log where it stands, and silences the loggers of everybody else."""
